@@ -1,0 +1,105 @@
+# Kopilka. The two commands of a newcomer are `make run` and `make test`; each does the whole set-up first.
+#
+# The set-up: a virtual environment in .venv, uv in it at a pinned version, then exactly the locked packages, every file
+# checked against its hash. It is done again when a lock changes, and needs no network when nothing has. `make run` takes
+# the runtime's packages; once `make test` has added the development's, both commands share that larger set.
+
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+CODE := app tests loadtest
+
+# An environment whose Python is gone (upgraded, moved) is made anew.
+ifneq ($(wildcard $(VENV)),)
+ifneq ($(shell $(PY) -c 'print(1)' 2>/dev/null),1)
+$(shell rm -rf $(VENV))
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help run test setup check format bench chaos lock clean
+
+help:
+	@echo "make run      set up and serve on 127.0.0.1:8000 (PORT, HOST, DATA_DIR … as in: $(PY) -m app settings)"
+	@echo "make test     set up and run all tests (ARGS=… for pytest)"
+	@echo "make setup    only the environment"
+	@echo "make check    format, lint, import contracts, types"
+	@echo "make bench    the benchmarks        make chaos    the long fault suite"
+	@echo "make format   format the code       make lock     lock newer packages       make clean    remove what was made"
+
+run: $(RUNTIME)
+	@LOG_FORMAT=$${LOG_FORMAT:-console} exec $(PY) -m app serve --with-jobs --with-demo --with-parent
+
+test: $(DEVELOPMENT)
+	@$(PY) -m pytest $(ARGS)
+
+setup: $(DEVELOPMENT)
+	@echo "the environment is ready in $(VENV)"
+
+# The cheapest first.
+check: $(DEVELOPMENT)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(VENV)/bin/lint-imports
+	$(PY) -m mypy --strict $(CODE)
+
+format: $(DEVELOPMENT)
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench:
+	@echo "make bench: not built yet"; exit 1
+
+chaos:
+	@echo "make chaos: not built yet"; exit 1
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# Without the header that would hold the command line; hashes name the files, nothing names a host.
+COMPILE := $(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
+lock: $(DEVELOPMENT)
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -o requirements-dev.txt
+	sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-uv.txt | $(COMPILE) - -o requirements-uv.txt.new
+	mv requirements-uv.txt.new requirements-uv.txt
+
+# One recipe for both stamps: where the development's packages are, they stay.
+$(RUNTIME): requirements.txt | $(VENV)/.uv
+	@if [ -e $(DEVELOPMENT) ]; then $(MAKE) --no-print-directory $(DEVELOPMENT); \
+	else $(call sync,requirements.txt); fi
+	@touch $@
+
+$(DEVELOPMENT): requirements.txt requirements-dev.txt | $(VENV)/.uv
+	@$(call sync,requirements-dev.txt)
+	@touch $@ $(RUNTIME)
+
+$(VENV)/.uv: requirements-uv.txt
+	@$(call make_environment)
+	@echo "installing uv (pip)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-uv.txt
+	@touch $@
+
+# uv brings certificates of its own; a company's proxy may need the system's. Where neither will do, pip may, slowly.
+define sync
+	echo "installing the packages of $(1) (uv)"; \
+	[ -n "$$HOME" ] && [ -w "$$HOME" ] || export UV_CACHE_DIR=$(VENV)/.cache; \
+	sync="$(VENV)/bin/uv pip sync --quiet --no-python-downloads --python $(PY) --require-hashes $(1)"; \
+	$$sync 2>/dev/null || $$sync --system-certs || { \
+		echo "uv could not install them; trying pip, which takes a minute or two"; \
+		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(1); }
+endef
+
+# The first Python that is new enough and can make environments; a name on PATH may be a shim of one that isn't there.
+define make_environment
+	for candidate in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3; do \
+		if $$candidate -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+			echo "making the virtual environment $(VENV) with $$($$candidate --version)"; \
+			exec $$candidate -m venv --clear $(VENV); \
+		fi; \
+	done; \
+	echo "no Python 3.11 or newer with its venv module was found: install one, or name it with make PYTHON=…" >&2; \
+	exit 1
+endef

@@ -1,0 +1,157 @@
+"""The bytes of every answer. What is stored under an idempotency key is what was sent, so flows ask for bytes here.
+
+Instants are RFC 3339 in the offset they carry (UTC as `Z`), ids are strings, quantities are integers or decimal
+strings.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TypeVar
+from uuid import UUID
+
+import orjson
+
+from app.api.customer_answer import balance_document, history_document, lot_document, profile_document
+from app.api.errors import problem
+from app.api.sale_answer import balances_document, quantity, record_document, sale_document
+from app.domain.rejections import Fault, Rejected
+from app.flows.requests import Answer
+from app.flows.results import (
+    BalanceView,
+    CustomerProfile,
+    HistoryItem,
+    LotView,
+    Page,
+    Posted,
+    ProgramVersion,
+    PurchaseRecord,
+    RequestState,
+    Returned,
+    Sale,
+)
+
+T = TypeVar("T")
+
+
+def to_bytes(document: object) -> bytes:
+    return orjson.dumps(document, default=_plain, option=orjson.OPT_UTC_Z)
+
+
+def _plain(value: object) -> object:
+    """What the serialiser doesn't know: the driver's own form of ids, mappings and sets that are no dicts and lists."""
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, AbstractSet):
+        return sorted(value)
+    raise TypeError(f"no JSON for a {type(value).__name__}")
+
+
+class JsonAnswers:
+    """The port `Answers` of the flows."""
+
+    def sale(self, sale: Sale) -> bytes:
+        return to_bytes(sale_document(sale))
+
+    def returned(self, returned: Returned) -> bytes:
+        return to_bytes(
+            {
+                "id": returned.id,
+                "tx_id": returned.id,
+                "version": returned.version,
+                "purchase": returned.purchase,
+                "refund": returned.refund,
+                "lines": [
+                    {
+                        "id": line.id,
+                        "qty": quantity(line.qty_milli),
+                        "refund": line.refund,
+                        "taken_back": line.taken_back,
+                        "given_back": line.given_back,
+                    }
+                    for line in returned.lines
+                ],
+                "taken_back": returned.taken_back,
+                "given_back": returned.given_back,
+                "expired_again": returned.expired_again,
+                "clamped": returned.clamped,
+                "balances": balances_document(returned.balances),
+            }
+        )
+
+    def posted(self, posted: Posted) -> bytes:
+        return to_bytes(
+            {"tx_id": posted.tx_id, "version": posted.version, "balances": balances_document(posted.balances)}
+        )
+
+    def customer(self, profile: CustomerProfile) -> bytes:
+        return to_bytes(profile_document(profile, is_masked=True))
+
+    def draft(self, document: object) -> bytes:
+        """The document as kept, with what is wrong with it: nothing, since only a sound one is kept."""
+        if not isinstance(document, dict):
+            raise TypeError("a program is a JSON object")
+        return to_bytes({**document, "findings": []})
+
+    def published(self, version: int) -> bytes:
+        return to_bytes({"version": version})
+
+    def refusal(self, rejected: Rejected, *, request_id: str) -> Answer:
+        return problem(rejected, request_id=request_id)
+
+
+ANSWERS = JsonAnswers()
+
+
+def profile(profile: CustomerProfile, *, is_masked: bool) -> bytes:
+    return to_bytes(profile_document(profile, is_masked=is_masked))
+
+
+def balance(view: BalanceView) -> bytes:
+    return to_bytes(balance_document(view))
+
+
+def history(page: Page[HistoryItem]) -> bytes:
+    return _page(page, history_document)
+
+
+def lots(page: Page[LotView]) -> bytes:
+    return _page(page, lot_document)
+
+
+def purchase(record: PurchaseRecord, *, explain: bool, is_russian: bool) -> bytes:
+    return to_bytes(record_document(record, explain=explain, is_russian=is_russian))
+
+
+def request_state(state: RequestState) -> bytes:
+    """What became of a key; the stored body goes out as the bytes it is."""
+    if state.body is None:
+        return to_bytes({"state": "unknown", "status": None, "body": None})
+    return to_bytes({"state": "done", "status": state.status, "body": orjson.Fragment(state.body)})
+
+
+def findings(faults: Sequence[Fault]) -> bytes:
+    return to_bytes(
+        {"findings": [{"pointer": fault.pointer, "code": fault.code, "message": fault.message} for fault in faults]}
+    )
+
+
+def program(version: ProgramVersion) -> bytes:
+    return to_bytes(_version_document(version) | {"document": orjson.Fragment(version.document)})
+
+
+def program_versions(page: Page[ProgramVersion]) -> bytes:
+    return _page(page, _version_document)
+
+
+def _version_document(version: ProgramVersion) -> dict[str, object]:
+    return {
+        "version": version.version,
+        "published_at": version.published_at,
+        "published_by": version.published_by,
+    }
+
+
+def _page(page: Page[T], document_of: Callable[[T], dict[str, object]]) -> bytes:
+    return to_bytes({"items": [document_of(item) for item in page.items], "next": page.next})

@@ -1,0 +1,103 @@
+"""Answers about a customer: profile, balance, history, lots."""
+
+from app.api.masking import mask_card, mask_name, mask_phone
+from app.api.sale_answer import balances_document
+from app.flows.results import BalanceView, CustomerProfile, HistoryItem, Instant, LotView, TierView, WalletView
+
+
+def profile_document(profile: CustomerProfile, *, is_masked: bool) -> dict[str, object]:
+    """A customer; masked it holds no phone, card, e-mail, birthday or full name."""
+    document: dict[str, object] = {"id": profile.id, "version": profile.version}
+    if is_masked:
+        document["phone"] = None if profile.phone is None else mask_phone(profile.phone)
+        document["cards"] = [mask_card(card) for card in profile.cards]
+        document["external_id"] = profile.external_id
+        document["name"] = None if profile.name is None else mask_name(profile.name)
+    else:
+        document["phone"] = profile.phone
+        document["cards"] = profile.cards
+        document["external_id"] = profile.external_id
+        document["name"] = profile.name
+        document["birthday"] = profile.birthday
+        document["email"] = profile.email
+    return document | {
+        "tags": profile.tags,
+        "consents": profile.consents,
+        "referrer": profile.referrer,
+        "registered_at": profile.registered_at,
+        "is_blocked": profile.is_blocked,
+        "purchases": profile.purchases,
+        "tier": profile.tier.id,
+        "next_tier": _next_tier(profile.tier),
+        "balances": balances_document(profile.balances),
+    }
+
+
+def balance_document(view: BalanceView) -> dict[str, object]:
+    return {
+        "version": view.version,
+        "wallets": {wallet: _wallet(each) for wallet, each in view.wallets.items()},
+        "source": view.source,
+        "as_of": view.as_of,
+    }
+
+
+def history_document(item: HistoryItem) -> dict[str, object]:
+    return {
+        "tx_id": item.tx_id,
+        "kind": item.kind,
+        "version": item.version,
+        "at": item.at,
+        "created_at": item.created_at,
+        "receipt": item.receipt,
+        "purchase": item.purchase,
+        "program": item.program,
+        "reason": item.reason,
+        "entries": [
+            {
+                "account": entry.account,
+                "wallet": entry.wallet,
+                "amount": entry.amount,
+                "lot": entry.lot_id,
+                "rule": entry.rule,
+            }
+            for entry in item.entries
+        ],
+    }
+
+
+def lot_document(lot: LotView) -> dict[str, object]:
+    return {
+        "id": lot.id,
+        "wallet": lot.wallet,
+        "remaining": lot.remaining,
+        "active_at": lot.active_at,
+        "expires_at": lot.expires_at,
+        "tx_id": lot.tx_id,
+    }
+
+
+def _wallet(view: WalletView) -> dict[str, object]:
+    return {
+        "available": view.balance.available,
+        "pending": view.balance.pending,
+        "held": view.balance.held,
+        "next_expiry": _instant(view.next_expiry),
+        "next_activation": _instant(view.next_activation),
+    }
+
+
+def _instant(instant: Instant | None) -> dict[str, object] | None:
+    return None if instant is None else {"points": instant.points, "at": instant.at}
+
+
+def _next_tier(tier: TierView) -> dict[str, object] | None:
+    """The way to the next tier: where it begins, how far the customer is, what is left."""
+    if tier.next_id is None or tier.next_from is None:
+        return None
+    return {
+        "id": tier.next_id,
+        "from": tier.next_from,
+        "measure": tier.measure,
+        "left": max(tier.next_from - tier.measure, 0),
+    }

@@ -1,0 +1,203 @@
+"""The calls about a customer: register, find, change, and what they have."""
+
+from app.api import answers
+from app.api.answers_schema import BalanceAnswer, CustomerAnswer, HistoryAnswer, LotsAnswer, PostedAnswer
+from app.api.calls import SUPPORT, TILLS_AND_SUPPORT, Call, Operation
+from app.api.customer_schemas import AdjustBody, LookupBody, RegisterBody, UpdateBody
+from app.api.identity import identifiers_of, identify
+from app.api.query import BalanceQuery, PageQuery
+from app.domain.identifiers import Identifier, IdentifierKind
+from app.domain.rejections import Rejected, Rejection
+from app.flows.requests import AdjustRequest, Answer, RegisterRequest, UpdateRequest
+
+_IDENTIFIERS = frozenset({"phone", "card", "external_id"})
+_MISSING = Rejection.CUSTOMER_NOT_FOUND
+
+
+async def register(call: Call) -> Answer:
+    body: RegisterBody = call.body
+    referrer = None
+    if body.referrer is not None:
+        referrer = identify(body.referrer, region=call.phone_region, pointer="/referrer")
+    request = RegisterRequest(
+        identifiers=identifiers_of(body, region=call.phone_region),
+        name=body.name,
+        birthday=body.birthday,
+        email=body.email,
+        tags=tuple(body.tags),
+        consents=tuple(consent.model_dump(mode="json", exclude_none=True) for consent in body.consents),
+        referrer=referrer,
+    )
+    return await call.service.register(call.as_write, request)
+
+
+async def lookup(call: Call) -> Answer:
+    body: LookupBody = call.body
+    found = await call.service.lookup(identify(body.customer, region=call.phone_region))
+    return Answer(200, answers.profile(found, is_masked=True))
+
+
+async def customer(call: Call) -> Answer:
+    found = await call.service.customer(call.id(_MISSING))
+    return Answer(200, answers.profile(found, is_masked=call.caller.role not in SUPPORT))
+
+
+async def update(call: Call) -> Answer:
+    """Tills may correct a profile; who is reached by which phone or card, only support may change."""
+    body: UpdateBody = call.body
+    sent = body.model_fields_set
+    if sent & _IDENTIFIERS and call.caller.role not in SUPPORT:
+        raise Rejected(Rejection.INSUFFICIENT_SCOPE, "This key may not change a customer's phone, card or external id.")
+    changes: dict[str, object] = {name: getattr(body, name) for name in sent - _IDENTIFIERS}
+    if "tags" in changes:
+        changes["tags"] = tuple(body.tags)
+    if "consents" in changes:
+        changes["consents"] = tuple(consent.model_dump(mode="json", exclude_none=True) for consent in body.consents)
+    request = UpdateRequest(
+        customer=call.id(_MISSING), identifiers=identifiers_of(body, region=call.phone_region), changes=changes
+    )
+    return await call.service.update(call.as_write, request)
+
+
+async def balance(call: Call) -> Answer:
+    query: BalanceQuery = call.query
+    view = await call.service.balance(call.id(_MISSING), min_version=query.min_version, as_of=query.as_of)
+    return Answer(200, answers.balance(view))
+
+
+async def history(call: Call) -> Answer:
+    query: PageQuery = call.query
+    return Answer(
+        200, answers.history(await call.service.history(call.id(_MISSING), limit=query.limit, cursor=query.cursor))
+    )
+
+
+async def lots(call: Call) -> Answer:
+    query: PageQuery = call.query
+    return Answer(200, answers.lots(await call.service.lots(call.id(_MISSING), limit=query.limit, cursor=query.cursor)))
+
+
+async def adjust(call: Call) -> Answer:
+    body: AdjustBody = call.body
+    request = AdjustRequest(
+        customer=Identifier(IdentifierKind.ID, str(call.id(_MISSING))),
+        wallet=body.wallet,
+        points=body.points,
+        reason=body.reason,
+    )
+    return await call.service.adjust(call.as_write, request)
+
+
+_ON_PROFILE = (Rejection.IDENTIFIER_TAKEN,)
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/v1/customers",
+        name="register",
+        summary="Register a customer",
+        tag="Customers",
+        handler=register,
+        roles=TILLS_AND_SUPPORT,
+        body=RegisterBody,
+        answers={201: CustomerAnswer},
+        refusals=(*_ON_PROFILE, _MISSING),
+        is_write=True,
+        examples={"by phone": {"phone": "+7 900 123-45-67", "name": "Anna", "birthday": "1990-05-04", "tags": ["vip"]}},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/customers/lookup",
+        name="lookup",
+        summary="Find a customer, with balances and tier",
+        description="Writes nothing and needs no Idempotency-Key. Personal data is masked.",
+        tag="Customers",
+        handler=lookup,
+        roles=TILLS_AND_SUPPORT,
+        body=LookupBody,
+        answers={200: CustomerAnswer},
+        refusals=(_MISSING,),
+        examples={
+            "by phone": {"customer": {"phone": "8 (900) 123-45-67"}},
+            "by card": {"customer": {"card": "22001234"}},
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/v1/customers/{id}",
+        name="customer",
+        summary="Profile, balances, tier and the way to the next",
+        description="Personal data is masked for tills and shops, in clear for support and admin.",
+        tag="Customers",
+        handler=customer,
+        roles=TILLS_AND_SUPPORT,
+        answers={200: CustomerAnswer},
+        refusals=(_MISSING,),
+    ),
+    Operation(
+        method="PATCH",
+        path="/v1/customers/{id}",
+        name="update",
+        summary="Change a profile: only what is sent changes",
+        description="Phone, card and external id only by support and admin. The answer is masked, since it is stored.",
+        tag="Customers",
+        handler=update,
+        roles=TILLS_AND_SUPPORT,
+        body=UpdateBody,
+        answers={200: CustomerAnswer},
+        refusals=(*_ON_PROFILE, _MISSING),
+        is_write=True,
+        examples={"tags": {"tags": ["vip", "staff"]}, "forget the e-mail": {"email": None}},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/customers/{id}/balance",
+        name="balance",
+        summary="Balances by wallet, now or at another moment",
+        description="Up to 30 seconds old unless `min_version` is sent; never shows what isn't committed.",
+        tag="Customers",
+        handler=balance,
+        roles=TILLS_AND_SUPPORT,
+        query=BalanceQuery,
+        answers={200: BalanceAnswer},
+        refusals=(_MISSING,),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/customers/{id}/history",
+        name="history",
+        summary="Postings with their entries, newest first",
+        tag="Customers",
+        handler=history,
+        roles=TILLS_AND_SUPPORT,
+        query=PageQuery,
+        answers={200: HistoryAnswer},
+        refusals=(_MISSING,),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/customers/{id}/lots",
+        name="lots",
+        summary="Open lots in spending order",
+        tag="Customers",
+        handler=lots,
+        roles=TILLS_AND_SUPPORT,
+        query=PageQuery,
+        answers={200: LotsAnswer},
+        refusals=(_MISSING,),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/customers/{id}/adjust",
+        name="adjust",
+        summary="Add or take away units, with a reason",
+        tag="Customers",
+        handler=adjust,
+        roles=SUPPORT,
+        body=AdjustBody,
+        answers={201: PostedAnswer},
+        refusals=(_MISSING, Rejection.CUSTOMER_BLOCKED, Rejection.INSUFFICIENT_POINTS),
+        is_write=True,
+        examples={"a present": {"wallet": "points", "points": 100, "reason": "an apology"}},
+    ),
+)

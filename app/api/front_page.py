@@ -1,0 +1,89 @@
+"""The front page of the OpenAPI document: what holds for every call. Tables come from the code that they describe."""
+
+from app.api.errors import INTERNAL_ERROR, KINDS
+
+_INTRODUCTION = """\
+Kopilka prices baskets by a loyalty program's rules and posts purchases, redemptions and returns to a double-entry
+ledger before it answers.
+
+## Keys
+
+Send `Authorization: Bearer KEY`. A key has a role; a key of `pos` or `shop` belongs to a shop and a terminal, and what
+is sent with it happens there. `marketer` writes programs, `analyst` reads them, `support` looks up, corrects and
+adjusts, `admin` may do all. `/health/*`, `/metrics`, `/openapi.json` and `/docs` need no key.
+
+## Writing once
+
+Every call that writes needs an `Idempotency-Key` of 1 to 255 printable ASCII characters, unique within the key's shop
+and terminal (a person's: within the person). The same key with the same request (method, path with query, JSON value)
+gets the same status and body, with `Idempotent-Replayed: true`. Another request under it is 422
+`idempotency_key_reused`; while the first is running, 409 `request_in_progress`. Answers marked *kept* below are final
+for their key. A write is answered after its database commit; whoever hears no answer repeats the request with its key,
+or asks `GET /v1/requests/{key}`. Receipts and fiscal documents are unique for ever, whatever the keys.
+
+## Values
+
+JSON in UTF-8; unknown members, duplicate keys and NaN are refused. **Money** is an integer in the minor unit of the
+program's currency, up to 10^12. **Points** are integers. **Quantities** are integers or decimal strings with at most
+three decimals (`"0.345"`), up to 10^6. Percentages and factors are decimal strings. Times are RFC 3339 with an offset.
+Ids are opaque strings. Lists are `{"items": […], "next": "cursor" | null}` with `?limit=` (1 to 100) and `?cursor=`.
+
+`X-Request-Id` is taken (letters, digits and `._:-`, up to 128) or made, and always returned. `X-Deadline-Ms` is the
+till's patience: what can't begin in time answers 503 `deadline_exceeded` and has written nothing. Sentences are in
+English, or in Russian where `Accept-Language` prefers it.
+"""
+
+_ERRORS = """\
+## Errors
+
+Every error is `application/problem+json`. `code` is stable, `retryable` says whether the same request may succeed
+later, `errors` points at each mistake: an RFC 6901 pointer into the body, or `/query/NAME`, `/header/NAME`. *Kept*
+answers are final for their idempotency key.
+
+| status | code | kept | retryable |
+| --- | --- | --- | --- |
+"""
+
+_LEDGER = """\
+## Ledger
+
+Every posting sums to 0 in each wallet. A positive amount on `customer:*` adds to the customer's balance.
+
+| kind | accounts |
+| --- | --- |
+| `purchase` | accrual: `customer:available` or `customer:pending` against `program:issued` |
+| `purchase` | redemption: `customer:available` against `program:redeemed` |
+| `purchase` | a lot that had expired on arrival: `customer:available` against `program:expired` |
+| `redeem` | `customer:available` against `program:redeemed` |
+| `return` | taken back, given back: `customer:available`, `customer:pending` against `program:returned` |
+| `return` | given back to a lot that has expired: `customer:available` against `program:expired` |
+| `activate` | `customer:pending` to `customer:available` |
+| `expire` | `customer:available` against `program:expired` |
+| `adjust` | `customer:available` against `program:adjusted` |
+| `hold`, `capture`, `release` | `customer:available` to `customer:held`, and on or back (later) |
+| `convert` | both wallets against `program:converted` (later) |
+
+A debt is entries on `customer:available` without a lot. What time has brought (`activate`, `expire`) is posted before
+the call that meets it, with a version of its own.
+
+### Hash chain
+
+Each customer's transactions are chained: `hash_0` is 32 zero bytes, `hash_n = SHA-256(hash_{n-1} ∥ canonical form of
+transaction n)`. The canonical form is RFC 8785 JSON of an object with the columns of `audit_tx` except `hash` and
+`created_at`, and `entries`: the transaction's rows of `audit_entry`, all columns, ordered by `entry_id`. Times are
+`YYYY-MM-DDTHH:MM:SS.ffffffZ` in UTC, ids are text.
+"""
+
+
+def front_page() -> str:
+    """Markdown."""
+    rows = [
+        f"| {kind.status} | `{rejection}` | {_yes(rejection.is_kept)} | {_yes(rejection.is_retryable)} |"
+        for rejection, kind in sorted(KINDS.items(), key=lambda pair: pair[1].status)
+    ]
+    rows.append(f"| 500 | `{INTERNAL_ERROR}` | no | yes |")
+    return "\n".join((_INTRODUCTION, _ERRORS + "\n".join(rows) + "\n", _LEDGER))
+
+
+def _yes(claim: bool) -> str:
+    return "yes" if claim else "no"

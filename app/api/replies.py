@@ -1,0 +1,79 @@
+"""Answers on their way out: status, headers, bytes."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import orjson
+
+from app.api.calls import JSON_TYPE
+from app.api.errors import PROBLEM_TYPE
+from app.flows.requests import Answer
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+# Answers hold balances and names: nothing on the way may keep them, no browser may guess what they are.
+_ALWAYS: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_REPLAYED: Header = (b"idempotent-replayed", b"true")
+_CHALLENGE: Header = (b"www-authenticate", b'Bearer realm="kopilka"')
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`code` is that of the problem document, None for good answers."""
+
+    status: int
+    body: bytes
+    media_type: bytes
+    code: str | None = None
+    extra: tuple[Header, ...] = ()
+
+    @classmethod
+    def of(cls, answer: Answer, *, media_type: str = JSON_TYPE) -> Self:
+        """A "no" is a problem document whatever the operation answers else; what its headers repeat is read from it."""
+        replayed = (_REPLAYED,) if answer.is_replayed else ()
+        if answer.status < 400:
+            return cls(answer.status, answer.body, media_type.encode(), extra=replayed)
+        document = orjson.loads(answer.body)
+        extra = list(replayed)
+        if answer.status == 401:
+            extra.append(_CHALLENGE)
+        if (milliseconds := document.get("retry_after_ms")) is not None:
+            extra.append((b"retry-after", b"%d" % max(1, -(-milliseconds // 1_000))))
+        if answer.status == 405:
+            extra.append((b"allow", ", ".join(document["allow"]).encode()))
+        return cls(answer.status, answer.body, PROBLEM_TYPE.encode(), code=document["code"], extra=tuple(extra))
+
+
+async def send_reply(send: Send, reply: Reply, *, request_id: str, is_head: bool) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [
+                (b"content-type", reply.media_type),
+                (b"content-length", b"%d" % len(reply.body)),
+                (b"x-request-id", request_id.encode()),
+                *_ALWAYS,
+                *reply.extra,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": b"" if is_head else reply.body})
+
+
+async def send_page(
+    pages: App, scope: MutableMapping[str, Any], receive: Receive, send: Send, *, request_id: str
+) -> None:
+    """A page of the documentation, with our headers on it."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_ALWAYS]
+        await send(message)
+
+    await pages(scope, receive, send_with_headers)

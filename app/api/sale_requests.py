@@ -1,0 +1,119 @@
+"""Parsed bodies of sales, redemptions and returns to the requests that flows serve."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from app.api.calls import Call
+from app.api.faults import refuse
+from app.api.identity import identify
+from app.api.receipts import purchase_name_of, receipt_of
+from app.api.schemas import BasketBody, LineBody, QuoteBody, RedeemBody, ReturnBody, ReturnByNameBody
+from app.domain.amounts import AMOUNT_MAX
+from app.domain.basket import Basket, ClosedTo, Line, Payment
+from app.flows.requests import PurchaseName, PurchaseRequest, RedeemRequest, ReturnLine, ReturnRequest
+
+_NO_TAGS: frozenset[str] = frozenset()
+_OPEN: frozenset[ClosedTo] = frozenset()
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def purchase_request(call: Call) -> PurchaseRequest:
+    """`quote` and `accrue`.
+
+    Raises:
+        Rejected: what no model can see alone: twice the same line, an amount beyond the bound, an unreadable phone.
+    """
+    body: QuoteBody = call.body
+    document: Mapping[str, Any] = call.document
+    receipt = None
+    if body.receipt is not None:
+        receipt = receipt_of(body.receipt, document=document["receipt"], caller=call.caller)
+    return PurchaseRequest(
+        customer=None if body.customer is None else identify(body.customer, region=call.phone_region),
+        receipt=receipt,
+        at=body.at,
+        basket=_basket(body.basket),
+        lines=tuple(document["basket"]["lines"]),
+        redeem=body.redeem,
+        quote=body.quote,
+        expect_paid=None if body.expect is None else body.expect.paid,
+        explain=call.query.explain,
+        russian=call.is_russian,
+    )
+
+
+def redeem_request(call: Call) -> RedeemRequest:
+    body: RedeemBody = call.body
+    return RedeemRequest(
+        customer=identify(body.customer, region=call.phone_region),
+        wallet=body.wallet,
+        points=body.points,
+        receipt=receipt_of(body.receipt, document=call.document["receipt"], caller=call.caller),
+        reason=body.reason,
+    )
+
+
+def return_request(call: Call) -> ReturnRequest:
+    """A return, of the purchase in the path or of the one that the body names."""
+    body: ReturnBody = call.body
+    lines = None
+    if body.lines is not None:
+        _check_unique(body.lines, pointer="/lines")
+        lines = tuple(ReturnLine(id=line.id, qty_milli=line.qty) for line in body.lines)
+    return ReturnRequest(
+        purchase=_purchase(call, body),
+        receipt=receipt_of(body.receipt, document=call.document["receipt"], caller=call.caller),
+        lines=lines,
+    )
+
+
+def _purchase(call: Call, body: ReturnBody) -> UUID | PurchaseName:
+    if isinstance(body, ReturnByNameBody):
+        return purchase_name_of(body.purchase, caller=call.caller)
+    return call.id()
+
+
+def _basket(body: BasketBody) -> Basket:
+    _check_unique(body.lines, pointer="/basket/lines")
+    lines = tuple(_line(line) for line in body.lines)
+    total = 0
+    for place, line in enumerate(lines):
+        total += line.gross
+        if total > AMOUNT_MAX:
+            raise refuse(f"/basket/lines/{place}", "range", f"price × qty up to here must be at most {AMOUNT_MAX}")
+    return Basket(
+        lines=lines,
+        coupons=tuple(body.coupons),
+        payments=tuple(Payment(method=payment.method, amount=payment.amount) for payment in body.payments),
+    )
+
+
+def _line(body: LineBody) -> Line:
+    return Line(
+        id=body.id,
+        qty_milli=body.qty,
+        price=body.price,
+        sku=body.sku,
+        name=body.name,
+        category=body.category,
+        brand=body.brand,
+        tags=frozenset(body.tags) if body.tags else _NO_TAGS,
+        list_price=body.list_price,
+        min_price=body.min_price or 0,
+        closed_to=frozenset(map(ClosedTo, body.no)) if body.no else _OPEN,
+    )
+
+
+def _check_unique(lines: Sequence[_HasId], *, pointer: str) -> None:
+    if len({line.id for line in lines}) == len(lines):
+        return
+    seen: set[str] = set()
+    for place, line in enumerate(lines):
+        if line.id in seen:
+            raise refuse(f"{pointer}/{place}/id", "twice", "must be unique among the lines")
+        seen.add(line.id)

@@ -1,0 +1,179 @@
+"""What tills and shops send about sales. Pydantic parses here and stops here."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.api.fields import Body, Category, Id, Instant, Money, Name, Points, Quantity
+from app.domain.amounts import AMOUNT_MAX
+
+LINES_MAX = 500  # Contract, section 2.
+COUPONS_MAX = 20
+PAYMENTS_MAX = 20
+TAGS_MAX = 32
+REDEEM_WALLETS_MAX = 16
+FISCAL_LENGTH_MAX = 512
+QUOTE_LENGTH_MAX = 4_096  # A token is a few hundred characters.
+
+
+class Ref(Body):
+    """How the customer is named: exactly one of the members."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    phone: Id | None = Field(
+        default=None, description="Any usual spelling; kept as E.164.", examples=["+7 900 123-45-67"]
+    )
+    card: Id | None = Field(default=None, description="A card's number, with or without spaces and hyphens.")
+    id: Id | None = Field(default=None, description="The id that the service gave.")
+    external_id: Id | None = Field(default=None, description="The id that the shop's own system gave.")
+    code: Id | None = Field(default=None, description="The app's short-lived code; not available yet.")
+
+    @model_validator(mode="after")
+    def _is_exactly_one(self) -> Self:
+        named = (self.phone, self.card, self.id, self.external_id, self.code)
+        if sum(value is not None for value in named) != 1:
+            raise PydanticCustomError("exactly_one", "must have exactly one of phone, card, id, external_id, code")
+        return self
+
+
+class ReceiptBody(Body):
+    """The till's receipt: (shop, terminal, shift if sent, number) is unique for ever, and so is the fiscal document."""
+
+    number: Id
+    fiscal: Annotated[str, Field(max_length=FISCAL_LENGTH_MAX)] | None = Field(
+        default=None,
+        description="The fiscal receipt's QR text; `fn` and `i` make it unique.",
+        examples=["t=20261121T1200&s=208.00&fn=9999078900004792&i=12345&fp=3522207165&n=1"],
+    )
+    shift: Id | None = None
+    shop: Id | None = Field(default=None, description="Only where the key may speak for several shops.")
+
+
+class LineBody(Body):
+    id: Id = Field(description="Unique in the basket.")
+    qty: Quantity
+    price: Money = Field(description="Of one unit, in minor units.")
+    sku: Id | None = None
+    name: Annotated[str, Field(max_length=256)] | None = None
+    category: Category | None = Field(default=None, description="A path; a rule on `drinks` covers `drinks/coffee`.")
+    brand: Id | None = None
+    tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = Field(default=[])
+    list_price: Money | None = None
+    min_price: Money | None = Field(default=None, description="No discount and no points go below it.")
+    no: Annotated[list[Literal["discount", "accrue", "redeem", "coupon"]], Field(max_length=4)] = Field(
+        default=[], description="What the line is closed to."
+    )
+
+
+class PaymentBody(Body):
+    method: Id = Field(examples=["card"])
+    amount: Money
+
+
+class BasketBody(Body):
+    lines: Annotated[list[LineBody], Field(max_length=LINES_MAX)]
+    coupons: Annotated[list[Id], Field(max_length=COUPONS_MAX)] = Field(default=[])
+    payments: Annotated[list[PaymentBody], Field(max_length=PAYMENTS_MAX)] = Field(default=[])
+
+
+class FilledBasketBody(BasketBody):
+    lines: Annotated[list[LineBody], Field(min_length=1, max_length=LINES_MAX)]
+
+
+class ExpectBody(Body):
+    paid: Money = Field(description="What the till is about to take; another sum is 409 `quote_changed`.")
+
+
+def _read_units(value: object) -> int | Literal["max"]:
+    if value == "max":
+        return "max"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PydanticCustomError("type", 'must be an integer or "max"')
+    if not 0 <= value <= AMOUNT_MAX:
+        raise PydanticCustomError("range", f"must be 0 to {AMOUNT_MAX}")
+    return value
+
+
+def _is_a_wallet(name: str) -> str:
+    if name == "rewards":
+        raise PydanticCustomError("not_available", "rewards can't be asked for yet")
+    return name
+
+
+Units = Annotated[
+    int | Literal["max"],
+    PlainValidator(_read_units),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0, "maximum": AMOUNT_MAX}, {"const": "max"}]}),
+]
+RedeemUnits = Annotated[
+    dict[Annotated[Id, AfterValidator(_is_a_wallet)], Units],
+    Field(max_length=REDEEM_WALLETS_MAX, description="Units by wallet, or `max`.", examples=[{"points": 50}]),
+]
+
+
+class QuoteBody(Body):
+    customer: Ref | None = Field(default=None, description="Without one: discounts, no points.")
+    receipt: ReceiptBody | None = None
+    at: Instant | None = Field(default=None, description="The time of the deal; default: the database's clock.")
+    basket: BasketBody
+    redeem: RedeemUnits = Field(default={})
+    quote: Annotated[str, Field(max_length=QUOTE_LENGTH_MAX)] | None = Field(
+        default=None, description="The token of an earlier quote, which must still be true."
+    )
+    expect: ExpectBody | None = None
+
+
+class AccrueBody(QuoteBody):
+    receipt: ReceiptBody
+    basket: FilledBasketBody
+
+
+class RedeemBody(Body):
+    customer: Ref
+    wallet: Id
+    points: Annotated[Points, Field(ge=1)]
+    receipt: ReceiptBody
+    reason: Name
+
+
+class ReturnLineBody(Body):
+    id: Id = Field(description="The purchase's line.")
+    qty: Quantity
+
+
+def _is_true(value: bool) -> bool:
+    if not value:
+        raise PydanticCustomError("choice", "must be true, or not be there")
+    return value
+
+
+AllOfIt = Annotated[bool, AfterValidator(_is_true), WithJsonSchema({"const": True})]  # `Literal[True]` takes 1 too.
+
+
+class ReturnBody(Body):
+    """Either `lines`, or `all: true` for everything that is left."""
+
+    receipt: ReceiptBody
+    lines: Annotated[list[ReturnLineBody], Field(min_length=1, max_length=LINES_MAX)] | None = None
+    all: AllOfIt | None = None
+
+    @model_validator(mode="after")
+    def _is_lines_or_all(self) -> Self:
+        if (self.lines is None) is (self.all is None):
+            raise PydanticCustomError("exactly_one", "must have exactly one of lines, all")
+        return self
+
+
+class PurchaseNameBody(Body):
+    """A purchase by its receipt; shop and terminal default to the key's own."""
+
+    shop: Id | None = None
+    terminal: Id | None = None
+    number: Id
+    shift: Id | None = None
+
+
+class ReturnByNameBody(ReturnBody):
+    purchase: PurchaseNameBody

@@ -1,0 +1,31 @@
+"""A service without a cache: every look is a miss."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from app.flows.ledger_port import Patron
+
+
+class NoSnapshots:
+    """The port `Snapshots`, always empty."""
+
+    async def close(self) -> None:
+        return None
+
+    async def put(self, patrons: Sequence[Patron]) -> None:
+        return None
+
+    async def get(self, customer_id: UUID) -> Patron | None:
+        return None
+
+    async def owner(self, digest: bytes) -> UUID | None:
+        return None
+
+    async def put_owner(self, digest: bytes, customer_id: UUID) -> None:
+        return None
+
+    async def drop(self, customer_ids: Sequence[UUID], *, digests: Sequence[bytes]) -> None:
+        return None
+
+    async def is_well(self) -> bool:
+        return False

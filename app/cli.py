@@ -1,0 +1,189 @@
+"""The command line: `python -m app COMMAND`, settings from the environment (`settings` lists them).
+
+Each command loads only what it needs, reads the settings, runs or finds the engines, and says in one line on standard
+error what stops it (exit code 1). Standard output carries answers only; progress goes to standard error, except where
+a person watches (`serve`).
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from app.config import CannotStart, Settings, describe_settings
+from app.engines import Addresses, engines_for
+from app.keyring import open_keyring
+from app.telemetry import configure_logging, log_last_exception
+
+cli = typer.Typer(
+    name="app",
+    help="Kopilka: points, discounts and redemption for tills. Settings come from the environment.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="Keys of tills, shops and people.", no_args_is_help=True)
+cli.add_typer(keys, name="keys")
+
+
+def main() -> None:
+    """Runs the command; ends the process with 0, or 1 and one line, or 2 for a command that isn't one."""
+    try:
+        cli()
+    except CannotStart as error:
+        tell(str(error))
+        sys.exit(1)
+
+
+def tell(line: str) -> None:
+    """A line for people, on standard error."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the command line speaks
+
+
+def read_settings(**overrides: object) -> Settings:
+    """The settings, and logging set up by them."""
+    settings = Settings.read(**overrides)
+    configure_logging(form=settings.log_format, level=settings.log_level)
+    sys.excepthook = log_last_exception
+    return settings
+
+
+@contextmanager
+def ready_database(settings: Settings, *, cache: bool = False) -> Iterator[Addresses]:
+    """Engines for a short command, with a schema it can work on."""
+    from app.schema import prepare_schema
+
+    with engines_for(settings, say=tell, cache=cache) as addresses:
+        prepare_schema(addresses, say=tell)
+        yield addresses
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default HOST.")] = None,
+    port: Annotated[str | None, typer.Option(help="Port to listen on; default PORT.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Processes that answer; default WORKERS.")] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Embedded engines and secrets; default DATA_DIR.")] = None,
+    with_jobs: Annotated[bool, typer.Option("--with-jobs", help="Run the background jobs beside it.")] = False,
+    with_demo: Annotated[bool, typer.Option("--with-demo", help="Make demo data in an embedded database.")] = False,
+    with_parent: Annotated[bool, typer.Option("--with-parent", help="Stop when the starting process ends.")] = False,
+) -> None:
+    """Serve the HTTP interface; migrates an embedded database, never a named one."""
+    from app.engines.child import end_with_parent
+    from app.serve import serve_until_stopped
+
+    if with_parent:
+        end_with_parent(os.getppid(), signal.SIGTERM)
+    settings = read_settings(host=host, port=port, workers=workers, data_dir=data_dir)
+    sys.exit(serve_until_stopped(settings, with_jobs=with_jobs, with_demo=with_demo))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the schema to the newest version, as the database's owner (DATABASE_OWNER_URL)."""
+    from app.schema import migrate_schema
+
+    with engines_for(read_settings(), say=tell, cache=False) as addresses:
+        migrate_schema(addresses, say=tell)
+
+
+@cli.command()
+def demo() -> None:
+    """Make a demo program, shop, terminals, customers and keys, and print how to use them."""
+    from app.demo import ensure_demo
+    from app.serve import base_url, quote_call
+
+    settings = read_settings()
+    with ready_database(settings) as addresses:
+        keyring = open_keyring(settings.secrets_path, data_dir=settings.data_dir)
+        facts = asyncio.run(ensure_demo(addresses.database_url, keyring, settings, say=tell))
+    if facts is not None:
+        typer.echo(quote_call(facts, base=base_url(settings)))
+
+
+@cli.command()
+def jobs() -> None:
+    """Run the background jobs until stopped."""
+    from app.jobs_process import run_jobs
+
+    run_jobs(read_settings(), say=tell)
+
+
+@cli.command()
+def verify() -> None:
+    """Recompute sums, balances, versions, lots and hashes from the entries; a row a finding, exit code 1 if any."""
+    from app.verification import verify as verify_ledger
+
+    with ready_database(read_settings()) as addresses:
+        found = asyncio.run(verify_ledger(addresses.database_url, say=typer.echo, progress=sys.stderr.isatty()))
+    if found:
+        raise typer.Exit(1)
+
+
+@cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def replay(context: typer.Context) -> None:
+    """Send real receipts through the HTTP interface: replay FILE --url … --key … (--help tells more)."""
+    from loadtest.replay import main as replay_main
+
+    sys.exit(replay_main(context.args))
+
+
+@cli.command()
+def settings() -> None:
+    """List all settings with their defaults and meaning."""
+    facts = list(describe_settings())
+    name_width = max(len(fact.name) for fact in facts)
+    default_width = max(len(fact.default) for fact in facts)
+    typer.echo(f"{'SETTING':{name_width}}  {'DEFAULT':{default_width}}  MEANING")
+    for fact in facts:
+        typer.echo(f"{fact.name:{name_width}}  {fact.default or '-':{default_width}}  {fact.meaning}")
+
+
+@keys.command("create")
+def create_key(
+    role: Annotated[str, typer.Option(help="pos, shop, marketer, analyst, support, admin or ops.")],
+    shop: Annotated[list[str] | None, typer.Option(help="The shop; several for a shop's key.")] = None,
+    terminal: Annotated[str | None, typer.Option(help="The till of a pos key.")] = None,
+) -> None:
+    """Make a key and print it once, as one JSON object {"id","key","role"}."""
+    import orjson
+
+    from app.storage import keys as storage
+
+    with ready_database(read_settings()) as addresses:
+        try:
+            made = asyncio.run(
+                storage.create_key(addresses.database_url, role=role, shops=shop or [], terminal=terminal)
+            )
+        except ValueError as error:
+            raise CannotStart(str(error)) from None
+    typer.echo(orjson.dumps({"id": made.id, "key": made.key, "role": made.role}).decode())
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List keys, a JSON object a line; the keys themselves are not kept."""
+    import orjson
+
+    from app.storage import keys as storage
+
+    with ready_database(read_settings()) as addresses:
+        for key in asyncio.run(storage.list_keys(addresses.database_url)):
+            typer.echo(orjson.dumps(key).decode())
+
+
+@keys.command("revoke")
+def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")]) -> None:
+    """Revoke a key; it is refused within seconds."""
+    from app.storage import keys as storage
+
+    with ready_database(read_settings()) as addresses:
+        known = asyncio.run(storage.revoke_key(addresses.database_url, key_id))
+    if not known:
+        raise CannotStart(f"there is no key {key_id}")
+    tell(f"revoked {key_id}")

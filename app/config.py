@@ -1,0 +1,151 @@
+"""Settings: read once from the environment, checked, frozen.
+
+Every setting is an environment variable of the same name in capitals, or a file of that name in /run/secrets (the usual
+place for container secrets; the environment wins). An empty variable counts as not set. A bad value raises
+`BadSetting`, whose text is one line that names the setting and never repeats the value: addresses hold passwords.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NoReturn, Self
+from urllib.parse import urlsplit
+
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.addresses import plain_database_url
+
+CONTAINER_SECRETS = Path("/run/secrets")
+
+# What pydantic puts before the part that tells something.
+_PYDANTIC_PREFIX = re.compile(r"^(Value error, |Input )")
+
+
+class CannotStart(Exception):
+    """What stops a command; `str()` is one line for whoever typed it."""
+
+
+class BadSetting(CannotStart):
+    """A setting that the service cannot start with; the line names it."""
+
+
+class Settings(BaseSettings):
+    """What can be set from outside. Defaults are those of a first start on an ordinary machine."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    database_url: str | None = Field(
+        default=None, description="PostgreSQL, as postgresql://…; not set: an embedded server in DATA_DIR"
+    )
+    database_owner_url: str | None = Field(
+        default=None, description="the address that migrate uses, the database's owner; default DATABASE_URL"
+    )
+    redis_url: str | None = Field(
+        default=None, description="Redis or Valkey, as redis://… or unix://…; not set: an embedded server in DATA_DIR"
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
+    workers: int = Field(default=1, ge=1, le=64, description="processes that answer requests")
+    data_dir: Path = Field(
+        default=Path(".data"), validate_default=True, description="embedded engines and local secrets live here"
+    )
+    secrets_file: Path | None = Field(
+        default=None, description="JSON file of the service's secrets, made when missing; default DATA_DIR/secrets.json"
+    )
+    log_format: Literal["json", "console"] = Field(default="json", description="json (a line an event) or console")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least urgent level that is logged: debug, info, warning or error"
+    )
+    at_max_age_hours: int = Field(
+        default=72, ge=0, le=1_000_000, description="how far back the time of a deal may lie, in hours; 0: no limit"
+    )
+    phone_region: str = Field(default="RU", description="region of phone numbers written without a country code")
+    allow_unsafe_database: bool = Field(
+        default=False,
+        description="true starts even where the database's settings (fsync and its like) could lose answered purchases",
+    )
+    metrics_dir: Path | None = Field(
+        default=None, description="where several workers add up their metrics; default DATA_DIR/metrics"
+    )
+
+    @field_validator("database_url", "database_owner_url")
+    @classmethod
+    def _is_a_database_address(cls, value: str | None) -> str | None:
+        return value if value is None else plain_database_url(value)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_cache_address(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("must be an address that begins with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _takes_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("data_dir", "secrets_file", "metrics_dir")
+    @classmethod
+    def _is_absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @field_validator("phone_region")
+    @classmethod
+    def _is_a_known_region(cls, value: str) -> str:
+        if value.upper() not in SUPPORTED_REGIONS:
+            raise ValueError("must be a two-letter region with a numbering plan, as RU or KZ")
+        return value.upper()
+
+    @property
+    def secrets_path(self) -> Path:
+        """Where the keyring is kept."""
+        return self.secrets_file or self.data_dir / "secrets.json"
+
+    @property
+    def metrics_path(self) -> Path:
+        """Directory of the metrics that several workers share; one a port, so that neighbours don't mix."""
+        return (self.metrics_dir or self.data_dir / "metrics") / str(self.port)
+
+    @classmethod
+    def read(cls, **overrides: Any) -> Self:
+        """The settings of the environment; `overrides` (of the command line) win, None ones don't count.
+
+        Raises `BadSetting`.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            if CONTAINER_SECRETS.is_dir():
+                return cls(_secrets_dir=CONTAINER_SECRETS, **given)
+            return cls(**given)
+        except ValidationError as error:
+            _refuse(error)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingFact:
+    """One line of `app settings`."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+def describe_settings() -> Iterator[SettingFact]:
+    """All settings in their order, with the default as one would write it and what each means."""
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else str(field.default)
+        if isinstance(field.default, bool):
+            default = default.lower()
+        yield SettingFact(name=name.upper(), default=default, meaning=field.description or "")
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    """Raises `BadSetting` for the first finding; the value is never repeated."""
+    finding = error.errors(include_url=False, include_input=False)[0]
+    name = str(finding["loc"][0]).upper() if finding["loc"] else "settings"
+    reason = _PYDANTIC_PREFIX.sub("", finding["msg"])
+    raise BadSetting(f"setting {name} {reason[0].lower()}{reason[1:]}") from None

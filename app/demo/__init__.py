@@ -1,0 +1,111 @@
+"""A demo that a till could use tonight: a program, a shop with two terminals, an online store, customers and keys.
+
+Made once in a DATA_DIR; the keys' plain text is kept there, readable by its owner alone, so that later starts can show a call that works.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+
+import orjson
+
+from app.config import Settings
+from app.domain.identifiers import Identifier, card, phone
+from app.domain.rejections import Rejected, Rejection
+from app.flows.requests import Caller, RegisterRequest, Role, Write
+from app.flows.service import Service
+from app.keyring import Keyring
+from app.storage.keys import create_key, is_live_key
+from app.wiring import open_service
+
+_MAKER = Caller(key_id="demo", role=Role.ADMIN)
+_KEYS = {  # By name in the file: role, shops, terminal.
+    "till_key": ("pos", ["S1"], "T1"),
+    "second_till_key": ("pos", ["S1"], "T2"),
+    "shop_key": ("shop", ["ONLINE"], "WEB"),
+    "marketer_key": ("marketer", [], None),
+    "support_key": ("support", [], None),
+    "admin_key": ("admin", [], None),
+}
+# Numbers of a range that was never given out to anybody; Cyrillic on purpose.
+_CUSTOMERS = (
+    ("+79001234567", "DEMO-0001", "Анна Смирнова", date(1990, 5, 17)),
+    ("+79001234568", "DEMO-0002", "Boris Petrov", date(1984, 2, 29)),
+    ("+79001234569", "DEMO-0003", "Мария", None),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFacts:
+    """What one needs to try the service: the demo till's key, and a customer's phone."""
+
+    till_key: str
+    phone: str
+
+
+async def ensure_demo(
+    app_url: str, keyring: Keyring, settings: Settings, *, say: Callable[[str], None]
+) -> DemoFacts | None:
+    """Make the demo where it is missing; what is there stays as it is."""
+    async with open_service(settings, keyring, database_url=app_url, redis_url=None) as service:
+        if await _publish(service):
+            say("published the demo program")
+        for place in range(len(_CUSTOMERS)):
+            await _register(service, place, region=settings.phone_region)
+    keys = await _keys(app_url, settings.data_dir / "demo.json", say=say)
+    return DemoFacts(till_key=keys["till_key"], phone=_CUSTOMERS[0][0])
+
+
+async def _publish(service: Service) -> bool:
+    """Whether there was no program, and now there is."""
+    try:
+        await service.program()
+    except Rejected as rejected:
+        if rejected.rejection is not Rejection.NOT_FOUND:
+            raise
+    else:
+        return False
+    raw = resources.files(__name__).joinpath("program.json").read_bytes()
+    await service.put_draft(_write("demo/draft", raw), orjson.loads(raw), raw)
+    await service.publish(_write("demo/publish", raw))
+    return True
+
+
+async def _register(service: Service, place: int, *, region: str) -> None:
+    number, plastic, name, birthday = _CUSTOMERS[place]
+    identifiers: tuple[Identifier, ...] = (phone(number, region=region), card(plastic))
+    request = RegisterRequest(
+        identifiers=identifiers,
+        name=name,
+        birthday=birthday,
+        email=None,
+        tags=("demo",),
+        consents=(),
+        referrer=None,
+    )
+    await service.register(_write(f"demo/customer/{place}", orjson.dumps(asdict(request))), request)
+
+
+def _write(key: str, body: bytes) -> Write:
+    return Write(caller=_MAKER, key=key, fingerprint=sha256(body).digest()[:16], request_id=key)
+
+
+async def _keys(app_url: str, path: Path, *, say: Callable[[str], None]) -> dict[str, str]:
+    """The demo's keys by name; those that this database doesn't know are made anew."""
+    stored: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
+    fresh = dict(stored)
+    for name, (role, shops, terminal) in _KEYS.items():
+        if name not in stored or not await is_live_key(app_url, stored[name]):
+            fresh[name] = (await create_key(app_url, role=role, shops=shops, terminal=terminal)).key
+    if fresh != stored:
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(orjson.dumps(fresh, option=orjson.OPT_INDENT_2))
+        aside.replace(path)
+        say(f"made the demo's keys ({path})")
+    return fresh

@@ -1,0 +1,52 @@
+"""Integer arithmetic near value: rounding by name, remainders by rule.
+
+Money is in minor units, points in whole units, quantities in thousandths, rates in millionths. `round()` and `/` do not appear near
+value anywhere in this package.
+"""
+
+from collections.abc import Sequence
+
+MILLI = 1_000  # A quantity of one.
+MICRO = 1_000_000  # A rate of one, 100 %.
+AMOUNT_MAX = 10**12  # Contract, section 2: amounts up to 10^12 minor units.
+QUANTITY_MAX_MILLI = 10**6 * MILLI  # ... and quantities up to 10^6.
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """Numerator over denominator, to the nearest integer, halves away from zero.
+
+    Raises:
+        ValueError: the denominator is not positive.
+    """
+    if denominator <= 0:
+        raise ValueError(f"denominator {denominator} is not positive")
+    if numerator < 0:
+        return -((-2 * numerator + denominator) // (2 * denominator))
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def gross(price: int, qty_milli: int) -> int:
+    """Price a unit times a quantity in thousandths, half-up."""
+    return half_up(price * qty_milli, MILLI)
+
+
+def allocate(total: int, weights: Sequence[int]) -> list[int]:
+    """Split `total` over `weights` by largest remainder; the parts sum to `total` exactly.
+
+    Ties go to the earlier place; weights that are all 0 count as equal ones. This is the plain form without rooms.
+
+    Raises:
+        ValueError: there is nothing to split over, or `total` or a weight is negative.
+    """
+    if not weights or total < 0 or min(weights) < 0:
+        raise ValueError(f"can't allocate {total} over {weights}")
+    whole = sum(weights)
+    if whole == 0:
+        weights, whole = [1] * len(weights), len(weights)
+    parts = [total * weight // whole for weight in weights]
+    missing = total - sum(parts)
+    if missing:
+        by_remainder = sorted(range(len(weights)), key=lambda place: -(total * weights[place] % whole))  # Stable.
+        for place in by_remainder[:missing]:
+            parts[place] += 1
+    return parts

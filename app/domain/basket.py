@@ -1,0 +1,73 @@
+"""The sale at the till as the rules see it: lines, payments, and where it happens."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.domain.amounts import gross
+
+
+class ClosedTo(StrEnum):
+    """What a line can be closed to (`no` in the contract)."""
+
+    DISCOUNT = "discount"
+    ACCRUE = "accrue"
+    REDEEM = "redeem"
+    COUPON = "coupon"
+
+
+class IdentifiedBy(StrEnum):
+    """How the customer was found; `id` and `external_id` count as a card."""
+
+    PHONE = "phone"
+    CARD = "card"
+    CODE = "code"
+
+
+class Channel(StrEnum):
+    POS = "pos"
+    ONLINE = "online"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a basket. Money in minor units a unit, `qty_milli` in thousandths, `category` a path such as `drinks/coffee`."""
+
+    id: str
+    qty_milli: int
+    price: int
+    sku: str | None = None
+    name: str | None = None
+    category: str | None = None
+    brand: str | None = None
+    tags: frozenset[str] = frozenset()
+    list_price: int | None = None
+    min_price: int = 0
+    closed_to: frozenset[ClosedTo] = frozenset()
+
+    @property
+    def gross(self) -> int:
+        return gross(self.price, self.qty_milli)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    method: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    lines: tuple[Line, ...]
+    coupons: tuple[str, ...] = ()
+    payments: tuple[Payment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """When and where the deal is made; `at` is an aware instant, in any zone."""
+
+    at: datetime
+    channel: Channel
+    shop: str
+    identified_by: IdentifiedBy | None = None

@@ -1,0 +1,21 @@
+"""What the rules may know of the customer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerFacts:
+    """A customer at the moment of a decision. `available` is by wallet, in units, with what time has brought already counted.
+
+    `purchases` counts earlier purchases that were not fully returned; `last_purchase_at` is the latest of them.
+    """
+
+    id: str
+    tier: str | None = None
+    available: Mapping[str, int] = field(default_factory=dict)
+    purchases: int = 0
+    last_purchase_at: datetime | None = None
+    birthday: date | None = None
+    tags: frozenset[str] = frozenset()

@@ -1,0 +1,123 @@
+"""What the program says to a basket: the values that `evaluate` returns and everything later is made from.
+
+Money in minor units, units as integers. Every total equals the sum of its lines; a decision that drifts can't be built.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one rule gave on one line: `amount` for a discount, `units` of `wallet` for an accrual."""
+
+    rule: str
+    kind: str
+    amount: int = 0
+    wallet: str | None = None
+    units: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LineDecision:
+    """`redeemed` is money, `redeemed_units` the units by wallet that paid it; `paid = gross - discount - redeemed`."""
+
+    id: str
+    gross: int
+    discount: int
+    redeemed: int
+    redeemed_units: Mapping[str, int]
+    accrued: Mapping[str, int]
+    parts: tuple[Part, ...]
+
+    @property
+    def paid(self) -> int:
+        return self.gross - self.discount - self.redeemed
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one rule did to the basket; `wanted` and `given` in minor units for a discount, in units of `wallet` for an accrual."""
+
+    rule: str
+    kind: str
+    wanted: int
+    given: int
+    wallet: str | None = None
+    limited_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemTerms:
+    """How much of a wallet may pay this basket, and every term of the formula (contract, "Redeemable").
+
+    `bound_by` names the smallest of `terms` (`max_share`, `lines_room`, `available`, `min_paid`, all money), or `step`/`min_units`/`strength`
+    where that was the last cut; `strength_units` is None for no limit.
+    """
+
+    max_units: int
+    max_money: int
+    bound_by: str
+    terms: Mapping[str, int]
+    strength_units: int | None = None
+
+
+class Outcome(StrEnum):
+    APPLIED = "applied"
+    SKIPPED = "skipped"
+    OUTDONE = "outdone"  # Would have given something, but another rule of its lane won.
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a rule did or did not apply: the first test that failed, what it needed and what it had."""
+
+    rule: str
+    verdict: Outcome
+    because: str | None = None
+    need: object = None
+    have: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`redeemed_units` and `accrued` are by wallet. `effects` come in the order applied, `verdicts` in the document's order."""
+
+    lines: tuple[LineDecision, ...]
+    effects: tuple[Effect, ...]
+    verdicts: tuple[Verdict, ...]
+    redeem_terms: Mapping[str, RedeemTerms]
+    redeemed_units: Mapping[str, int] = field(default_factory=dict)
+    accrued: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        redeemed_units: dict[str, int] = {}
+        accrued: dict[str, int] = {}
+        for line in self.lines:
+            if line.discount < 0 or line.redeemed < 0 or line.paid < 0:
+                raise ValueError(f"a line costs more than its gross or less than nothing: {line}")
+            for wallet, units in line.redeemed_units.items():
+                redeemed_units[wallet] = redeemed_units.get(wallet, 0) + units
+            for wallet, units in line.accrued.items():
+                accrued[wallet] = accrued.get(wallet, 0) + units
+        if redeemed_units != self.redeemed_units or accrued != self.accrued:
+            raise ValueError(
+                f"lines redeem {redeemed_units} and accrue {accrued}, in all {self.redeemed_units} and {self.accrued}"
+            )
+
+    @property
+    def gross(self) -> int:
+        return sum(line.gross for line in self.lines)
+
+    @property
+    def discount(self) -> int:
+        return sum(line.discount for line in self.lines)
+
+    @property
+    def redeemed(self) -> int:
+        return sum(line.redeemed for line in self.lines)
+
+    @property
+    def paid(self) -> int:
+        return sum(line.paid for line in self.lines)

@@ -1,0 +1,12 @@
+"""What a customer has in one wallet."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WalletBalance:
+    """Units: spendable now (below 0 is a debt), not yet active, set aside."""
+
+    available: int = 0
+    pending: int = 0
+    held: int = 0

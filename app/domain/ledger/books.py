@@ -1,0 +1,106 @@
+"""One customer's books while a round holds the customer's row.
+
+A book is read under the lock, changed by plans, and written back as a whole; it never outlives its round. Plans refuse before they
+change anything. The invariant that everything rests on, for each wallet:
+
+    available = units left in active lots - debt        pending = units left in pending lots
+
+A debt (returned points that were spent already) exists only while no active lot has units left, because whatever becomes active covers it
+first; so the debt is max(0, -available), and needs no field of its own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.domain.identifiers import CustomerId, LotId
+from app.domain.ledger.balances import WalletBalance
+from app.domain.ledger.lots import Lot, spending_order
+
+GENESIS = bytes(32)  # The hash before a customer's first transaction.
+
+
+@dataclass(slots=True)
+class Purse:
+    """One wallet of the book. `floor` is how low `available` may stand: 0, or a debt that a return has made."""
+
+    available: int = 0
+    pending: int = 0
+    held: int = 0
+    floor: int = 0
+
+    def frozen(self) -> WalletBalance:
+        return WalletBalance(available=self.available, pending=self.pending, held=self.held)
+
+
+@dataclass(slots=True)
+class Progress:
+    """What tiers and conditions count: money paid (minor units), purchases not fully returned, units accrued."""
+
+    paid: int = 0
+    purchases: int = 0
+    units: int = 0
+    last_purchase_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Book:
+    """`lots` is None until something needs them: a purchase that only accrues reads none. `due_at` is the next instant at which a lot
+    becomes active or expires (it may be early, never late)."""
+
+    customer_id: CustomerId
+    version: int = 0
+    revision: int = 0
+    head: bytes = GENESIS
+    purses: dict[str, Purse] = field(default_factory=dict)
+    tier: str | None = None
+    progress: Progress = field(default_factory=Progress)
+    due_at: datetime | None = None
+    updated_at: datetime | None = None
+    lots: dict[LotId, Lot] | None = None
+    added: list[Lot] = field(default_factory=list)
+
+    def purse(self, wallet: str) -> Purse:
+        """One wallet's purse; a wallet not used so far is empty."""
+        return self.purses.setdefault(wallet, Purse())
+
+    def balances(self, wallets: Iterable[str]) -> dict[str, WalletBalance]:
+        """Of the named wallets, in that order, and of whatever else the customer has."""
+        return {wallet: self.purse(wallet).frozen() for wallet in dict.fromkeys((*wallets, *self.purses))}
+
+    def load_lots(self, lots: Iterable[Lot]) -> None:
+        """Take in the lots that the database holds; those this round has added are known already."""
+        self.lots = {lot.id: lot for lot in lots} | {lot.id: lot for lot in self.added}
+
+    def open_lots(self, wallet: str, *, pending: bool) -> list[Lot]:
+        """Lots with units left, in spending order.
+
+        Raises:
+            RuntimeError: the lots were not loaded.
+        """
+        if self.lots is None:
+            raise RuntimeError(f"the lots of customer {self.customer_id} were not loaded")
+        return spending_order(
+            lot for lot in self.lots.values() if lot.wallet == wallet and lot.remaining and lot.is_pending == pending
+        )
+
+    def add_lot(self, lot: Lot) -> None:
+        self.added.append(lot)
+        if self.lots is not None:
+            self.lots[lot.id] = lot
+        self.wait_for(lot.next_change())
+
+    def wait_for(self, instant: datetime | None) -> None:
+        if instant is not None and (self.due_at is None or instant < self.due_at):
+            self.due_at = instant
+
+    def is_due(self, now: datetime) -> bool:
+        return self.due_at is not None and self.due_at <= now
+
+    def reset_due(self) -> None:
+        """Recompute `due_at` from all lots."""
+        if self.lots is None:
+            raise RuntimeError(f"the lots of customer {self.customer_id} were not loaded")
+        self.due_at = None
+        for lot in self.lots.values():
+            self.wait_for(lot.next_change())

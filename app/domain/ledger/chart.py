@@ -1,0 +1,37 @@
+"""The list of account kinds, and what kinds of transaction there are.
+
+| kind | from | to |
+| --- | --- | --- |
+| purchase | `program:issued` (accrual), `customer:available` (redemption) | the customer, `program:redeemed` |
+| redeem | `customer:available` | `program:redeemed` |
+| return | `customer:*` (taken back), `program:returned` (given back) | `program:returned`, `customer:available` |
+| activate | `customer:pending` | `customer:available` |
+| expire | `customer:available`, `customer:pending` | `program:expired` |
+| adjust | `program:adjusted` or the customer | the other of the two |
+
+A positive amount on `customer:*` adds to the balance. A posting may expire what it has just given: a lot that had ended before it arrived.
+System accounts have entries and no balance row, so no row is hot.
+"""
+
+from enum import StrEnum
+
+
+class Account(StrEnum):
+    AVAILABLE = "customer:available"
+    PENDING = "customer:pending"
+    HELD = "customer:held"
+    ISSUED = "program:issued"
+    REDEEMED = "program:redeemed"
+    EXPIRED = "program:expired"
+    RETURNED = "program:returned"
+    ADJUSTED = "program:adjusted"
+    CONVERTED = "program:converted"
+
+
+class TxKind(StrEnum):
+    PURCHASE = "purchase"
+    REDEEM = "redeem"
+    RETURN = "return"
+    ACTIVATE = "activate"
+    EXPIRE = "expire"
+    ADJUST = "adjust"

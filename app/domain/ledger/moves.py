@@ -1,0 +1,116 @@
+"""The few moves every posting is made of: credit a lot, debit lots, expire, go into debt.
+
+Each changes the book and notes its entries on the customer's side; `Moves.close` adds the program's side, so that a set of moves is
+balanced by construction.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.domain.ledger.books import Book
+from app.domain.ledger.chart import Account
+from app.domain.ledger.lots import Lot
+from app.domain.ledger.postings import Entry
+
+
+@dataclass(slots=True)
+class Moves:
+    """Moves on one book that become one posting. Units are positive in every call."""
+
+    book: Book
+    entries: list[Entry] = field(default_factory=list)
+    _against: dict[tuple[str, Account], int] = field(default_factory=dict)
+
+    def credit(self, lot: Lot, units: int, *, against: Account, rule: str | None = None) -> None:
+        """Put units into a lot; what lands in an active one covers the wallet's debt first."""
+        purse = self.book.purse(lot.wallet)
+        lot.remaining += units
+        lot.is_changed = True
+        if lot.is_pending:
+            purse.pending += units
+            self._note(Account.PENDING, lot, units, against=against, rule=rule)
+        else:
+            debt = max(0, -purse.available)
+            purse.available += units
+            self._note(Account.AVAILABLE, lot, units, against=against, rule=rule)
+            self._cover(lot, min(debt, units))
+        self.book.wait_for(lot.next_change())
+
+    def debit(self, lot: Lot, units: int, *, against: Account) -> None:
+        """Take units out of a lot, from wherever the ledger has it posted.
+
+        Raises:
+            ValueError: the lot has less.
+        """
+        if units > lot.remaining:
+            raise ValueError(f"{units} units asked of lot {lot.id}, which has {lot.remaining}")
+        purse = self.book.purse(lot.wallet)
+        lot.remaining -= units
+        lot.is_changed = True
+        if lot.is_pending:
+            purse.pending -= units
+        else:
+            purse.available -= units
+        self._note(Account.PENDING if lot.is_pending else Account.AVAILABLE, lot, -units, against=against)
+
+    def spend(self, wallet: str, units: int, *, against: Account, lots: list[Lot] | None = None) -> int:
+        """Take up to `units` out of active lots in spending order (or out of `lots`, in their order); returns what was taken."""
+        left = units
+        for lot in self.book.open_lots(wallet, pending=False) if lots is None else lots:
+            if not left:
+                break
+            taken = min(left, lot.remaining)
+            if taken:
+                self.debit(lot, taken, against=against)
+                left -= taken
+        return units - left
+
+    def owe(self, wallet: str, units: int, *, against: Account) -> None:
+        """Let `available` go below 0, and its floor with it."""
+        purse = self.book.purse(wallet)
+        purse.available -= units
+        purse.floor = min(purse.floor, purse.available)
+        self.entries.append(Entry(Account.AVAILABLE, wallet, -units))
+        self._add_against(wallet, against, units)
+
+    def activate(self, lot: Lot) -> None:
+        """Move a lot that is due from pending to available; it covers the wallet's debt first."""
+        purse = self.book.purse(lot.wallet)
+        debt = max(0, -purse.available)
+        purse.pending -= lot.remaining
+        purse.available += lot.remaining
+        self.entries.append(Entry(Account.PENDING, lot.wallet, -lot.remaining, lot.id))
+        self.entries.append(Entry(Account.AVAILABLE, lot.wallet, lot.remaining, lot.id))
+        lot.is_pending = False
+        lot.is_changed = True
+        self._cover(lot, min(debt, lot.remaining))
+
+    def expire_if_over(self, lot: Lot, *, now: datetime) -> int:
+        """Expire what is left of a lot whose end has come; returns how much that was."""
+        if not lot.remaining or not lot.has_expired(now):
+            return 0
+        units = lot.remaining
+        self.debit(lot, units, against=Account.EXPIRED)
+        return units
+
+    def close(self) -> tuple[Entry, ...]:
+        """The customer's entries and the other side of each."""
+        others = (Entry(account, wallet, amount) for (wallet, account), amount in self._against.items() if amount)
+        return (*self.entries, *others)
+
+    def _note(self, account: Account, lot: Lot, units: int, *, against: Account, rule: str | None = None) -> None:
+        self.entries.append(Entry(account, lot.wallet, units, lot.id, rule))
+        self._add_against(lot.wallet, against, -units)
+
+    def _add_against(self, wallet: str, account: Account, amount: int) -> None:
+        key = (wallet, account)
+        self._against[key] = self._against.get(key, 0) + amount
+
+    def _cover(self, lot: Lot, units: int) -> None:
+        """Use units of a lot for the debt: out of the lot, back onto the account, so `available` stays as it is."""
+        if units:
+            lot.remaining -= units
+            self.entries.append(Entry(Account.AVAILABLE, lot.wallet, -units, lot.id))
+            self.entries.append(Entry(Account.AVAILABLE, lot.wallet, units))
+        purse = self.book.purse(lot.wallet)
+        purse.floor = max(purse.floor, min(0, purse.available))

@@ -1,0 +1,262 @@
+"""Goods brought back: what a return refunds, takes back and gives back, exactly, in any split.
+
+A return is decided by the stored purchase, never by today's program. For line i with accrued e_i, redeemed units s_i and returned share
+r_i so far, the total taken back is `Σ half_up(e_i · r_i)`, given back `Σ half_up(s_i · r_i)`, refunded `Σ half_up(paid_i · r_i)`; each
+return posts the difference to what was posted before, so any split ends at the whole.
+
+Points are given back before any are taken: what a customer gets back can cover what the purchase had brought, and a loop of
+buy, spend, return leaves nothing behind.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.domain.amounts import half_up
+from app.domain.identifiers import LotId, TxId
+from app.domain.ledger.books import Book
+from app.domain.ledger.chart import Account, TxKind
+from app.domain.ledger.moves import Moves
+from app.domain.ledger.plans import Chained, Moment, plan_nobodys, record
+from app.domain.ledger.postings import Origin
+from app.domain.program import Debt
+from app.domain.rejections import Fault, Rejected, Rejection
+
+
+@dataclass(slots=True)
+class LineState:
+    """One bought line and what has come back of it so far. Units are by wallet."""
+
+    id: str
+    qty_milli: int
+    paid: int
+    accrued: Mapping[str, int]
+    redeemed_units: Mapping[str, int]
+    returned_milli: int = 0
+    refunded: int = 0
+    taken_back: dict[str, int] = field(default_factory=dict)
+    given_back: dict[str, int] = field(default_factory=dict)
+
+    def share(self, whole: int) -> int:
+        """The part of `whole` that belongs to what has come back so far."""
+        return half_up(whole * self.returned_milli, self.qty_milli)
+
+
+@dataclass(slots=True)
+class PurchaseState:
+    """A stored purchase as returns see it. `spent` is (wallet, lot, units) in the order spent; `own_lots` are those it made.
+
+    `progress_units` is what its accrual added to the customer's progress, by the default wallet of its day.
+    """
+
+    tx_id: TxId
+    lines: list[LineState]
+    spent: Sequence[tuple[str, LotId, int]]
+    default_wallet: str
+
+    @property
+    def is_all_back(self) -> bool:
+        return all(line.returned_milli == line.qty_milli for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class LineBack:
+    id: str
+    qty_milli: int
+    refund: int
+    taken_back: Mapping[str, int]
+    given_back: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPlan:
+    """`expired_again` went back to lots that had ended meanwhile; `clamped` is what a wallet without debt could not give."""
+
+    chained: Chained
+    lines: tuple[LineBack, ...]
+    taken_back: Mapping[str, int]
+    given_back: Mapping[str, int]
+    expired_again: Mapping[str, int]
+    clamped: Mapping[str, int]
+
+    @property
+    def refund(self) -> int:
+        return sum(line.refund for line in self.lines)
+
+
+def quantities(purchase: PurchaseState, asked: Sequence[tuple[str, int]] | None) -> dict[str, int]:
+    """Thousandths to bring back by line id; `asked` None is all that is left.
+
+    Raises:
+        Rejected: `validation_error` for a line that isn't there or is named twice, `return_exceeds_purchase` for more than is left.
+    """
+    left = {line.id: line.qty_milli - line.returned_milli for line in purchase.lines}
+    if asked is None:
+        back = {line_id: qty for line_id, qty in left.items() if qty}
+        if not back:
+            raise Rejected(
+                Rejection.RETURN_EXCEEDS_PURCHASE,
+                "everything of this purchase is returned already",
+                facts={"available": []},
+            )
+        return back
+    faults = []
+    back = {}
+    for place, (line_id, qty) in enumerate(asked):
+        if line_id not in left:
+            faults.append(Fault(f"/lines/{place}/id", "unknown_line", "the purchase has no line with this id"))
+        elif line_id in back:
+            faults.append(Fault(f"/lines/{place}/id", "duplicate", "this line is named twice"))
+        back[line_id] = qty
+    if faults:
+        raise Rejected(Rejection.VALIDATION_ERROR, "these lines can't be returned", faults=tuple(faults))
+    if any(qty > left[line_id] for line_id, qty in back.items()):
+        raise Rejected(
+            Rejection.RETURN_EXCEEDS_PURCHASE,
+            "more than is left of the purchase",
+            facts={"available": [{"id": line_id, "qty_milli": left[line_id]} for line_id in back]},
+        )
+    return back
+
+
+def plan_return(
+    book: Book | None,
+    purchase: PurchaseState,
+    moment: Moment,
+    *,
+    back: Mapping[str, int],
+    debts: Mapping[str, Debt],
+    origin: Origin,
+) -> ReturnPlan:
+    """Post one return and advance the purchase's state. `book` None: nobody's purchase, only money. Needs all the purchase's lots."""
+    refunds: dict[str, int] = {}
+    for line in purchase.lines:
+        line.returned_milli += back.get(line.id, 0)
+        refunds[line.id] = line.share(line.paid) - line.refunded
+        line.refunded += refunds[line.id]
+    if book is None:
+        chained = plan_nobodys(moment, kind=TxKind.RETURN, origin=origin, parent=purchase.tx_id)
+        return ReturnPlan(chained, _lines_back(purchase, back, refunds, {}, {}), {}, {}, {}, {})
+    moves = Moves(book)
+    before = {wallet: _posted(purchase, wallet) for wallet in {wallet for wallet, _, _ in purchase.spent}}
+    given = {line.id: _advance(line, line.redeemed_units, line.given_back) for line in purchase.lines}
+    expired_again = {
+        wallet: units
+        for wallet, already in before.items()
+        if (units := _give_back(moves, purchase, moment, wallet=wallet, already=already))
+    }
+    taken, clamped = _take_back(moves, purchase, debts)
+    progress = book.progress
+    progress.paid -= sum(refunds.values())
+    progress.units -= sum(units.get(purchase.default_wallet, 0) for units in taken.values())
+    if purchase.is_all_back:
+        progress.purchases -= 1
+    chained = record(
+        book,
+        moves,
+        moment,
+        kind=TxKind.RETURN,
+        tx_id=TxId(moment.new_id()),
+        origin=origin,
+        parent=purchase.tx_id,
+    )
+    return ReturnPlan(
+        chained,
+        _lines_back(purchase, back, refunds, taken, given),
+        taken_back=_by_wallet(taken),
+        given_back=_by_wallet(given),
+        expired_again=expired_again,
+        clamped=clamped,
+    )
+
+
+def _by_wallet(lines: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for units in lines.values():
+        for wallet, amount in units.items():
+            totals[wallet] = totals.get(wallet, 0) + amount
+    return {wallet: amount for wallet, amount in totals.items() if amount}
+
+
+def _advance(line: LineState, whole: Mapping[str, int], posted: dict[str, int]) -> dict[str, int]:
+    """What is due now by wallet, beyond what was posted before; notes it as posted."""
+    due = {wallet: line.share(units) - posted.get(wallet, 0) for wallet, units in whole.items()}
+    for wallet, units in due.items():
+        posted[wallet] = posted.get(wallet, 0) + units
+    return due
+
+
+def _posted(purchase: PurchaseState, wallet: str) -> int:
+    return sum(line.given_back.get(wallet, 0) for line in purchase.lines)
+
+
+def _give_back(moves: Moves, purchase: PurchaseState, moment: Moment, *, wallet: str, already: int) -> int:
+    """Put units back into the lots they came from, in the order they were spent; returns what expired again at once."""
+    lots = moves.book.lots or {}
+    left = _posted(purchase, wallet) - already
+    expired = 0
+    for spent_wallet, lot_id, units in purchase.spent:
+        if spent_wallet != wallet:
+            continue
+        passed_over = min(already, units)
+        already -= passed_over
+        portion = min(left, units - passed_over)
+        if portion:
+            lot = lots[lot_id]
+            moves.credit(lot, portion, against=Account.RETURNED)
+            expired += moves.expire_if_over(lot, now=moment.now)
+            left -= portion
+    return expired
+
+
+def _take_back(
+    moves: Moves, purchase: PurchaseState, debts: Mapping[str, Debt]
+) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+    """Out of the purchase's own lots, pending ones first, then other active lots in spending order, then into debt where the wallet allows.
+
+    What a wallet without debt can't give stays due: a later return of the same purchase asks for it again.
+    """
+    book = moves.book
+    taken: dict[str, dict[str, int]] = {line.id: {} for line in purchase.lines}
+    clamped: dict[str, int] = {}
+    wallets = dict.fromkeys(wallet for line in purchase.lines for wallet in line.accrued)
+    for wallet in wallets:
+        due = {
+            line.id: line.share(line.accrued.get(wallet, 0)) - line.taken_back.get(wallet, 0) for line in purchase.lines
+        }
+        total = sum(due.values())
+        own = [lot for lot in book.open_lots(wallet, pending=True) if lot.tx_id == purchase.tx_id]
+        own += [lot for lot in book.open_lots(wallet, pending=False) if lot.tx_id == purchase.tx_id]
+        got = moves.spend(wallet, total, against=Account.RETURNED, lots=own)
+        got += moves.spend(wallet, total - got, against=Account.RETURNED)
+        if got < total and debts.get(wallet, Debt.ALLOW) is Debt.ALLOW:
+            moves.owe(wallet, total - got, against=Account.RETURNED)
+            got = total
+        if got < total:
+            clamped[wallet] = total - got
+        for line in purchase.lines:
+            part = min(got, due[line.id])
+            got -= part
+            if part:
+                taken[line.id][wallet] = part
+                line.taken_back[wallet] = line.taken_back.get(wallet, 0) + part
+    return taken, clamped
+
+
+def _lines_back(
+    purchase: PurchaseState,
+    back: Mapping[str, int],
+    refunds: Mapping[str, int],
+    taken: Mapping[str, Mapping[str, int]],
+    given: Mapping[str, Mapping[str, int]],
+) -> tuple[LineBack, ...]:
+    return tuple(
+        LineBack(
+            id=line.id,
+            qty_milli=back[line.id],
+            refund=refunds[line.id],
+            taken_back=taken.get(line.id, {}),
+            given_back={wallet: units for wallet, units in given.get(line.id, {}).items() if units},
+        )
+        for line in purchase.lines
+        if line.id in back
+    )

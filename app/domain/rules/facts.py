@@ -1,0 +1,58 @@
+"""What the tests of rules look at: one basket, one customer, one moment, prepared once for all rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from app.domain.basket import Basket, Visit
+from app.domain.customer import CustomerFacts
+from app.domain.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One evaluation's world. Build it with `Facts.of`; everything below `visit` follows from the four fields above it.
+
+    `local` is the visit's instant in the program's zone, `today` and `wall` its local day and wall-clock time (without
+    zone, so that comparing them is what a clock on the shop's wall would say, also in the hours when clocks change).
+    `line_gross` is parallel to `basket.lines` and `gross_total` its sum, closed lines included. `paid_by` sums the
+    payments of each method.
+    """
+
+    basket: Basket
+    customer: CustomerFacts | None
+    visit: Visit
+    local: datetime
+    today: date
+    wall: time
+    line_gross: tuple[int, ...]
+    gross_total: int
+    paid_by: Mapping[str, int]
+
+    @classmethod
+    def of(cls, program: Program, basket: Basket, customer: CustomerFacts | None, visit: Visit) -> "Facts":
+        """Prepare what every rule's tests share.
+
+        Raises:
+            ValueError: the visit's instant has no zone, so it isn't an instant.
+            OverflowError: the instant lies so near to year 1 or 9999 that it has no local time; the edge refuses such
+                instants.
+        """
+        if visit.at.tzinfo is None:
+            raise ValueError(f"the visit's instant {visit.at} has no zone")
+        local = visit.at.astimezone(program.timezone)
+        line_gross = tuple(line.gross for line in basket.lines)
+        paid_by: dict[str, int] = {}
+        for payment in basket.payments:
+            paid_by[payment.method] = paid_by.get(payment.method, 0) + payment.amount
+        return cls(
+            basket=basket,
+            customer=customer,
+            visit=visit,
+            local=local,
+            today=local.date(),
+            wall=local.time(),
+            line_gross=line_gross,
+            gross_total=sum(line_gross),
+            paid_by=paid_by,
+        )

@@ -1,0 +1,37 @@
+"""What a test says: nothing when it passes, a `Failure` when it doesn't."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from app.domain.rules.facts import Facts
+
+NEED_LIST_MAX = (
+    20  # A failure is stored with each purchase; a list of a thousand shops is read from the program's version instead.
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The first test that failed: its key in the document, what it needed (as the document says it) and what it had.
+
+    For `any`: `need` is a list of its members' `{key: need}` and `have` the list of what each had. For `not`: `need` is
+    the `{key: need}` that should have failed, `have` is None.
+    """
+
+    because: str
+    need: object = None
+    have: object = None
+
+
+Test = Callable[[Facts], Failure | None]
+Needs = Mapping[str, object]  # One test as the document says it: `{"tier": ["gold"]}`.
+
+
+def shorten(names: tuple[str, ...]) -> list[str]:
+    """The names, or the first of very many with an ellipsis behind them."""
+    return list(names) if len(names) <= NEED_LIST_MAX else [*names[:NEED_LIST_MAX], "…"]
+
+
+def bounds(**given: int | str | None) -> dict[str, int | str]:
+    """The bounds that were named."""
+    return {key: value for key, value in given.items() if value is not None}

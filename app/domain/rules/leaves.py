@@ -1,0 +1,204 @@
+"""The single tests of a `when`, each compiled to a closure, with what it needs in the document's words beside it.
+
+A test about what the customer lacks fails and says that it had None.
+"""
+
+from datetime import time
+
+from app.domain.amounts import MILLI
+from app.domain.program import (
+    BasketHas,
+    BasketTotal,
+    Birthday,
+    ChannelIs,
+    DateSpan,
+    DaysSinceLast,
+    Hours,
+    PaidBy,
+    PurchaseNumber,
+    ShopIs,
+    TierIs,
+    Weekday,
+)
+from app.domain.rules.birthdays import days_since_nearest, is_near
+from app.domain.rules.facts import Facts
+from app.domain.rules.failures import Failure, Needs, Test, bounds, shorten
+from app.domain.rules.selection import compile_lines
+
+# --- the basket, the place, the payment -------------------------------------------------------------------------------
+
+
+def channel(when: ChannelIs) -> tuple[Test, Needs]:
+    channels, need = frozenset(when.channels), shorten(when.channels)
+
+    def test(facts: Facts) -> Failure | None:
+        have = facts.visit.channel.value
+        return None if have in channels else Failure("channel", need, have)
+
+    return test, {"channel": need}
+
+
+def shop(when: ShopIs) -> tuple[Test, Needs]:
+    shops, need = frozenset(when.shops), shorten(when.shops)
+
+    def test(facts: Facts) -> Failure | None:
+        have = facts.visit.shop
+        return None if have in shops else Failure("shop", need, have)
+
+    return test, {"shop": need}
+
+
+def basket_total(when: BasketTotal) -> tuple[Test, Needs]:
+    low, high, need = when.min, when.max, bounds(min=when.min, max=when.max)
+
+    def test(facts: Facts) -> Failure | None:
+        have = facts.gross_total
+        return None if _is_within(have, low, high) else Failure("basket_total", need, have)
+
+    return test, {"basket_total": need}
+
+
+def basket_has(when: BasketHas) -> tuple[Test, Needs]:
+    """Gross and quantity of the selected lines, closed ones too; with neither bound, one selected line is enough.
+
+    A `"discounted": false` in it goes by the basket as sent: conditions don't look at what rules did.
+    """
+    is_selected, qty_milli_min, amount_min = compile_lines(when.on), when.min_qty_milli, when.min_amount
+    need = bounds(min_qty=None if qty_milli_min is None else _quantity(qty_milli_min), min_amount=amount_min) or {
+        "lines": 1
+    }
+
+    def test(facts: Facts) -> Failure | None:
+        lines = qty_milli = amount = 0
+        for line, gross in zip(facts.basket.lines, facts.line_gross, strict=True):
+            if is_selected(line):
+                lines, qty_milli, amount = lines + 1, qty_milli + line.qty_milli, amount + gross
+        if lines and qty_milli >= (qty_milli_min or 0) and amount >= (amount_min or 0):
+            return None
+        return Failure("basket_has", need, {"lines": lines, "qty": _quantity(qty_milli), "amount": amount})
+
+    return test, {"basket_has": need}
+
+
+def payment(when: PaidBy) -> tuple[Test, Needs]:
+    """The payments of one method together; without `min` it is enough that there is one, whatever its amount."""
+    method, amount_min, need = when.method, when.min, bounds(method=when.method, min=when.min)
+
+    def test(facts: Facts) -> Failure | None:
+        have = facts.paid_by.get(method)
+        if have is not None and (amount_min is None or have >= amount_min):
+            return None
+        return Failure("payment", need, have)
+
+    return test, {"payment": need}
+
+
+# --- the moment -------------------------------------------------------------------------------------------------------
+
+
+def weekday(when: Weekday) -> tuple[Test, Needs]:
+    days, need = frozenset(when.days), list(when.days)
+
+    def test(facts: Facts) -> Failure | None:
+        have = facts.today.isoweekday()
+        return None if have in days else Failure("weekday", need, have)
+
+    return test, {"weekday": need}
+
+
+def hours(when: Hours) -> tuple[Test, Needs]:
+    """`[start, end)` on the shop's wall clock; an end not after the start is the next day's (22:00 to 06:00)."""
+    start, end, need = when.start, when.end, [_clock(when.start), _clock(when.end)]
+    crosses_midnight = end <= start
+
+    def test(facts: Facts) -> Failure | None:
+        wall = facts.wall
+        is_open = (wall >= start or wall < end) if crosses_midnight else start <= wall < end
+        return None if is_open else Failure("hours", need, _clock(wall))
+
+    return test, {"hours": need}
+
+
+def date(when: DateSpan) -> tuple[Test, Needs]:
+    start, end = when.start, when.end
+    need = {key: day.isoformat() for key, day in (("from", start), ("until", end)) if day is not None}
+
+    def test(facts: Facts) -> Failure | None:
+        have = facts.today
+        is_within = (start is None or have >= start) and (end is None or have <= end)
+        return None if is_within else Failure("date", need, have.isoformat())
+
+    return test, {"date": need}
+
+
+# --- the customer -----------------------------------------------------------------------------------------------------
+
+
+def tier(when: TierIs) -> tuple[Test, Needs]:
+    tiers, need = frozenset(when.tiers), shorten(when.tiers)
+
+    def test(facts: Facts) -> Failure | None:
+        have = None if facts.customer is None else facts.customer.tier
+        return None if have in tiers else Failure("tier", need, have)
+
+    return test, {"tier": need}
+
+
+def birthday(when: Birthday) -> tuple[Test, Needs]:
+    before, after, need = when.before, when.after, {"before": when.before, "after": when.after}
+
+    def test(facts: Facts) -> Failure | None:
+        birthday = None if facts.customer is None else facts.customer.birthday
+        if birthday is None:
+            return Failure("birthday", need, None)
+        if is_near(birthday, facts.today, before=before, after=after):
+            return None
+        return Failure("birthday", need, days_since_nearest(birthday, facts.today))
+
+    return test, {"birthday": need}
+
+
+def purchase_number(when: PurchaseNumber) -> tuple[Test, Needs]:
+    low, high, every = when.min, when.max, when.every
+    need = bounds(min=low, max=high, every=every)
+
+    def test(facts: Facts) -> Failure | None:
+        if facts.customer is None:
+            return Failure("purchase_number", need, None)
+        have = facts.customer.purchases + 1  # This purchase counts.
+        if _is_within(have, low, high) and (every is None or have % every == 0):
+            return None
+        return Failure("purchase_number", need, have)
+
+    return test, {"purchase_number": need}
+
+
+def days_since_last(when: DaysSinceLast) -> tuple[Test, Needs]:
+    """Local calendar days between the two purchases: yesterday evening is one day ago, whatever the hours between."""
+    low, high, need = when.min, when.max, bounds(min=when.min, max=when.max)
+
+    def test(facts: Facts) -> Failure | None:
+        last = None if facts.customer is None else facts.customer.last_purchase_at
+        if last is None:
+            return Failure("days_since_last", need, None)
+        have = (facts.today - last.astimezone(facts.local.tzinfo).date()).days
+        return None if _is_within(have, low, high) else Failure("days_since_last", need, have)
+
+    return test, {"days_since_last": need}
+
+
+# --- small change -----------------------------------------------------------------------------------------------------
+
+
+def _is_within(have: int, low: int | None, high: int | None) -> bool:
+    return (low is None or have >= low) and (high is None or have <= high)
+
+
+def _quantity(milli: int) -> int | str:
+    """Thousandths as the contract writes quantities: an integer, or a decimal string."""
+    whole, rest = divmod(milli, MILLI)
+    return f"{whole}.{rest:03}".rstrip("0") if rest else whole
+
+
+def _clock(wall: time) -> str:
+    return f"{wall.hour:02}:{wall.minute:02}"

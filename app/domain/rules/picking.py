@@ -1,0 +1,74 @@
+"""What of a basket a rule is about, in exact numbers: whole lines and all their units here, chosen units in `units`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import lcm
+from typing import NamedTuple
+
+from app.domain.amounts import MILLI
+
+
+class Run(NamedTuple):
+    """Units of one line that were taken one after another, each worth `unit_worth` over the picked scale."""
+
+    units: int
+    unit_worth: int
+
+
+class Picked(NamedTuple):
+    """The selected part of some lines; the sequences are parallel to `places`, the lines' places in the basket, which
+    ascend.
+
+    `worths` are what the selected part has left, times `scale`: whole lines have scale 1, units a common multiple of
+    the quantities, so that a third of 1.00 stays exact without a fraction object for each unit. `qtys_milli` is how
+    much of each line is taken. For single units, `runs` are the taken units in the order of choice, in groups of
+    `group`, and `counted_milli` says by place how much of each line was counted for them (`every`); whole lines have
+    neither, and are counted as they are taken.
+    """
+
+    places: Sequence[int]
+    worths: Sequence[int]
+    scale: int
+    qtys_milli: Sequence[int]
+    counted_milli: Mapping[int, int] | None = None
+    runs: Sequence[Run] = ()
+    group: int = 0
+
+    def counted(self) -> Iterable[tuple[int, int]]:
+        """How much of which lines was counted, in thousandths; what a lane of mode `once` closes."""
+        if self.counted_milli is None:
+            return zip(self.places, self.qtys_milli, strict=True)
+        return self.counted_milli.items()
+
+
+class Stand(NamedTuple):
+    """A basket's lines when a rule looks at them: what each has left, its quantity, how much of it is open."""
+
+    worths: Sequence[int]
+    qtys_milli: Sequence[int]
+    open_milli: Sequence[int]
+
+
+def pick_lines(places: Sequence[int], stand: Stand) -> Picked:
+    """Lines taken whole, or what is open of them; at least something of each line must be."""
+    return _pick(places, [stand.open_milli[place] for place in places], stand)
+
+
+def pick_whole_units(places: Sequence[int], stand: Stand) -> Picked | None:
+    """All units of the lines: whole ones, and none that are worth nothing; None where there is no such unit."""
+    worths, _, open_milli = stand
+    countable = [place for place in places if worths[place] and open_milli[place] >= MILLI]
+    if not countable:
+        return None
+    return _pick(countable, [open_milli[place] // MILLI * MILLI for place in countable], stand)
+
+
+def _pick(places: Sequence[int], taken_milli: list[int], stand: Stand) -> Picked:
+    worths, qtys_milli, _ = stand
+    whole = [qtys_milli[place] for place in places]
+    if taken_milli == whole:
+        return Picked(places, [worths[place] for place in places], 1, taken_milli)
+    scale = lcm(*whole)
+    shares = [
+        worths[place] * part * (scale // qty) for place, part, qty in zip(places, taken_milli, whole, strict=True)
+    ]
+    return Picked(places, shares, scale, taken_milli)

@@ -1,0 +1,198 @@
+"""How much of a basket points may pay, and paying it: the contract's "Redeemable", term by term, wallet after wallet.
+
+Each wallet sees what the earlier ones of `redemption.wallets` left: of the share, of the lines' rooms, of what must
+be paid in money, and of the units that the customer may spend on a purchase by how they were identified. The terms of
+all wallets are reckoned whether or not something is asked, since a quote shows them.
+
+Refusals are looked for in the order of `app.domain.rejections`: a wallet that can't be redeemed or no multiple of
+`step` (422), more than the identification allows (403, before a stranger learns of a balance), more than is available
+(409), more than allowed (409).
+
+Decided here: fewer units than `min_units` are more than is allowed, which is 0 there; a purchase without a customer has
+nothing available; a wallet of value 0 can't be redeemed on a basket.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.domain.amounts import MICRO, allocate
+from app.domain.decision import RedeemTerms
+from app.domain.program import Redemption, Wallet
+from app.domain.rejections import Fault, Rejected, Rejection
+from app.domain.rules.spreading import spread
+
+Asked = Mapping[str, int | Literal["max"]]
+
+_PRECEDENCE = {rejection: place for place, rejection in enumerate(Rejection)}
+
+
+@dataclass(frozen=True, slots=True)
+class Payable:
+    """The lines as discounts left them: `left` and `rooms` of all, `places` of those not closed to `redeem`."""
+
+    left: Sequence[int]
+    rooms: Sequence[int]
+    places: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What was paid: `money` by line, `units` by wallet, `units_by_line` by line, then wallet; and the terms."""
+
+    terms: Mapping[str, RedeemTerms]
+    money: Sequence[int]
+    units: Mapping[str, int]
+    units_by_line: Sequence[Mapping[str, int]]
+
+
+@dataclass(slots=True)
+class _Till:
+    """What is left for the next wallet; `weights` and `rooms` are of the payable lines, `money` and `units` of all."""
+
+    scheme: Redemption
+    places: Sequence[int]
+    share: int
+    due: int
+    strength: int | None
+    weights: list[int]
+    rooms: list[int]
+    money: list[int]
+    units_by_line: list[dict[str, int]]
+
+    @classmethod
+    def open(cls, scheme: Redemption, payable: Payable, *, strength: int | None) -> "_Till":
+        left, rooms, places = payable.left, payable.rooms, payable.places
+        weights = [left[place] for place in places]
+        return cls(
+            scheme=scheme,
+            places=places,
+            share=scheme.max_share * sum(weights) // MICRO,
+            due=sum(left) - scheme.min_paid,
+            strength=strength,
+            weights=weights,
+            rooms=[rooms[place] for place in places],
+            money=[0] * len(left),
+            units_by_line=[{} for _ in left],
+        )
+
+
+def redeem(
+    scheme: Redemption,
+    wallets: Mapping[str, Wallet],
+    payable: Payable,
+    *,
+    available: Mapping[str, int],
+    strength: int | None,
+    asked: Asked,
+) -> Redeemed:
+    """Pay what is asked; `"max"` asks for as much as is allowed.
+
+    `available` is by wallet; `strength` is the most units of a purchase, None for no limit.
+
+    Raises:
+        Rejected: something is asked that may not be, with its facts.
+    """
+    redeemable = [wallet for wallet in scheme.wallets if wallets[wallet].value > 0]
+    if asked:
+        _refuse_malformed(asked, redeemable, wallets, step=scheme.step)
+    till = _Till.open(scheme, payable, strength=strength)
+    terms: dict[str, RedeemTerms] = {}
+    units_by_wallet: dict[str, int] = {}
+    refusals = []
+    for wallet in redeemable:
+        value, in_wallet = wallets[wallet].value, max(available.get(wallet, 0), 0)
+        allowed, terms[wallet] = _reckon(till, value=value, available=in_wallet)
+        wanted = asked.get(wallet, 0)
+        units = terms[wallet].max_units if wanted == "max" else wanted
+        if units:
+            if (refusal := _refusal(till, wallet, units, available=in_wallet, allowed=allowed)) is not None:
+                refusals.append(refusal)
+                continue
+            units_by_wallet[wallet] = units
+            _pay(till, wallet, units, value=value)
+    if refusals:
+        raise min(refusals, key=lambda refusal: _PRECEDENCE[refusal.rejection])
+    return Redeemed(terms, till.money, units_by_wallet, till.units_by_line)
+
+
+def _refuse_malformed(asked: Asked, redeemable: Sequence[str], wallets: Mapping[str, Wallet], *, step: int) -> None:
+    faults = []
+    for wallet, units in asked.items():
+        pointer = "/redeem/" + wallet.replace("~", "~0").replace("/", "~1")
+        if wallet not in wallets:
+            faults.append(Fault(pointer, "unknown_wallet", "the program has no such wallet"))
+        elif wallet not in redeemable and units != 0:
+            faults.append(Fault(pointer, "not_redeemable", "this wallet can't pay for a basket"))
+        elif units != "max" and units < 0:
+            faults.append(Fault(pointer, "too_small", "units to redeem can't be negative"))
+        elif units != "max" and units % step:
+            faults.append(Fault(pointer, "not_a_multiple", f"units to redeem must be a multiple of {step}"))
+    if faults:
+        raise Rejected(Rejection.VALIDATION_ERROR, "what is to be redeemed can't be", tuple(faults))
+
+
+def _reckon(till: _Till, *, value: int, available: int) -> tuple[int, RedeemTerms]:
+    """Units that the formula allows, and the terms with what the identification leaves of it."""
+    scheme = till.scheme
+    terms = {
+        "max_share": max(till.share, 0),
+        "lines_room": sum(till.rooms),
+        "available": available * value,
+        "min_paid": max(till.due, 0),
+    }
+    bound_by = min(terms, key=terms.__getitem__)  # The first of equal ones.
+    allowed, cut_by = _whole_steps(terms[bound_by] // value, scheme)
+    units = allowed
+    if till.strength is not None:
+        terms["strength"] = till.strength * value
+        bound_by = min(terms, key=terms.__getitem__)
+        units, cut_by = _whole_steps(terms[bound_by] // value, scheme)
+    return allowed, RedeemTerms(
+        max_units=units,
+        max_money=terms[bound_by],
+        bound_by=cut_by or bound_by,
+        terms=terms,
+        strength_units=till.strength,
+    )
+
+
+def _whole_steps(units: int, scheme: Redemption) -> tuple[int, str | None]:
+    """Units down to a multiple of `step`, none below `min_units`; and which of the two cut them."""
+    rest = units % scheme.step
+    whole = units - rest
+    if units > 0 and whole < scheme.min_units:
+        return 0, "min_units"
+    return whole, "step" if rest else None
+
+
+def _refusal(till: _Till, wallet: str, units: int, *, available: int, allowed: int) -> Rejected | None:
+    facts: dict[str, object] = {"wallet": wallet, "requested": units, "available": available}
+    if till.strength is not None and units > till.strength:
+        facts = {"wallet": wallet, "requested": units, "allowed": till.strength}
+        return Rejected(Rejection.CONFIRMATION_REQUIRED, "so many units need a stronger identification", facts=facts)
+    if units > available:
+        return Rejected(Rejection.INSUFFICIENT_POINTS, "the customer has fewer units than that", facts=facts)
+    facts["allowed"] = allowed
+    if units > allowed:
+        return Rejected(Rejection.REDEEM_LIMIT_EXCEEDED, "this basket may not be paid with so many units", facts=facts)
+    if units < till.scheme.min_units:
+        facts["min_units"] = till.scheme.min_units
+        return Rejected(Rejection.REDEEM_LIMIT_EXCEEDED, "so few units can't be redeemed", facts=facts)
+    return None
+
+
+def _pay(till: _Till, wallet: str, units: int, *, value: int) -> None:
+    """Spread what the units buy over the lines, and the units in proportion to the money they paid there."""
+    paid = units * value
+    money = spread(paid, till.weights, till.rooms)
+    parts = allocate(units, money)
+    for at, place in enumerate(till.places):
+        till.rooms[at] -= money[at]
+        till.money[place] += money[at]
+        if parts[at]:
+            till.units_by_line[place][wallet] = parts[at]
+    till.share -= paid
+    till.due -= paid
+    if till.strength is not None:
+        till.strength -= units

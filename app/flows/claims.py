@@ -1,0 +1,35 @@
+"""What a write claims for ever: its idempotency key, its receipt, its fiscal document.
+
+A claim is the first half of a SHA-256 over what is claimed, so that the table of claims stays narrow whatever tills send. Half is 128 bits:
+two of a billion claims a year for a century share one with a chance of 10^-17.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from uuid import UUID
+
+from app.flows.requests import Caller, PurchaseName, Receipt
+
+
+def _digest(*parts: str) -> UUID:
+    # Every part is preceded by its length: no two different lists read the same.
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return UUID(bytes=sha256(text.encode()).digest()[:16])
+
+
+def key_claim(caller: Caller, key: str) -> UUID:
+    """An idempotency key, unique within the caller's shop and terminal (a person's: within the person)."""
+    return _digest("key", caller.scope, key)
+
+
+def receipt_claim(name: PurchaseName | Receipt) -> UUID:
+    """(shop, terminal, shift if sent, number)."""
+    shift = () if name.shift is None else (name.shift,)
+    return _digest("receipt", name.shop, name.terminal, name.number, *shift)
+
+
+def receipt_claims(receipt: Receipt) -> Iterator[tuple[str, UUID]]:
+    """The receipt and, where sent, the fiscal document."""
+    yield "r", receipt_claim(receipt)
+    if receipt.fiscal is not None:
+        yield "f", _digest("fiscal", receipt.fiscal.fn, receipt.fiscal.document)

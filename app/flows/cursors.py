@@ -1,0 +1,26 @@
+"""Opaque cursors of lists: a place in an order, as text."""
+
+import base64
+import binascii
+
+from app.domain.rejections import Fault, Rejected, Rejection
+
+
+def to_cursor(place: int) -> str:
+    return base64.urlsafe_b64encode(f"p{place}".encode()).rstrip(b"=").decode()
+
+
+def place_of(cursor: str) -> int:
+    """The place a cursor stands for.
+
+    Raises:
+        Rejected: `validation_error` at `/cursor`.
+    """
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+        if not text.startswith("p") or not text[1:].isdecimal() or len(text) > 20:
+            raise ValueError
+    except (binascii.Error, ValueError):
+        fault = Fault("/cursor", "not_ours", "not a cursor of this list")
+        raise Rejected(Rejection.VALIDATION_ERROR, "the cursor can't be read", faults=(fault,)) from None
+    return int(text[1:])

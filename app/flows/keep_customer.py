@@ -1,0 +1,138 @@
+"""Registering customers and changing what is known of them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from app.domain.identifiers import CustomerId, Identifier, IdentifierKind
+from app.domain.ledger.books import Book
+from app.domain.rejections import Fault, Rejected, Rejection
+from app.flows.ledger_port import Patron
+from app.flows.once import Once
+from app.flows.ports import Answers, Person, Programs, Snapshots, Vault, fresh_ids
+from app.flows.ports_customers import CustomerTx, NewIdentifier
+from app.flows.read_customer import ReadCustomer, profile_of
+from app.flows.requests import Answer, RegisterRequest, UpdateRequest, Write
+
+_FIELDS = {IdentifierKind.PHONE: "phone", IdentifierKind.EXTERNAL_ID: "external_id", IdentifierKind.CARD: "card"}
+
+
+class KeepCustomer:
+    def __init__(
+        self,
+        once: Once[CustomerTx],
+        *,
+        reader: ReadCustomer,
+        snapshots: Snapshots,
+        programs: Programs,
+        vault: Vault,
+        answers: Answers,
+    ) -> None:
+        self._once = once
+        self._reader = reader
+        self._snapshots = snapshots
+        self._programs = programs
+        self._vault = vault
+        self._answers = answers
+
+    async def register(self, write: Write, request: RegisterRequest) -> Answer:
+        """A new customer, 201.
+
+        Raises:
+            Rejected: `customer_not_found` for an unknown referrer; `identifier_taken` comes back as an answer.
+        """
+        referrer = await self._reader.find(request.referrer) if request.referrer else None
+        customer_id = CustomerId(next(fresh_ids()))
+        person = _with_identifiers(
+            Person(name=request.name, birthday=request.birthday, email=request.email, consents=request.consents),
+            request.identifiers,
+        )
+
+        async def act(tx: CustomerTx) -> Answer:
+            digests = await self._free_digests(tx, request.identifiers, owner=None)
+            profile = self._vault.seal(customer_id, person, wrapped_key=None)
+            registered_at = await tx.insert_customer(customer_id, profile=profile, tags=request.tags, referrer=referrer)
+            await tx.insert_identifiers(customer_id, digests)
+            patron = Patron(book=Book(customer_id=customer_id), profile=profile, tags=request.tags)
+            return Answer(201, await self._rendered(patron, registered_at=registered_at, referrer=referrer))
+
+        return await self._once.run(write, act)
+
+    async def update(self, write: Write, request: UpdateRequest) -> Answer:
+        """The customer as it is now.
+
+        Raises:
+            Rejected: `customer_not_found`; `identifier_taken` comes back as an answer.
+        """
+        dropped: list[bytes] = []
+
+        async def act(tx: CustomerTx) -> Answer:
+            patron = (await tx.lock_patrons([request.customer], wait=True)).get(request.customer)
+            if patron is None:
+                raise Rejected(Rejection.CUSTOMER_NOT_FOUND, "no customer has this identifier")
+            before = self._vault.open(request.customer, patron.profile)
+            after = _with_identifiers(_changed(before, request.changes), request.identifiers)
+            digests = await self._free_digests(tx, request.identifiers, owner=request.customer)
+            kinds = [identifier.kind.value for identifier in request.identifiers]
+            dropped.extend(self._digests(before))
+            await tx.delete_identifiers(request.customer, kinds=kinds)
+            await tx.insert_identifiers(request.customer, digests)
+            patron.profile = self._vault.seal(request.customer, after, wrapped_key=patron.profile.wrapped_key)
+            patron.tags = tuple(request.changes.get("tags", patron.tags))
+            await tx.update_profile(request.customer, profile=patron.profile, tags=patron.tags)
+            known = await tx.registered(request.customer)
+            body = await self._rendered(patron, registered_at=known.registered_at, referrer=known.referrer)
+            return Answer(200, body)
+
+        answer = await self._once.run(write, act)
+        await self._snapshots.drop([request.customer], digests=dropped)
+        return answer
+
+    async def _free_digests(
+        self, tx: CustomerTx, identifiers: Iterable[Identifier], *, owner: UUID | None
+    ) -> list[NewIdentifier]:
+        wanted = [NewIdentifier(identifier.kind.value, self._vault.digest(identifier)) for identifier in identifiers]
+        taken = await tx.taken_identifiers([identifier.digest for identifier in wanted])
+        faults = tuple(
+            Fault(f"/{_FIELDS[IdentifierKind(identifier.kind)]}", "taken", "belongs to another customer")
+            for identifier in wanted
+            if identifier.digest in taken and taken[identifier.digest] != owner
+        )
+        if faults:
+            raise Rejected(Rejection.IDENTIFIER_TAKEN, "another customer has this identifier", faults=faults)
+        return wanted
+
+    def _digests(self, person: Person) -> Iterable[bytes]:
+        if person.phone:
+            yield self._vault.digest(Identifier(IdentifierKind.PHONE, person.phone))
+        if person.external_id:
+            yield self._vault.digest(Identifier(IdentifierKind.EXTERNAL_ID, person.external_id))
+        for card in person.cards:
+            yield self._vault.digest(Identifier(IdentifierKind.CARD, card))
+
+    async def _rendered(self, patron: Patron, **known: Any) -> bytes:
+        try:
+            program = (await self._programs.compiled(await self._programs.newest())).program
+        except Rejected:  # Customers may be moved in before the first program is published.
+            program = None
+        return self._answers.customer(profile_of(patron, program, self._vault, version=patron.book.version, **known))
+
+
+def _with_identifiers(person: Person, identifiers: Iterable[Identifier]) -> Person:
+    for identifier in identifiers:
+        match identifier.kind:
+            case IdentifierKind.PHONE:
+                person = replace(person, phone=identifier.value)
+            case IdentifierKind.EXTERNAL_ID:
+                person = replace(person, external_id=identifier.value)
+            case IdentifierKind.CARD:
+                person = replace(person, cards=(identifier.value,))
+            case IdentifierKind.ID:
+                raise ValueError("a customer's id is given by the service")
+    return person
+
+
+def _changed(person: Person, changes: Any) -> Person:
+    personal = {name: value for name, value in changes.items() if name in {"name", "birthday", "email", "consents"}}
+    return replace(person, **personal)

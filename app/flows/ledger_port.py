@@ -1,0 +1,150 @@
+"""What a round needs of the database: one transaction, its few statements, and the values that go in and out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from app.domain.identifiers import CustomerId, TxId
+from app.domain.ledger.books import Book
+from app.domain.ledger.lots import Lot
+from app.domain.ledger.plans import Chained
+from app.domain.ledger.returns import LineState, PurchaseState
+from app.flows.requests import Answer
+from app.flows.results import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Personal data under the customer's own key; None once that key is destroyed."""
+
+    wrapped_key: bytes | None
+    sealed: bytes | None
+
+
+@dataclass(slots=True, eq=False)
+class Patron:
+    """A customer in a round: the book, and what rules and answers need besides.
+
+    `horizon` has, by wallet, what expires next and what becomes active next; None where the lots were not read.
+    """
+
+    book: Book
+    profile: Sealed
+    tags: tuple[str, ...] = ()
+    is_blocked: bool = False
+    horizon: Mapping[str, tuple[Instant | None, Instant | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`program` is the newest version, 0 where none is published; `is_free` says by place whether a lock was to be had."""
+
+    now: datetime
+    program: int
+    is_free: Sequence[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who has a key, a receipt or a fiscal document: the answer or transaction it stands for."""
+
+    fingerprint: bytes | None
+    answer_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Claims by digest, customers by identifier's digest, and which customer ids exist."""
+
+    claims: Mapping[UUID, Claim]
+    owners: Mapping[bytes, CustomerId]
+    customers: frozenset[UUID]
+
+
+@dataclass(slots=True, eq=False)
+class StoredPurchase:
+    """A purchase as a round of returns needs it. `previous_at` is the customer's latest other purchase that is not wholly returned."""
+
+    state: PurchaseState
+    customer_id: CustomerId
+    shop: str
+    program: int
+    at: datetime
+    previous_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewClaim:
+    digest: UUID
+    kind: str  # "k" key, "r" receipt, "f" fiscal document
+    fingerprint: bytes | None
+    answer_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class NewPurchase:
+    """A row of `purchases`; `basket` and `verdicts` are JSON."""
+
+    id: TxId
+    customer_id: CustomerId
+    shop: str
+    terminal: str
+    program: int
+    at: datetime
+    answer: bytes
+    basket: bytes
+    verdicts: bytes
+    lines: Sequence[LineState]
+
+
+@dataclass(slots=True)
+class Changes:
+    """All that one round writes."""
+
+    patrons: list[Patron] = field(default_factory=list)
+    postings: list[Chained] = field(default_factory=list)
+    claims: list[NewClaim] = field(default_factory=list)
+    answers: list[tuple[UUID, Answer]] = field(default_factory=list)
+    purchases: list[NewPurchase] = field(default_factory=list)
+    returned: list[StoredPurchase] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.postings or self.claims)
+
+
+class RoundTx(Protocol):
+    """The statements of one round, in their order."""
+
+    async def take(self, locks: Sequence[int]) -> Taken:
+        """Try the advisory locks; none is waited for. Also the clock and the newest program."""
+        ...
+
+    async def read_known(
+        self, *, claims: Sequence[UUID], identifiers: Sequence[bytes], customers: Sequence[UUID]
+    ) -> Known: ...
+
+    async def stored_answers(self, ids: Sequence[UUID]) -> Mapping[UUID, Answer]: ...
+
+    async def purchase_owners(self, ids: Sequence[UUID]) -> Mapping[UUID, CustomerId]: ...
+
+    async def lock_patrons(self, ids: Sequence[UUID], *, wait: bool) -> Mapping[UUID, Patron]:
+        """Lock the rows in one order; without `wait` those that another round holds are left out."""
+        ...
+
+    async def lock_purchases(self, ids: Sequence[UUID]) -> Mapping[UUID, StoredPurchase]: ...
+
+    async def read_lots(self, customers: Sequence[UUID], *, purchases: Sequence[UUID]) -> Mapping[UUID, Iterable[Lot]]:
+        """Open lots by customer, and all those the purchases made or spent."""
+        ...
+
+    async def write(self, changes: Changes) -> None: ...
+
+
+class LedgerStore(Protocol):
+    def round(self) -> AbstractAsyncContextManager[RoundTx]:
+        """A transaction that commits when its block ends well. Raises DatabaseGone, DatabaseBusy, Conflict."""
+        ...

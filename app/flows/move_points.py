@@ -1,0 +1,94 @@
+"""`redeem` and `adjust`: points that move with no basket."""
+
+from app.domain.identifiers import IdentifierKind
+from app.domain.ledger.plans import Chained, plan_adjust, plan_redeem
+from app.domain.ledger.postings import Origin
+from app.domain.program import Program, Wallet
+from app.domain.rejections import Fault, Rejected, Rejection
+from app.flows.claims import key_claim, receipt_claims
+from app.flows.identity import reference
+from app.flows.ports import Answers, Vault
+from app.flows.requests import AdjustRequest, Answer, RedeemRequest, Write
+from app.flows.results import Posted
+from app.flows.rounds import Ask, Desk, Rounds, Settled
+
+
+class MovePoints:
+    def __init__(self, rounds: Rounds, *, vault: Vault, answers: Answers) -> None:
+        self._rounds = rounds
+        self._vault = vault
+        self._answers = answers
+
+    async def redeem(self, write: Write, request: RedeemRequest) -> Answer:
+        """Raises `Rejected`."""
+        receipt = request.receipt
+
+        def settle(desk: Desk) -> Settled:
+            program = desk.program.program
+            _wallet(program, request.wallet)
+            _check_strength(program, request)
+            origin = Origin(
+                idempotency_key=write.key,
+                shop=receipt.shop,
+                terminal=receipt.terminal,
+                receipt=receipt.number,
+                program=desk.program_version,
+                reason=request.reason,
+            )
+            book = desk.book
+            chained = plan_redeem(book, desk.moment, wallet=request.wallet, units=request.points, origin=origin)
+            return self._settled(desk, chained)
+
+        return await self._rounds.post(
+            Ask(
+                write=write,
+                key=key_claim(write.caller, write.key),
+                customer=reference(request.customer, self._vault),
+                settle=settle,
+                receipts=tuple(receipt_claims(receipt)),
+                needs_lots=True,
+            )
+        )
+
+    async def adjust(self, write: Write, request: AdjustRequest) -> Answer:
+        """Raises `Rejected`."""
+
+        def settle(desk: Desk) -> Settled:
+            wallet = _wallet(desk.program.program, request.wallet)
+            origin = Origin(idempotency_key=write.key, program=desk.program_version, reason=request.reason)
+            book = desk.book
+            return self._settled(desk, plan_adjust(book, wallet, desk.moment, units=request.points, origin=origin))
+
+        return await self._rounds.post(
+            Ask(
+                write=write,
+                key=key_claim(write.caller, write.key),
+                customer=reference(request.customer, self._vault),
+                settle=settle,
+                needs_lots=request.points < 0,
+            )
+        )
+
+    def _settled(self, desk: Desk, chained: Chained) -> Settled:
+        posting = chained.posting
+        balances = desk.book.balances(desk.program.program.wallets)
+        posted = Posted(tx_id=posting.tx_id, version=posting.version, balances=balances)
+        return Settled(chained, Answer(201, self._answers.posted(posted)))
+
+
+def _wallet(program: Program, name: str) -> Wallet:
+    if name not in program.wallets:
+        fault = Fault("/wallet", "unknown_wallet", "the program has no such wallet")
+        raise Rejected(Rejection.VALIDATION_ERROR, "no such wallet", faults=(fault,))
+    return program.wallets[name]
+
+
+def _check_strength(program: Program, request: RedeemRequest) -> None:
+    kind = "phone" if request.customer.kind is IdentifierKind.PHONE else "card"
+    most = program.redemption.strength.get(kind)
+    if most is not None and request.points > most:
+        raise Rejected(
+            Rejection.CONFIRMATION_REQUIRED,
+            f"a customer identified by {kind} may redeem up to {most} units",
+            facts={"requested": request.points, "available": most},
+        )

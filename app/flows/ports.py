@@ -1,0 +1,124 @@
+"""What flows need of the world, in domain values; `app.wiring` puts the real parts in."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from uuid_utils import compat
+
+from app.domain.identifiers import Identifier
+from app.domain.ledger.plans import Chained
+from app.domain.rejections import Rejected
+from app.domain.rules.compiled import CompiledProgram
+from app.flows.ledger_port import Patron, Sealed
+from app.flows.requests import Answer
+from app.flows.results import CustomerProfile, Posted, Returned, Sale
+
+
+class Answers(Protocol):
+    """Gives answers their bytes inside the round, since what is stored under a key is what was sent."""
+
+    def sale(self, sale: Sale) -> bytes: ...
+
+    def returned(self, returned: Returned) -> bytes: ...
+
+    def posted(self, posted: Posted) -> bytes: ...
+
+    def customer(self, profile: CustomerProfile) -> bytes:
+        """Masked: stored answers hold no phone, e-mail or full name."""
+        ...
+
+    def draft(self, document: object) -> bytes: ...
+
+    def published(self, version: int) -> bytes: ...
+
+    def refusal(self, rejected: Rejected, *, request_id: str) -> Answer:
+        """The problem document of a "no", with its status."""
+        ...
+
+
+class Clock(Protocol):
+    """The database's clock as this process knows it, for what is read without asking the database."""
+
+    def note(self, now: datetime) -> None:
+        """The database has just said what time it is."""
+        ...
+
+    def now(self) -> datetime: ...
+
+
+class Programs(Protocol):
+    async def compiled(self, version: int) -> CompiledProgram:
+        """A published version, compiled. Raises `Rejected(NOT_FOUND)` for one that doesn't exist."""
+        ...
+
+    async def newest(self) -> int:
+        """The newest version, confirmed within the last second. Raises `Rejected(NOT_FOUND)` where none is published."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Customers as the cache holds them; may fail at any time, and then says nothing."""
+
+    async def put(self, patrons: Sequence[Patron]) -> None: ...
+
+    async def get(self, customer_id: UUID) -> Patron | None: ...
+
+    async def owner(self, digest: bytes) -> UUID | None: ...
+
+    async def put_owner(self, digest: bytes, customer_id: UUID) -> None: ...
+
+    async def drop(self, customer_ids: Sequence[UUID], *, digests: Sequence[bytes]) -> None: ...
+
+    async def is_well(self) -> bool: ...
+
+
+class RoundWatch(Protocol):
+    """Counts what rounds do."""
+
+    def round_done(self, *, size: int, seconds: float) -> None: ...
+
+    def round_failed(self, error: BaseException, *, retried: int) -> None: ...
+
+    def posted(self, postings: Sequence[Chained]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is sealed: the personal data of one customer, in clear only while a request needs it."""
+
+    phone: str | None = None
+    cards: tuple[str, ...] = ()
+    external_id: str | None = None
+    name: str | None = None
+    birthday: date | None = None
+    email: str | None = None
+    consents: tuple[Mapping[str, object], ...] = ()
+
+
+class Vault(Protocol):
+    """Keyed hashes of identifiers, and the sealing of personal data."""
+
+    def digest(self, identifier: Identifier) -> bytes:
+        """32 bytes by which an identifier is found."""
+        ...
+
+    def open(self, customer_id: UUID, sealed: Sealed) -> Person:
+        """An erased customer is a person without anything."""
+        ...
+
+    def seal(self, customer_id: UUID, person: Person, *, wrapped_key: bytes | None) -> Sealed:
+        """Under the customer's key, a new one where there is none."""
+        ...
+
+    def sign(self, text: bytes) -> bytes:
+        """16 bytes that only this service can make (tokens of quotes)."""
+        ...
+
+
+def fresh_ids() -> Iterator[UUID]:
+    """UUIDv7, ascending within a process: later ids sort later."""
+    while True:
+        yield compat.uuid7()

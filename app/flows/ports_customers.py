@@ -1,0 +1,105 @@
+"""What customers' and readers' flows need of the database."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from app.domain.identifiers import CustomerId
+from app.domain.ledger.lots import Lot
+from app.flows.ledger_port import Patron, RoundTx, Sealed
+from app.flows.requests import Answer, Caller
+from app.flows.results import HistoryItem, ProgramVersion, PurchaseRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NewIdentifier:
+    kind: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the look-up tables know of a customer besides the books."""
+
+    registered_at: datetime
+    referrer: UUID | None
+
+
+class CustomerTx(RoundTx, Protocol):
+    """A round's transaction that also changes customers and programs."""
+
+    async def taken_identifiers(self, digests: Sequence[bytes]) -> Mapping[bytes, CustomerId]:
+        """Also those of blocked cards."""
+        ...
+
+    async def insert_customer(
+        self, customer_id: UUID, *, profile: Sealed, tags: Sequence[str], referrer: UUID | None
+    ) -> datetime: ...
+
+    async def insert_identifiers(self, customer_id: UUID, identifiers: Sequence[NewIdentifier]) -> None: ...
+
+    async def delete_identifiers(self, customer_id: UUID, *, kinds: Sequence[str]) -> None: ...
+
+    async def update_profile(self, customer_id: UUID, *, profile: Sealed, tags: Sequence[str]) -> None:
+        """Also raises the customer's revision, so that no cached snapshot stands over it."""
+        ...
+
+    async def registered(self, customer_id: UUID) -> Registered: ...
+
+    async def save_draft(self, document: str, *, by: str) -> None: ...
+
+    async def lock_draft(self) -> str | None:
+        """The draft; two publishers come here one after the other."""
+        ...
+
+    async def document(self, version: int) -> str | None: ...
+
+    async def insert_program(self, document: str, *, by: str) -> int:
+        """Returns the new version."""
+        ...
+
+
+class CustomerStore(Protocol):
+    def round(self) -> AbstractAsyncContextManager[CustomerTx]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PastBook:
+    """A customer's books as they were posted by a moment: sums by wallet and account, and lots with what was left in them."""
+
+    version: int
+    wallets: Mapping[str, tuple[int, int, int]]
+    lots: Sequence[Lot]
+
+
+class Reads(Protocol):
+    """Statements that each stand alone. Raise DatabaseGone, DatabaseBusy."""
+
+    async def owner(self, digest: bytes) -> CustomerId | None: ...
+    async def patron(self, customer_id: UUID) -> Patron | None: ...
+    async def lots(self, customer_id: UUID) -> Sequence[Lot]: ...
+    async def past(self, customer_id: UUID, *, at: datetime) -> PastBook: ...
+    async def registered(self, customer_id: UUID) -> Registered: ...
+    async def history(self, customer_id: UUID, *, before: int | None, limit: int) -> Sequence[HistoryItem]: ...
+    async def purchase(self, purchase_id: UUID) -> tuple[PurchaseRecord, int] | None:
+        """The record and its program's version."""
+        ...
+
+    async def claimed(self, digest: UUID) -> UUID | None: ...
+    async def answer(self, answer_id: UUID) -> Answer | None: ...
+    async def newest_program(self) -> tuple[datetime, int]:
+        """The database's clock, and the newest version (0: none)."""
+        ...
+
+    async def program(self, version: int) -> ProgramVersion | None: ...
+    async def programs(self, *, before: int | None, limit: int) -> Sequence[ProgramVersion]: ...
+    async def draft(self) -> str | None: ...
+    async def serves_alone(self) -> bool:
+        """Whether no other process of this service has connections, or may have had them a moment ago."""
+        ...
+
+    async def caller(self, digest: bytes) -> Caller | None: ...
+    async def is_writable(self) -> bool: ...

@@ -1,0 +1,159 @@
+"""Drafts and versions of the program.
+
+A process that has not confirmed the newest version for a second asks before it quotes; rounds always ask. So `publish` answers a second
+after its commit, and at once where this process serves alone: every request that starts after the answer is decided by the new version,
+in every process, without trusting a signal.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+
+import orjson
+
+from app.domain.programs import ProgramInvalid, read_program
+from app.domain.rejections import Fault, Rejected, Rejection
+from app.domain.rules.compiled import CompiledProgram, compile_program
+from app.flows.cursors import place_of, to_cursor
+from app.flows.once import Once
+from app.flows.ports import Answers, Clock
+from app.flows.ports_customers import CustomerTx, Reads
+from app.flows.requests import Answer, Write
+from app.flows.results import Page, ProgramVersion
+
+CONFIRM_SECONDS = 1.0
+SPREAD_SECONDS = CONFIRM_SECONDS + 0.1  # A tenth for the timer's and the confirming query's own time.
+COMPILED_MAX = 16  # Newest, those that returns and quotes still name; some 10 KB a rule.
+
+
+class ProgramShelf:
+    """Published versions, compiled; the newest is confirmed with the database at least every second."""
+
+    def __init__(self, reads: Reads, *, clock: Clock) -> None:
+        self._reads = reads
+        self._clock = clock
+        self._compiled: OrderedDict[int, CompiledProgram] = OrderedDict()
+        self._newest = 0
+        self._confirmed_at = float("-inf")
+
+    async def compiled(self, version: int) -> CompiledProgram:
+        """Raises `Rejected(NOT_FOUND)` for a version that doesn't exist."""
+        found = self._compiled.get(version)
+        if found is None:
+            stored = await self._reads.program(version)
+            if stored is None:
+                raise Rejected(Rejection.NOT_FOUND, "no such version of the program")
+            found = compile_program(read_program(orjson.loads(stored.document)))
+            self._compiled[version] = found
+            while len(self._compiled) > COMPILED_MAX:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(version)
+        return found
+
+    async def newest(self) -> int:
+        """Raises `Rejected(NOT_FOUND)` where none is published."""
+        if time.monotonic() - self._confirmed_at > CONFIRM_SECONDS:
+            asked_at = time.monotonic()
+            now, self._newest = await self._reads.newest_program()
+            self._confirmed_at = asked_at
+            self._clock.note(now)
+        if not self._newest:
+            raise Rejected(Rejection.NOT_FOUND, "no program has been published yet")
+        return self._newest
+
+    def doubt(self) -> None:
+        """Ask again before the next quote."""
+        self._confirmed_at = float("-inf")
+
+
+class PublishProgram:
+    def __init__(self, once: Once[CustomerTx], reads: Reads, *, shelf: ProgramShelf, answers: Answers) -> None:
+        self._once = once
+        self._reads = reads
+        self._shelf = shelf
+        self._answers = answers
+
+    async def put_draft(self, write: Write, document: object, raw: bytes) -> Answer:
+        """Keep a draft that can be published.
+
+        Raises:
+            Rejected: `program_invalid` with a fault for every mistake; nothing is kept of it.
+        """
+        check(document)
+
+        async def act(tx: CustomerTx) -> Answer:
+            await tx.save_draft(raw.decode(), by=write.caller.key_id)
+            return Answer(200, self._answers.draft(document))
+
+        return await self._once.run(write, act)
+
+    async def publish(self, write: Write) -> Answer:
+        """The draft becomes the newest version. Raises `Rejected(NOT_FOUND)` without one."""
+
+        async def act(tx: CustomerTx) -> Answer:
+            draft = await tx.lock_draft()
+            if draft is None:
+                raise Rejected(Rejection.NOT_FOUND, "there is no draft to publish")
+            return await self._insert(tx, write, draft)
+
+        return await self._spread(await self._once.run(write, act))
+
+    async def republish(self, write: Write, version: int) -> Answer:
+        """An earlier document becomes the newest version again, under a number of its own."""
+
+        async def act(tx: CustomerTx) -> Answer:
+            await tx.lock_draft()
+            document = await tx.document(version)
+            if document is None:
+                raise Rejected(Rejection.NOT_FOUND, "no such version of the program")
+            return await self._insert(tx, write, document)
+
+        return await self._spread(await self._once.run(write, act))
+
+    async def _insert(self, tx: CustomerTx, write: Write, document: str) -> Answer:
+        check(orjson.loads(document))  # An older document may be one that this release no longer reads.
+        version = await tx.insert_program(document, by=write.caller.key_id)
+        return Answer(200, self._answers.published(version))
+
+    async def _spread(self, answer: Answer) -> Answer:
+        self._shelf.doubt()
+        if not await self._reads.serves_alone():
+            await asyncio.sleep(SPREAD_SECONDS)
+        return answer
+
+    async def draft(self) -> bytes:
+        document = await self._reads.draft()
+        if document is None:
+            raise Rejected(Rejection.NOT_FOUND, "there is no draft")
+        return document.encode()
+
+    async def check_draft(self) -> tuple[Fault, ...]:
+        """What is wrong with the draft; a kept draft was right when it was kept."""
+        try:
+            check(orjson.loads(await self.draft()))
+        except Rejected as rejected:
+            if rejected.rejection is not Rejection.PROGRAM_INVALID:
+                raise
+            return rejected.faults
+        return ()
+
+    async def program(self) -> ProgramVersion:
+        stored = await self._reads.program(await self._shelf.newest())
+        if stored is None:
+            raise Rejected(Rejection.NOT_FOUND, "no program has been published yet")
+        return stored
+
+    async def versions(self, *, limit: int, cursor: str | None) -> Page[ProgramVersion]:
+        """The newest first."""
+        before = None if cursor is None else place_of(cursor)
+        items = await self._reads.programs(before=before, limit=limit + 1)
+        more = len(items) > limit
+        return Page(tuple(items[:limit]), to_cursor(items[limit - 1].version) if more else None)
+
+
+def check(document: object) -> None:
+    """Raises `Rejected(PROGRAM_INVALID)` with every fault."""
+    try:
+        compile_program(read_program(document))
+    except ProgramInvalid as invalid:
+        raise Rejected(Rejection.PROGRAM_INVALID, "the program has mistakes", faults=invalid.faults) from None

@@ -1,0 +1,241 @@
+"""Reading customers: from the hot cache where it has them, else from the database; what time has brought is counted either way."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.identifiers import CustomerId, Identifier, IdentifierKind
+from app.domain.ledger.books import Book, Purse
+from app.domain.ledger.lots import Lot, spending_order
+from app.domain.ledger.plans import Moment, bring_up_to_date
+from app.domain.ledger.tiers import measure_of, next_tier, tier_of
+from app.domain.program import Program
+from app.domain.rejections import Rejected, Rejection
+from app.flows.cursors import place_of, to_cursor
+from app.flows.identity import customer_uuid
+from app.flows.ledger_port import Patron
+from app.flows.ports import Clock, Programs, Snapshots, Vault, fresh_ids
+from app.flows.ports_customers import Reads
+from app.flows.results import (
+    BalanceView,
+    CustomerProfile,
+    HistoryItem,
+    Instant,
+    LotView,
+    Page,
+    TierView,
+    WalletView,
+)
+
+
+class ReadCustomer:
+    def __init__(self, reads: Reads, *, snapshots: Snapshots, programs: Programs, vault: Vault, clock: Clock) -> None:
+        self._reads = reads
+        self._snapshots = snapshots
+        self._programs = programs
+        self._vault = vault
+        self._clock = clock
+
+    async def find(self, customer: Identifier) -> UUID:
+        """Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
+        if customer.kind is IdentifierKind.ID:
+            return customer_uuid(customer.value)
+        digest = self._vault.digest(customer)
+        owner = await self._snapshots.owner(digest)
+        if owner is None:
+            owner = await self._reads.owner(digest)
+            if owner is None:
+                raise _not_found()
+            await self._snapshots.put_owner(digest, owner)
+        return owner
+
+    async def patron(self, customer_id: UUID, *, min_version: int = 0, fresh: bool = False) -> tuple[Patron, str]:
+        """The customer as posted, and where it was read: `cache` or `database`. Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
+        if not fresh:
+            cached = await self._snapshots.get(customer_id)
+            if cached is not None and cached.book.version >= min_version:
+                return cached, "cache"
+        patron = await self._reads.patron(customer_id)
+        if patron is None:
+            raise _not_found()
+        await self._snapshots.put([patron])
+        return patron, "database"
+
+    async def up_to_date(self, patron: Patron) -> Patron:
+        """Count in what has become active or expired since the last posting. The book's version then runs ahead of what is posted."""
+        now = self._clock.now()
+        if patron.book.is_due(now):
+            patron.book.load_lots(await self._reads.lots(patron.book.customer_id))
+            bring_up_to_date(patron.book, Moment(now=now, at=now, ids=fresh_ids()))
+        return patron
+
+    async def balance(self, customer_id: UUID, *, min_version: int, as_of: datetime | None) -> BalanceView:
+        program = (await self._programs.compiled(await self._programs.newest())).program
+        if as_of is not None:
+            return await self._balance_at(customer_id, program, as_of)
+        patron, source = await self.patron(customer_id, min_version=min_version)
+        version = patron.book.version
+        now = self._clock.now()
+        if patron.horizon is None or patron.book.is_due(now):
+            patron, _ = await self.patron(customer_id, fresh=True)
+            version, source = patron.book.version, "database"
+            patron.book.load_lots(await self._reads.lots(customer_id))
+            is_due = patron.book.is_due(now)
+            bring_up_to_date(patron.book, Moment(now=now, at=now, ids=fresh_ids()))
+            patron.horizon = horizon_of(patron.book)
+            if not is_due:
+                await self._snapshots.put([patron])
+        return BalanceView(
+            customer_id=customer_id,
+            version=version,
+            wallets=_views(patron.book, program, patron.horizon),
+            source=source,
+            as_of=now,
+        )
+
+    async def _balance_at(self, customer_id: UUID, program: Program, at: datetime) -> BalanceView:
+        """As it was, or as it will be if nothing more happens: what was posted by then, and what time had brought by then."""
+        await self.patron(customer_id)
+        past = await self._reads.past(customer_id, at=at)
+        book = Book(
+            customer_id=CustomerId(customer_id),
+            version=past.version,
+            purses={
+                wallet: Purse(available=available, pending=pending, held=held, floor=min(0, available))
+                for wallet, (available, pending, held) in past.wallets.items()
+            },
+        )
+        book.load_lots(past.lots)
+        book.reset_due()
+        bring_up_to_date(book, Moment(now=at, at=at, ids=fresh_ids()))
+        return BalanceView(
+            customer_id=customer_id,
+            version=past.version,
+            wallets=_views(book, program, horizon_of(book)),
+            source="database",
+            as_of=at,
+        )
+
+    async def profile(self, customer_id: UUID) -> CustomerProfile:
+        patron, _ = await self.patron(customer_id)
+        version = patron.book.version
+        await self.up_to_date(patron)
+        registered = await self._reads.registered(customer_id)
+        program = (await self._programs.compiled(await self._programs.newest())).program
+        return profile_of(
+            patron,
+            program,
+            self._vault,
+            version=version,
+            registered_at=registered.registered_at,
+            referrer=registered.referrer,
+        )
+
+    async def history(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[HistoryItem]:
+        """Postings, the newest first."""
+        await self.patron(customer_id)
+        before = None if cursor is None else place_of(cursor)
+        items = await self._reads.history(customer_id, before=before, limit=limit + 1)
+        more = len(items) > limit
+        return Page(tuple(items[:limit]), to_cursor(items[limit - 1].version) if more else None)
+
+    async def lots(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[LotView]:
+        """Open lots in spending order; what has expired by now is not open."""
+        await self.patron(customer_id)
+        start = 0 if cursor is None else place_of(cursor)
+        now = self._clock.now()
+        lots = [
+            lot
+            for lot in spending_order(await self._reads.lots(customer_id))
+            if lot.remaining and not lot.has_expired(now)
+        ]
+        page = tuple(
+            LotView(
+                id=lot.id,
+                wallet=lot.wallet,
+                remaining=lot.remaining,
+                active_at=lot.active_at,
+                expires_at=lot.expires_at,
+                tx_id=lot.tx_id,
+            )
+            for lot in lots[start : start + limit]
+        )
+        return Page(page, to_cursor(start + limit) if start + limit < len(lots) else None)
+
+
+def horizon_of(book: Book) -> dict[str, tuple[Instant | None, Instant | None]]:
+    """For each wallet what expires next and what becomes active next."""
+    lots = [lot for lot in (book.lots or {}).values() if lot.remaining]
+    return {
+        wallet: (
+            _soonest((lot, lot.expires_at) for lot in lots if lot.wallet == wallet and lot.expires_at),
+            _soonest((lot, lot.active_at) for lot in lots if lot.wallet == wallet and lot.is_pending),
+        )
+        for wallet in book.purses
+    }
+
+
+def _soonest(changes: Iterable[tuple[Lot, datetime]]) -> Instant | None:
+    points: dict[datetime, int] = {}
+    for lot, instant in changes:
+        points[instant] = points.get(instant, 0) + lot.remaining
+    return Instant(points[min(points)], min(points)) if points else None
+
+
+def _views(
+    book: Book, program: Program, horizon: Mapping[str, tuple[Instant | None, Instant | None]]
+) -> dict[str, WalletView]:
+    views = {}
+    for wallet, balance in book.balances(program.wallets).items():
+        next_expiry, next_activation = horizon.get(wallet, (None, None))
+        views[wallet] = WalletView(balance=balance, next_expiry=next_expiry, next_activation=next_activation)
+    return views
+
+
+def profile_of(
+    patron: Patron,
+    program: Program | None,
+    vault: Vault,
+    *,
+    version: int,
+    registered_at: datetime,
+    referrer: UUID | None,
+) -> CustomerProfile:
+    """The whole customer; `program` None where none is published yet."""
+    book = patron.book
+    person = vault.open(book.customer_id, patron.profile)
+    return CustomerProfile(
+        id=book.customer_id,
+        version=version,
+        phone=person.phone,
+        cards=person.cards,
+        external_id=person.external_id,
+        name=person.name,
+        birthday=person.birthday,
+        email=person.email,
+        tags=patron.tags,
+        consents=person.consents,
+        referrer=referrer,
+        registered_at=registered_at,
+        tier=_tier_view(book, program),
+        purchases=book.progress.purchases,
+        balances=book.balances(program.wallets if program else ()),
+        is_blocked=patron.is_blocked,
+    )
+
+
+def _tier_view(book: Book, program: Program | None) -> TierView:
+    if program is None:
+        return TierView(id=None, measure=0, next_id=None, next_from=None)
+    tier = tier_of(program, stored=book.tier, progress=book.progress)
+    above = next_tier(program.tiers, tier)
+    return TierView(
+        id=tier,
+        measure=measure_of(book.progress, program.tier_measure),
+        next_id=above.id if above else None,
+        next_from=above.start if above else None,
+    )
+
+
+def _not_found() -> Rejected:
+    return Rejected(Rejection.CUSTOMER_NOT_FOUND, "no customer has this identifier")

@@ -1,0 +1,41 @@
+"""Stored purchases, by id or receipt, and what became of a key."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import orjson
+
+from app.domain.rejections import Rejected, Rejection
+from app.flows.claims import key_claim, receipt_claim
+from app.flows.ports import Programs
+from app.flows.ports_customers import Reads
+from app.flows.requests import Caller, PurchaseName
+from app.flows.results import PurchaseRecord, RequestState
+
+
+class ReadPurchase:
+    def __init__(self, reads: Reads, *, programs: Programs) -> None:
+        self._reads = reads
+        self._programs = programs
+
+    async def purchase(self, caller: Caller, name: UUID | PurchaseName) -> PurchaseRecord:
+        """Raises `Rejected(NOT_FOUND)`, also for another shop's purchase."""
+        purchase_id = name if isinstance(name, UUID) else await self._reads.claimed(receipt_claim(name))
+        found = await self._reads.purchase(purchase_id) if purchase_id else None
+        if found is None or (caller.shops and found[0].shop not in caller.shops):
+            raise Rejected(Rejection.NOT_FOUND, "no such purchase")
+        record, version = found
+        return replace(record, verdicts=await self._all_verdicts(record.verdicts, version))
+
+    async def _all_verdicts(self, stored: bytes, version: int) -> bytes:
+        """The verdicts that were stored, and `skipped` for the rules that no line touched, in the document's order."""
+        verdicts = {verdict["rule"]: verdict for verdict in orjson.loads(stored)}
+        untouched = {"verdict": "skipped", "because": "on", "need": None, "have": None}
+        rules = (await self._programs.compiled(version)).program.rules
+        return orjson.dumps([verdicts.get(rule.id) or {"rule": rule.id, **untouched} for rule in rules])
+
+    async def request_state(self, caller: Caller, key: str) -> RequestState:
+        """`unknown` is a key never seen, or still running."""
+        answer_id = await self._reads.claimed(key_claim(caller, key))
+        answer = await self._reads.answer(answer_id) if answer_id else None
+        return RequestState(answer.status, answer.body) if answer else RequestState()

@@ -1,0 +1,142 @@
+"""`accrue`: one receipt's discounts, redemption and accruals in one posting."""
+
+import orjson
+
+from app.domain.identifiers import NOBODY
+from app.domain.ledger.chart import TxKind
+from app.domain.ledger.plans import Moment, plan_nobodys, plan_purchase
+from app.domain.ledger.postings import Origin
+from app.domain.ledger.returns import LineState
+from app.domain.rules.compiled import CompiledProgram
+from app.flows.claims import key_claim, receipt_claims
+from app.flows.identity import reference
+from app.flows.ledger_port import NewPurchase
+from app.flows.ports import Answers, Clock, Person, Programs, Vault
+from app.flows.promises import Promise, check_promise, make_promise, read_token, refuse_changed, totals_of
+from app.flows.requests import Answer, PurchaseRequest, Receipt, Write
+from app.flows.results import Sale
+from app.flows.rounds import Ask, Desk, Rounds, Settled
+from app.flows.sales import AtLimits, decide, facts_of, sale_customer
+
+
+class RecordPurchase:
+    def __init__(
+        self, rounds: Rounds, *, programs: Programs, vault: Vault, answers: Answers, clock: Clock, limits: AtLimits
+    ) -> None:
+        self._rounds = rounds
+        self._programs = programs
+        self._vault = vault
+        self._answers = answers
+        self._clock = clock
+        self._limits = limits
+
+    async def accrue(self, write: Write, request: PurchaseRequest) -> Answer:
+        """Raises `Rejected`."""
+        receipt = request.receipt
+        if receipt is None:
+            raise ValueError("a purchase has a receipt")
+        promise = read_token(request.quote, self._vault) if request.quote else None
+        pinned = None
+        if promise is not None and self._clock.now() < promise.until:
+            pinned = await self._programs.compiled(promise.program)
+
+        def settle(desk: Desk) -> Settled:
+            return self._settle(desk, write, request, receipt, promise=promise if pinned else None, pinned=pinned)
+
+        ask = Ask(
+            write=write,
+            key=key_claim(write.caller, write.key),
+            customer=reference(request.customer, self._vault),
+            settle=settle,
+            receipts=tuple(receipt_claims(receipt)),
+            needs_lots=bool(request.redeem),
+        )
+        return await self._rounds.post(ask)
+
+    def _settle(
+        self,
+        desk: Desk,
+        write: Write,
+        request: PurchaseRequest,
+        receipt: Receipt,
+        *,
+        promise: Promise | None,
+        pinned: CompiledProgram | None,
+    ) -> Settled:
+        now = desk.moment.now
+        moment = Moment(now=now, at=self._limits.check(request.at, now=now), ids=desk.moment.ids)
+        program = pinned or desk.program
+        version = promise.program if promise else desk.program_version
+        patron = desk.patron
+        person = self._vault.open(patron.book.customer_id, patron.profile) if patron else Person()
+        facts = facts_of(patron, person, program) if patron else None
+        decision = decide(
+            request, write.caller, program=program, customer=facts, at=promise.at if promise else moment.at
+        )
+        if promise is not None:
+            customer = facts.id if facts else None
+            check_promise(promise, make_promise(decision, program=version, at=promise.at, now=now, customer=customer))
+        if request.expect_paid is not None and request.expect_paid != decision.paid:
+            refuse_changed({"paid": request.expect_paid}, totals_of(decision))
+        origin = Origin(
+            idempotency_key=write.key,
+            shop=receipt.shop,
+            terminal=receipt.terminal,
+            receipt=receipt.number,
+            program=version,
+        )
+        if patron is None:
+            chained = plan_nobodys(moment, kind=TxKind.PURCHASE, origin=origin)
+        else:
+            chained = plan_purchase(patron.book, program.program, decision, moment, origin=origin)
+        sale = Sale(
+            id=chained.posting.tx_id,
+            state="committed",
+            receipt=receipt.document,
+            at=moment.at,
+            program=version,
+            customer=sale_customer(facts, patron, person),
+            version=chained.posting.version,
+            decision=decision,
+            balances=patron.book.balances(program.program.wallets) if patron else {},
+            qty_milli={line.id: line.qty_milli for line in request.basket.lines},
+            explain=request.explain,
+            russian=request.russian,
+        )
+        answer = Answer(201, self._answers.sale(sale))
+        purchase = NewPurchase(
+            id=chained.posting.tx_id,
+            customer_id=patron.book.customer_id if patron else NOBODY,
+            shop=receipt.shop,
+            terminal=receipt.terminal,
+            program=version,
+            at=moment.at,
+            answer=answer.body,
+            basket=_stored_basket(request),
+            # Rules that no line of the basket touches are filled in when the purchase is read.
+            verdicts=orjson.dumps([verdict for verdict in decision.verdicts if verdict.because != "on"]),
+            lines=[_line_state(sale, place) for place in range(len(decision.lines))],
+        )
+        return Settled(chained, answer, purchase)
+
+
+def _stored_basket(request: PurchaseRequest) -> bytes:
+    return orjson.dumps(
+        {
+            "lines": request.lines,
+            "coupons": request.basket.coupons,
+            "payments": [{"method": payment.method, "amount": payment.amount} for payment in request.basket.payments],
+            "redeem": dict(request.redeem),
+        }
+    )
+
+
+def _line_state(sale: Sale, place: int) -> LineState:
+    line = sale.decision.lines[place]
+    return LineState(
+        id=line.id,
+        qty_milli=sale.qty_milli[line.id],
+        paid=line.paid,
+        accrued={wallet: units for wallet, units in line.accrued.items() if units},
+        redeemed_units={wallet: units for wallet, units in line.redeemed_units.items() if units},
+    )

@@ -1,0 +1,210 @@
+"""What flows say back, in domain values; `app.api` gives them their bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from app.domain.decision import Decision
+from app.domain.ledger.balances import WalletBalance
+
+T = TypeVar("T")
+
+Balances = Mapping[str, WalletBalance]
+
+
+@dataclass(frozen=True, slots=True)
+class SaleCustomer:
+    """`name` is masked already (`An***`) or None."""
+
+    id: UUID
+    tier: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A basket as decided: quoted (no ids) or committed. `version` and `balances` are those of this one posting."""
+
+    id: UUID | None
+    state: str
+    receipt: Mapping[str, object] | None
+    at: datetime
+    program: int
+    customer: SaleCustomer | None
+    version: int
+    decision: Decision
+    balances: Balances
+    qty_milli: Mapping[str, int]  # By line id, for the split of `paid` into prices.
+    explain: bool = False
+    russian: bool = False
+    quote: str | None = None
+    valid_until: datetime | None = None
+    coupons: tuple[str, ...] = ()  # The codes that were sent, in their order.
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedLine:
+    id: str
+    qty_milli: int
+    refund: int
+    taken_back: Mapping[str, int]
+    given_back: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A return. `expired_again` is what was given back to lots that had expired meanwhile; `clamped` what a wallet without debt could not give.
+
+    `id` and `tx_id` are None in a preview.
+    """
+
+    id: UUID | None
+    purchase: UUID
+    version: int
+    refund: int
+    lines: tuple[ReturnedLine, ...]
+    taken_back: Mapping[str, int]
+    given_back: Mapping[str, int]
+    expired_again: Mapping[str, int]
+    clamped: Mapping[str, int]
+    balances: Balances
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A posting with nothing more to say: `adjust`, `redeem`."""
+
+    tx_id: UUID
+    version: int
+    balances: Balances
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """So many units at that moment."""
+
+    points: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WalletView:
+    balance: WalletBalance
+    next_expiry: Instant | None = None
+    next_activation: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceView:
+    """`source` is `cache` or `database`."""
+
+    customer_id: UUID
+    version: int
+    wallets: Mapping[str, WalletView]
+    source: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TierView:
+    """Tier, and the way to the next: `measure` so far, `next_from` where the next begins (None: none is above)."""
+
+    id: str | None
+    measure: int
+    next_id: str | None
+    next_from: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerProfile:
+    """A customer as stored; the personal fields are in clear and for the edge to mask by the caller's role."""
+
+    id: UUID
+    version: int
+    phone: str | None
+    cards: tuple[str, ...]
+    external_id: str | None
+    name: str | None
+    birthday: date | None
+    email: str | None
+    tags: tuple[str, ...]
+    consents: tuple[Mapping[str, object], ...]
+    referrer: UUID | None
+    registered_at: datetime
+    tier: TierView
+    purchases: int
+    balances: Balances
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    account: str
+    wallet: str
+    amount: int
+    lot_id: UUID | None
+    rule: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    tx_id: UUID
+    kind: str
+    version: int
+    at: datetime
+    created_at: datetime
+    receipt: Mapping[str, object] | None  # {"shop", "terminal", "number"}
+    purchase: UUID | None  # The purchase a return answers, or the purchase itself.
+    program: int | None
+    reason: str | None
+    entries: tuple[HistoryEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LotView:
+    id: UUID
+    wallet: str
+    remaining: int
+    active_at: datetime
+    expires_at: datetime | None
+    tx_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseRecord:
+    """A stored purchase: the answer's own bytes, whether its whole is returned, and how much of each line (thousandths by line id)."""
+
+    id: UUID
+    shop: str
+    state: str
+    answer: bytes
+    verdicts: bytes
+    returned_milli: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramVersion:
+    """A published program; `document` is the JSON as it was sent."""
+
+    version: int
+    document: bytes
+    published_at: datetime
+    published_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestState:
+    """What became of a key: `answer` None is unknown."""
+
+    status: int | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """`next` is an opaque cursor, None on the last page."""
+
+    items: tuple[T, ...]
+    next: str | None

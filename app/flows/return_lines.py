@@ -1,0 +1,139 @@
+"""Returns: by the stored purchase and the version it was decided by, in any split, or only previewed."""
+
+from uuid import UUID
+
+from app.domain.identifiers import NOBODY
+from app.domain.ledger.plans import Moment, bring_up_to_date
+from app.domain.ledger.postings import Origin
+from app.domain.ledger.returns import ReturnPlan, plan_return, quantities
+from app.domain.program import Program
+from app.domain.rejections import Rejected, Rejection
+from app.flows.claims import key_claim, receipt_claim, receipt_claims
+from app.flows.ledger_port import LedgerStore, StoredPurchase
+from app.flows.ports import Answers, Programs, fresh_ids
+from app.flows.requests import Answer, Caller, PurchaseName, ReturnRequest, Write
+from app.flows.results import Returned, ReturnedLine
+from app.flows.rounds import Ask, Desk, Rounds, Settled
+
+
+class ReturnLines:
+    def __init__(self, rounds: Rounds, *, store: LedgerStore, programs: Programs, answers: Answers) -> None:
+        self._rounds = rounds
+        self._store = store
+        self._programs = programs
+        self._answers = answers
+
+    async def post(self, write: Write, request: ReturnRequest) -> Answer:
+        """Raises `Rejected`."""
+
+        def settle(desk: Desk) -> Settled:
+            plan = settle_return(desk, write.caller, request, key=write.key)
+            returned = returned_of(desk, plan, is_preview=False)
+            return Settled(plan.chained, Answer(201, self._answers.returned(returned)))
+
+        return await self._rounds.post(
+            Ask(
+                write=write,
+                key=key_claim(write.caller, write.key),
+                customer=None,
+                settle=settle,
+                receipts=tuple(receipt_claims(request.receipt)),
+                purchase=request.purchase if isinstance(request.purchase, UUID) else None,
+                purchase_receipt=None if isinstance(request.purchase, UUID) else receipt_claim(request.purchase),
+                needs_lots=True,
+            )
+        )
+
+    async def preview(self, caller: Caller, request: ReturnRequest) -> Returned:
+        """What the return would do: the statements of a round, in its order of locks, in a transaction that writes nothing.
+
+        Raises:
+            Rejected
+        """
+        name = request.purchase
+        async with self._store.round() as tx:
+            taken = await tx.take([])
+            if isinstance(name, PurchaseName):
+                digest = receipt_claim(name)
+                claims = (await tx.read_known(claims=[digest], identifiers=[], customers=[])).claims
+                name = claims[digest].answer_id if digest in claims else UUID(int=0)
+            owner = (await tx.purchase_owners([name])).get(name)
+            if owner is None:
+                raise Rejected(Rejection.NOT_FOUND, "no such purchase")
+            patron = None if owner == NOBODY else (await tx.lock_patrons([owner], wait=True))[owner]
+            stored = (await tx.lock_purchases([name]))[name]
+            moment = Moment(now=taken.now, at=taken.now, ids=fresh_ids())
+            if patron is not None:
+                patron.book.load_lots((await tx.read_lots([owner], purchases=[name])).get(owner, ()))
+                bring_up_to_date(patron.book, moment)
+        program = await self._programs.compiled(stored.program)
+        desk = Desk(moment, stored.program, program, patron, stored, program)
+        plan = settle_return(desk, caller, request, key=None)
+        return returned_of(desk, plan, is_preview=True)
+
+
+def settle_return(desk: Desk, caller: Caller, request: ReturnRequest, *, key: str | None) -> ReturnPlan:
+    """Plan one return on the desk's purchase and books.
+
+    Raises:
+        Rejected: `not_found` for another shop's purchase, `validation_error`, `return_exceeds_purchase`.
+    """
+    stored, program = of_desk(desk)
+    if caller.shops and stored.shop not in caller.shops:
+        raise Rejected(Rejection.NOT_FOUND, "no such purchase")
+    asked = None if request.lines is None else [(line.id, line.qty_milli) for line in request.lines]
+    back = quantities(stored.state, asked)
+    receipt = request.receipt
+    origin = Origin(
+        idempotency_key=key,
+        shop=receipt.shop,
+        terminal=receipt.terminal,
+        receipt=receipt.number,
+        program=stored.program,
+    )
+    plan = plan_return(
+        desk.patron.book if desk.patron else None,
+        stored.state,
+        Moment(now=desk.moment.now, at=desk.moment.now, ids=desk.moment.ids),
+        back=back,
+        debts={wallet.id: wallet.debt for wallet in program.wallets.values()},
+        origin=origin,
+    )
+    if desk.patron is not None and stored.state.is_all_back:
+        progress = desk.patron.book.progress
+        if progress.last_purchase_at == stored.at:
+            progress.last_purchase_at = stored.previous_at
+    return plan
+
+
+def of_desk(desk: Desk) -> tuple[StoredPurchase, Program]:
+    if desk.purchase is None or desk.purchase_program is None:
+        raise RuntimeError("a return is settled on a purchase")
+    return desk.purchase, desk.purchase_program.program
+
+
+def returned_of(desk: Desk, plan: ReturnPlan, *, is_preview: bool) -> Returned:
+    """The answer of a return."""
+    stored, program = of_desk(desk)
+    posting = plan.chained.posting
+    return Returned(
+        id=None if is_preview else posting.tx_id,
+        purchase=stored.state.tx_id,
+        version=posting.version,
+        refund=plan.refund,
+        lines=tuple(
+            ReturnedLine(
+                id=line.id,
+                qty_milli=line.qty_milli,
+                refund=line.refund,
+                taken_back=line.taken_back,
+                given_back=line.given_back,
+            )
+            for line in plan.lines
+        ),
+        taken_back=plan.taken_back,
+        given_back=plan.given_back,
+        expired_again=plan.expired_again,
+        clamped=plan.clamped,
+        balances=desk.patron.book.balances(program.wallets) if desk.patron else {},
+    )

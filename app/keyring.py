@@ -1,0 +1,157 @@
+"""The service's own secrets: a small JSON file of named 256-bit keys, made on the first start.
+
+Every instance of one service needs the same file (SECRETS_FILE, or the one in DATA_DIR). It is written aside and put
+in place by a hard link, which fails when the name is taken: of two first starts at once one makes the file, the other
+reads it, and nobody ever reads half of one. Losing the file means losing customers' personal data, and every look-up by
+phone or card; a backup of the database without it is worth little.
+
+When a later release needs one more key, it is added to a file in DATA_DIR; a file elsewhere belongs to whoever put it
+there, so a missing key in it stops the start.
+"""
+
+import base64
+import binascii
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from app.config import CannotStart
+
+KEY_BYTES = 32
+
+
+class BadKeyring(CannotStart):
+    """The secrets can't be used; the line names the file and never shows a key."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keyring:
+    """The keys by their purpose, each of 32 bytes; no key serves two."""
+
+    master: bytes  # wraps the customers' own keys
+    lookup: bytes  # keyed hashes by which a phone or card is found
+    signing: bytes  # tokens of quotes
+    cache: bytes  # signs what is read back from Redis
+    draws: bytes  # secrets of the days' draws
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if len(getattr(self, field.name)) != KEY_BYTES:
+                raise ValueError(f"the key {field.name} has not {KEY_BYTES} bytes")
+
+    def __repr__(self) -> str:
+        return f"Keyring({self.fingerprint})"
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells two keyrings apart (16 hex digits) without telling anything of their keys: may be stored and logged."""
+        subject = b"fingerprint of the keyring\n" + hashlib.sha256(self.master).digest()
+        return hmac.digest(self.lookup, subject, "sha256")[:8].hex()
+
+
+NAMES = tuple(field.name for field in fields(Keyring))
+
+
+def open_keyring(path: Path, *, data_dir: Path) -> Keyring:
+    """The keyring in the file, made when there is none; `BadKeyring` says in one line why it can't be used.
+
+    data_dir: a file inside it is ours, and gets the keys that a later release added.
+    """
+    try:
+        stored = _read(path)
+        if stored is None:
+            stored = _make(path)
+        missing = [name for name in NAMES if name not in stored]
+        if missing and data_dir.absolute() not in path.absolute().parents:
+            raise BadKeyring(f"SECRETS_FILE {path} lacks the key {missing[0]}")
+        if missing:
+            stored = _add_missing(path)
+    except OSError as error:
+        raise BadKeyring(f"SECRETS_FILE {path} cannot be used: {error.strerror}") from None
+    return Keyring(**{name: _key(stored, name, path=path) for name in NAMES})
+
+
+def _key(stored: dict[str, object], name: str, *, path: Path) -> bytes:
+    value = stored[name]
+    try:
+        key = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise BadKeyring(f"SECRETS_FILE {path}: the key {name} must be {KEY_BYTES} bytes in base64")
+    return key
+
+
+def _read(path: Path) -> dict[str, object] | None:
+    """What the file holds; None when there is no file."""
+    try:
+        stored = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise BadKeyring(f"SECRETS_FILE {path} is not JSON") from None
+    if not isinstance(stored, dict):
+        raise BadKeyring(f"SECRETS_FILE {path} is not a JSON object")
+    return stored
+
+
+def _make(path: Path) -> dict[str, object]:
+    """A new file with all keys, or what another start that was faster has made."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (
+        _written_aside(path, {name: _new_key() for name in NAMES}) as aside,
+        contextlib.suppress(FileExistsError),
+    ):
+        # A hard link is the one way to make a whole file appear under a name only if the name is free.
+        os.link(aside, path)
+    _sync_directory(path.parent)
+    stored = _read(path)
+    if stored is None:
+        raise BadKeyring(f"SECRETS_FILE {path} disappeared while it was made")
+    return stored
+
+
+def _add_missing(path: Path) -> dict[str, object]:
+    """The file with every missing key added; whoever comes second finds them there."""
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stored = _read(path) or {}
+        stored |= {name: _new_key() for name in NAMES if name not in stored}
+        with _written_aside(path, stored) as aside:
+            os.replace(aside, path)
+        _sync_directory(path.parent)
+        return stored
+
+
+@contextlib.contextmanager
+def _written_aside(path: Path, stored: dict[str, object]) -> Iterator[Path]:
+    """A complete file of mode 0600 beside `path`, flushed to disk; gone afterwards unless it was moved."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(json.dumps(stored, indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        yield aside
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()

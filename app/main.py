@@ -1,0 +1,84 @@
+"""The ASGI entrance: `uvicorn app.main:create_app --factory`.
+
+The edge answers every call of the contract. FastAPI stands behind it with the documentation (`/docs`, `/openapi.json`)
+and the lifespan: the service is opened before the first request and closed after the last write.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+
+from app.api.edge import Edge
+from app.api.openapi import openapi_document
+from app.api.operations import OPERATIONS
+from app.config import Settings
+from app.engines import running_engines
+from app.flows.service import Service
+from app.keyring import open_keyring
+from app.telemetry import configure_logging
+from app.telemetry.metrics import build_version
+
+DOCS_PATH = "/docs"
+OPENAPI_PATH = "/openapi.json"
+
+_log = structlog.get_logger("app.main")
+
+OpenService = Callable[[], AbstractAsyncContextManager[Service]]
+
+
+class Documentation(FastAPI):
+    """FastAPI with the document of our own table of operations; it has no routes besides its pages."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = openapi_document(OPERATIONS, version=self.version)
+        return self.openapi_schema
+
+
+def create_app() -> Edge:
+    """The application as the environment's settings say."""
+    settings = Settings.read()
+    configure_logging(form=settings.log_format, level=settings.log_level)
+    return build_app(lambda: _service(settings), phone_region=settings.phone_region)
+
+
+def build_app(open_service: OpenService, *, phone_region: str) -> Edge:
+    """An application around any service."""
+
+    @asynccontextmanager
+    async def lifespan(_pages: FastAPI) -> AsyncIterator[None]:
+        async with open_service() as service:
+            edge.open(service)
+            try:
+                yield
+            finally:
+                await edge.close()
+
+    pages = Documentation(
+        title="Kopilka",
+        version=build_version(),
+        docs_url=DOCS_PATH,
+        openapi_url=OPENAPI_PATH,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        lifespan=lifespan,
+        telemetry={"auto_configure": False},
+    )
+    edge = Edge(OPERATIONS, pages=pages, page_paths=(DOCS_PATH, OPENAPI_PATH), phone_region=phone_region)
+    return edge
+
+
+@asynccontextmanager
+async def _service(settings: Settings) -> AsyncIterator[Service]:
+    """The service on named servers, or on the embedded ones of DATA_DIR."""
+    from app.wiring import open_service
+
+    keyring = open_keyring(settings.secrets_path, data_dir=settings.data_dir)
+    async with (
+        running_engines(settings, say=lambda line: _log.info("engines", line=line)) as addresses,
+        open_service(settings, keyring, database_url=addresses.database_url, redis_url=addresses.redis_url) as service,
+    ):
+        yield service

@@ -1,0 +1,193 @@
+"""Connections to PostgreSQL: a pool that refuses unsafe servers, opens transactions, and translates the driver's errors once.
+
+The driver is asyncpg itself, not SQLAlchemy's wrapper: a round is a handful of prepared array statements, and the wrapper's cost comes with
+each of them. SQLAlchemy stays where it serves: migrations. No statement here depends on session state, so a connection goes back to the
+pool without the usual round trip of resets.
+
+Bounds, in milliseconds: a round needs some 10; a statement may wait for a lock as long as a till's cashier barely notices; whatever holds
+a lock on a connection that was cut off is over after TRANSACTION_MS, so that a customer is free within 6 seconds (PostgreSQL 17 and newer;
+older ones end it after IDLE_MS once they notice).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import asyncpg
+
+from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone
+
+APP_ROLE = "loyalty_app"
+LOCK_MS = 1_500
+STATEMENT_MS = 3_500
+IDLE_MS = 4_000
+TRANSACTION_MS = 5_000
+CONNECT_SECONDS = 2.0
+COMMAND_SECONDS = 4.5  # The client's own patience, a little more than the server's.
+POOL_MIN, POOL_MAX = (
+    2,
+    12,
+)  # Two rounds in flight, and reads beside them; twelve of PostgreSQL's usual hundred a worker.
+
+Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy
+
+_GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.exceptions.TransactionTimeoutError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    OSError,
+    TimeoutError,
+)
+_BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
+
+# What would lose purchases that were already answered.
+_UNSAFE = """
+select name from pg_settings
+where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'
+order by name
+"""
+_WHO = """
+select current_user::text as me,
+    current_user <> $1 and exists (select from pg_roles where rolname = $1) and pg_has_role(current_user, $1, 'member') as may_step_down
+"""
+_IDENTITY = """
+select s.system_identifier::text || '-' || c.timeline_id::text from pg_control_system() s, pg_control_checkpoint() c
+"""
+
+
+class UnsafeDatabase(Exception):
+    """The server's settings would lose acknowledged purchases; `str()` is one line that says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How connections are opened: found out once, by a first connection."""
+
+    settings: dict[str, str]
+
+
+class Database:
+    """A pool of connections of one process. `instance` names the process in `pg_stat_activity`."""
+
+    def __init__(self, url: str, *, allow_unsafe: bool = False) -> None:
+        self._url = url
+        self._allow_unsafe = allow_unsafe
+        self._pool: asyncpg.Pool | None = None
+        self.instance = uuid4().hex[:12]
+        self.identity = ""
+
+    async def open(self) -> None:
+        """Connect, check the server, fill the pool.
+
+        Raises:
+            DatabaseGone: there is no server, or it refuses us.
+            UnsafeDatabase: its settings would lose purchases.
+        """
+        manner = await self._probe()
+        with _translated():
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=POOL_MIN,
+                max_size=POOL_MAX,
+                max_queries=1_000_000,  # Prepared statements stay; a fresh backend now and then bounds its memory.
+                max_inactive_connection_lifetime=0,
+                command_timeout=COMMAND_SECONDS,
+                timeout=CONNECT_SECONDS,
+                server_settings=manner.settings,
+                init=self._note_identity,
+                reset=_keep,
+            )
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            try:
+                await asyncio.wait_for(pool.close(), CONNECT_SECONDS)
+            except (TimeoutError, *_GONE):
+                pool.terminate()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One transaction, committed when the block ends well.
+
+        Raises:
+            DatabaseGone, DatabaseBusy, Conflict
+        """
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for statements that each stand alone."""
+        if self._pool is None:
+            raise DatabaseGone("the pool is closed")
+        with _translated():
+            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+                yield connection
+
+    async def _probe(self) -> _Manner:
+        settings = {
+            "application_name": f"kopilka/{self.instance}",
+            "timezone": "UTC",
+            "jit": "off",
+            "lock_timeout": str(LOCK_MS),
+            "statement_timeout": str(STATEMENT_MS),
+            "idle_in_transaction_session_timeout": str(IDLE_MS),
+            "client_connection_check_interval": "1000",
+            "tcp_keepalives_idle": "5",
+            "tcp_keepalives_interval": "1",
+            "tcp_keepalives_count": "3",
+        }
+        with _translated():
+            connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS)
+            try:
+                unsafe = [row["name"] for row in await connection.fetch(_UNSAFE)]
+                who = await connection.fetchrow(_WHO, APP_ROLE)
+                version = connection.get_server_version()
+            finally:
+                await connection.close(timeout=CONNECT_SECONDS)
+        if unsafe and not self._allow_unsafe:
+            raise UnsafeDatabase(
+                f"the database runs with {' and '.join(unsafe)} off and would lose answered purchases (ALLOW_UNSAFE_DATABASE=true starts anyway)"
+            )
+        if version.major >= 17:
+            settings["transaction_timeout"] = str(TRANSACTION_MS)
+        if who["may_step_down"]:
+            settings["role"] = APP_ROLE
+        return _Manner(settings)
+
+    async def _note_identity(self, connection: asyncpg.Connection) -> None:
+        # A restored or failed-over database must not meet cached snapshots newer than itself: its name is part of their keys.
+        self.identity = await connection.fetchval(_IDENTITY)
+
+
+async def _keep(connection: Any) -> None:
+    """Nothing to reset: see the module's docstring."""
+
+
+class _translated:  # noqa: N801 - reads as a clause: `with _translated():`
+    """The driver's errors in our words; everything else passes."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, DatabaseGone | DatabaseBusy | Conflict):
+            return
+        if isinstance(error, _BUSY):
+            raise DatabaseBusy(type(error).__name__) from error
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+            raise Conflict(f"{type(error).__name__}: {error.constraint_name}") from error
+        if isinstance(error, _GONE):
+            raise DatabaseGone(type(error).__name__) from error

@@ -1,0 +1,207 @@
+"""The few statements of a round. Each is prepared once a connection and takes arrays; none is built at run time."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.domain.identifiers import CustomerId, LotId, TxId
+from app.domain.ledger.books import Book, Progress, Purse
+from app.domain.ledger.lots import Lot
+from app.domain.ledger.returns import LineState, PurchaseState
+from app.flows.ledger_port import Changes, Claim, Known, Patron, Sealed, StoredPurchase, Taken
+from app.flows.requests import Answer
+from app.storage import round_writes
+from app.storage.engine import Connection, Database
+
+# Locks first, in a statement of their own: what the next one reads is then newer than the locks.
+TAKE = """
+select clock_timestamp() as now, coalesce((select max(version) from programs), 0) as program,
+    array(select pg_try_advisory_xact_lock(l.lock) from unnest($1::bigint[]) with ordinality l(lock, place) order by l.place) as is_free
+"""
+READ_KNOWN = """
+select 'claim' as what, c.digest as id, c.answer_id as other, c.fingerprint, null::bytea as identifier
+from claims c where c.digest = any($1::uuid[])
+union all
+select 'owner', i.customer_id, null, null, i.digest from identifiers i where i.digest = any($2::bytea[]) and not i.is_blocked
+union all
+select 'customer', c.id, null, null, null from customers c where c.id = any($3::uuid[])
+"""
+STORED_ANSWERS = """
+select id, status, body from answers where id = any($1::uuid[])
+union all
+select id, 201::smallint, answer from purchases where id = any($1::uuid[])
+"""
+PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid[])"
+
+# The lock and the columns it returns are those of the newest row version; the ORDER BY stands in the locking query, since an outer one
+# would sort after the locks were taken in whatever order the plan came by them.
+_PATRON = """
+select c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at, c.head, c.updated_at,
+    c.is_blocked, p.wrapped_key, p.sealed, p.tags
+from customers c left join profiles p on p.customer_id = c.id
+where c.id = any($1::uuid[]) order by c.id
+"""
+LOCK_PATRONS = _PATRON + "for no key update of c skip locked"
+LOCK_PATRONS_WAITING = _PATRON + "for no key update of c"
+READ_PATRONS = _PATRON
+
+LOCK_PURCHASES = """
+select p.id, p.customer_id, p.shop, p.program, p.at, p.lines, g.document::json -> 'wallets' as wallets
+from purchases p join programs g on g.version = p.program
+where p.id = any($1::uuid[]) order by p.id for no key update of p
+"""
+# Units a purchase took out of lots of others, in posting order: what covers a debt, or expires on arrival, is of its own lots.
+SPENT = """
+select e.tx_id, e.wallet, e.lot_id, -e.amount as units
+from entries e join lots l on l.customer_id = e.customer_id and l.lot_id = e.lot_id
+where e.customer_id = any($2::uuid[]) and e.tx_id = any($1::uuid[])
+    and e.account = 'customer:available' and e.amount < 0 and l.tx_id <> e.tx_id
+order by e.tx_id, e.seq
+"""
+# Each customer's latest purchase that is not wholly returned, leaving out the one named.
+PREVIOUS_AT = """
+select w.id, max(t.at) as at
+from unnest($1::uuid[], $2::uuid[]) w(id, customer_id)
+join txs t on t.customer_id = w.customer_id and t.kind = 'purchase' and t.tx_id <> w.id
+join purchases p on p.id = t.tx_id and p.customer_id = t.customer_id and not p.is_all_back
+group by w.id
+"""
+_LOT = "select customer_id, lot_id, wallet, tx_id, remaining, active_at, expires_at, is_pending from lots"
+READ_LOTS = f"{_LOT} where customer_id = any($1::uuid[]) and remaining > 0"
+READ_LOTS_OF_PURCHASES = f"""
+{READ_LOTS}
+union
+{_LOT} where customer_id = any($1::uuid[]) and tx_id = any($2::uuid[])
+union
+{_LOT} l where customer_id = any($1::uuid[]) and exists (
+    select from entries e where e.customer_id = l.customer_id and e.lot_id = l.lot_id and e.tx_id = any($2::uuid[]))
+"""
+
+
+class LedgerDatabase:
+    """Rounds on the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def round(self) -> AsyncIterator["Round"]:
+        async with self._database.transaction() as connection:
+            yield Round(connection)
+
+
+class Round:
+    """The statements of one round, on its transaction's connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def take(self, locks: Sequence[int]) -> Taken:
+        row = await self._connection.fetchrow(TAKE, locks)
+        return Taken(now=row["now"], program=row["program"], is_free=row["is_free"])
+
+    async def read_known(
+        self, *, claims: Sequence[UUID], identifiers: Sequence[bytes], customers: Sequence[UUID]
+    ) -> Known:
+        rows = await self._connection.fetch(READ_KNOWN, claims, identifiers, customers)
+        return Known(
+            claims={
+                row["id"]: Claim(row["fingerprint"].bytes if row["fingerprint"] else None, row["other"])
+                for row in rows
+                if row["what"] == "claim"
+            },
+            owners={row["identifier"]: CustomerId(row["id"]) for row in rows if row["what"] == "owner"},
+            customers=frozenset(row["id"] for row in rows if row["what"] == "customer"),
+        )
+
+    async def stored_answers(self, ids: Sequence[UUID]) -> Mapping[UUID, Answer]:
+        rows = await self._connection.fetch(STORED_ANSWERS, ids)
+        return {row["id"]: Answer(row["status"], row["body"]) for row in rows}
+
+    async def purchase_owners(self, ids: Sequence[UUID]) -> Mapping[UUID, CustomerId]:
+        rows = await self._connection.fetch(PURCHASE_OWNERS, ids)
+        return {row["id"]: CustomerId(row["customer_id"]) for row in rows}
+
+    async def lock_patrons(self, ids: Sequence[UUID], *, wait: bool) -> Mapping[UUID, Patron]:
+        rows = await self._connection.fetch(LOCK_PATRONS_WAITING if wait else LOCK_PATRONS, ids)
+        return {row["id"]: patron_of(row) for row in rows}
+
+    async def lock_purchases(self, ids: Sequence[UUID]) -> Mapping[UUID, StoredPurchase]:
+        rows = await self._connection.fetch(LOCK_PURCHASES, ids)
+        owners = [row["customer_id"] for row in rows]
+        spent = await self._connection.fetch(SPENT, ids, owners)
+        previous = await self._connection.fetch(PREVIOUS_AT, [row["id"] for row in rows], owners)
+        before = {row["id"]: row["at"] for row in previous}
+        return {row["id"]: _purchase_of(row, spent, previous_at=before.get(row["id"])) for row in rows}
+
+    async def read_lots(self, customers: Sequence[UUID], *, purchases: Sequence[UUID]) -> Mapping[UUID, Iterable[Lot]]:
+        if purchases:
+            rows = await self._connection.fetch(READ_LOTS_OF_PURCHASES, customers, purchases)
+        else:
+            rows = await self._connection.fetch(READ_LOTS, customers)
+        return lots_by_customer(rows)
+
+    async def write(self, changes: Changes) -> None:
+        await round_writes.write(self._connection, changes)
+
+
+def patron_of(row: Mapping[str, Any]) -> Patron:
+    """A row of `_PATRON` as a customer with books."""
+    return Patron(
+        book=Book(
+            customer_id=CustomerId(row["id"]),
+            version=row["version"],
+            revision=row["revision"],
+            head=row["head"],
+            purses={wallet: Purse(**purse) for wallet, purse in orjson.loads(row["balances"]).items()},
+            tier=row["tier"],
+            progress=Progress(
+                paid=row["paid"],
+                purchases=row["purchases"],
+                units=row["units"],
+                last_purchase_at=row["last_purchase_at"],
+            ),
+            due_at=row["due_at"],
+            updated_at=row["updated_at"],
+        ),
+        profile=Sealed(row["wrapped_key"], row["sealed"]),
+        tags=tuple(row["tags"] or ()),
+        is_blocked=row["is_blocked"],
+    )
+
+
+def lots_by_customer(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, list[Lot]]:
+    lots: dict[UUID, list[Lot]] = {}
+    for row in rows:
+        lots.setdefault(row["customer_id"], []).append(
+            Lot(
+                id=LotId(row["lot_id"]),
+                wallet=row["wallet"],
+                tx_id=TxId(row["tx_id"]),
+                remaining=row["remaining"],
+                active_at=row["active_at"],
+                expires_at=row["expires_at"],
+                is_pending=row["is_pending"],
+            )
+        )
+    return lots
+
+
+def _purchase_of(row: Mapping[str, Any], spent: Iterable[Mapping[str, Any]], *, previous_at: Any) -> StoredPurchase:
+    tx_id = TxId(row["id"])
+    return StoredPurchase(
+        state=PurchaseState(
+            tx_id=tx_id,
+            lines=[LineState(**line) for line in orjson.loads(row["lines"])],
+            spent=[(s["wallet"], LotId(s["lot_id"]), s["units"]) for s in spent if s["tx_id"] == tx_id],
+            default_wallet=next(iter(orjson.loads(row["wallets"]))),
+        ),
+        customer_id=CustomerId(row["customer_id"]),
+        shop=row["shop"],
+        program=row["program"],
+        at=row["at"],
+        previous_at=previous_at,
+    )

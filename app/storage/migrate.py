@@ -1,0 +1,64 @@
+"""The schema: bring it to head, or say how far it is from there."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+_MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """`behind` counts migrations the database lacks, `ahead` is 1 or more where it has ones this release doesn't know."""
+
+    current: str | None
+    behind: int
+    ahead: int
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config
+
+
+def upgrade(owner_url: str, *, say: Callable[[str], None]) -> None:
+    """Migrate to head. Safe to run twice, and twice at once."""
+    before = schema_state(owner_url)
+    if not before.behind:
+        return
+    say(f"migrating the database: {before.behind} to go")
+    config = _config()
+    config.attributes["url"] = owner_url
+    command.upgrade(config, "head")
+
+
+def schema_state(url: str) -> SchemaState:
+    """How the database's schema relates to this release's migrations."""
+    return asyncio.run(read_schema_state(url))
+
+
+async def read_schema_state(url: str) -> SchemaState:
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        exists = await connection.fetchval("select to_regclass('alembic_version') is not null")
+        current = await connection.fetchval("select version_num from alembic_version") if exists else None
+    finally:
+        await connection.close()
+    known = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]  # Newest first.
+    if current is None:
+        return SchemaState(None, behind=len(known), ahead=0)
+    if current in known:
+        return SchemaState(current, behind=known.index(current), ahead=0)
+    return SchemaState(current, behind=0, ahead=_steps_ahead(current, known[0]))
+
+
+def _steps_ahead(current: str, head: str) -> int:
+    """Revisions are numbered one after another, so an unknown one tells how far ahead it is; an unreadable one counts as far."""
+    return int(current) - int(head) if current.isdecimal() and head.isdecimal() and current > head else 2

@@ -1,0 +1,192 @@
+"""Statements that each stand alone and read what is committed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.domain.identifiers import CustomerId, LotId, TxId
+from app.domain.ledger.lots import Lot
+from app.flows.ledger_port import Patron
+from app.flows.ports_customers import PastBook, Registered
+from app.flows.requests import Answer, Caller, Role
+from app.flows.results import HistoryEntry, HistoryItem, ProgramVersion, PurchaseRecord
+from app.storage.customers import DRAFT, REGISTERED
+from app.storage.engine import Database
+from app.storage.ledger import READ_LOTS, READ_PATRONS, STORED_ANSWERS, lots_by_customer, patron_of
+
+OWNER = "select customer_id from identifiers where digest = $1 and not is_blocked"
+PAST_VERSION = "select coalesce(max(version), 0) from txs where customer_id = $1 and created_at <= $2"
+# What was posted by a moment, by lot and account. A lot's `pending` sum tells whether it had been activated by then.
+PAST_ENTRIES = """
+select e.wallet, e.lot_id,
+    coalesce(sum(e.amount) filter (where e.account = 'customer:available'), 0)::bigint as available,
+    coalesce(sum(e.amount) filter (where e.account = 'customer:pending'), 0)::bigint as pending,
+    coalesce(sum(e.amount) filter (where e.account = 'customer:held'), 0)::bigint as held,
+    min(l.tx_id::text)::uuid as tx_id, min(l.active_at) as active_at, min(l.expires_at) as expires_at
+from txs t join entries e on e.customer_id = t.customer_id and e.tx_id = t.tx_id
+left join lots l on l.customer_id = e.customer_id and l.lot_id = e.lot_id
+where t.customer_id = $1 and t.created_at <= $2 and e.account in ('customer:available', 'customer:pending', 'customer:held')
+group by e.wallet, e.lot_id
+"""
+HISTORY = """
+select t.tx_id, t.kind, t.version, t.at, t.created_at, t.shop, t.terminal, t.receipt, t.parent_tx, t.program, t.reason,
+    coalesce((
+        select json_agg(json_build_array(e.account, e.wallet, e.amount, e.lot_id, e.rule) order by e.seq)
+        from entries e where e.customer_id = t.customer_id and e.tx_id = t.tx_id
+    ), '[]') as entries
+from txs t where t.customer_id = $1 and ($2::bigint is null or t.version < $2) order by t.version desc limit $3
+"""
+PURCHASE = "select id, shop, program, answer, verdicts, lines from purchases where id = $1"
+CLAIMED = "select answer_id from claims where digest = $1"
+NEWEST_PROGRAM = "select clock_timestamp() as now, coalesce(max(version), 0) as version from programs"
+PROGRAM = "select version, document, published_at, published_by from programs where version = $1"
+PROGRAMS = """
+select version, document, published_at, published_by from programs
+where $1::int is null or version < $1 order by version desc limit $2
+"""
+# Whoever quotes has had a connection within the last second, which a server that has just started may have cut.
+SERVES_ALONE = """
+select pg_postmaster_start_time() < clock_timestamp() - interval '2 seconds' and not exists (
+    select from pg_stat_activity where datname = current_database() and application_name like 'kopilka/%' and application_name <> $1)
+"""
+CALLER = "select id, role, shops, terminal from keys where digest = $1 and revoked_at is null"
+IS_WRITABLE = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off'"
+
+
+class ReadsDatabase:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def owner(self, digest: bytes) -> CustomerId | None:
+        owner = await self._value(OWNER, digest)
+        return CustomerId(owner) if owner else None
+
+    async def patron(self, customer_id: UUID) -> Patron | None:
+        rows = await self._rows(READ_PATRONS, [customer_id])
+        return patron_of(rows[0]) if rows else None
+
+    async def lots(self, customer_id: UUID) -> Sequence[Lot]:
+        return lots_by_customer(await self._rows(READ_LOTS, [customer_id])).get(customer_id, [])
+
+    async def past(self, customer_id: UUID, *, at: datetime) -> PastBook:
+        async with self._database.transaction() as connection:
+            await connection.execute("set transaction isolation level repeatable read read only")
+            version = await connection.fetchval(PAST_VERSION, customer_id, at)
+            rows = await connection.fetch(PAST_ENTRIES, customer_id, at)
+        wallets: dict[str, tuple[int, int, int]] = {}
+        for row in rows:
+            available, pending, held = wallets.get(row["wallet"], (0, 0, 0))
+            wallets[row["wallet"]] = (available + row["available"], pending + row["pending"], held + row["held"])
+        return PastBook(version=version, wallets=wallets, lots=[_past_lot(row) for row in rows if row["lot_id"]])
+
+    async def registered(self, customer_id: UUID) -> Registered:
+        row = (await self._rows(REGISTERED, customer_id))[0]
+        return Registered(row["registered_at"], row["referrer"])
+
+    async def history(self, customer_id: UUID, *, before: int | None, limit: int) -> Sequence[HistoryItem]:
+        return [_history_item(row) for row in await self._rows(HISTORY, customer_id, before, limit)]
+
+    async def purchase(self, purchase_id: UUID) -> tuple[PurchaseRecord, int] | None:
+        rows = await self._rows(PURCHASE, purchase_id)
+        if not rows:
+            return None
+        row = rows[0]
+        returned = {line["id"]: line["returned_milli"] for line in orjson.loads(row["lines"])}
+        record = PurchaseRecord(
+            id=row["id"],
+            shop=row["shop"],
+            state="committed",
+            answer=row["answer"],
+            verdicts=row["verdicts"],
+            returned_milli=returned,
+        )
+        return record, row["program"]
+
+    async def claimed(self, digest: UUID) -> UUID | None:
+        claimed: UUID | None = await self._value(CLAIMED, digest)
+        return claimed
+
+    async def answer(self, answer_id: UUID) -> Answer | None:
+        rows = await self._rows(STORED_ANSWERS, [answer_id])
+        return Answer(rows[0]["status"], rows[0]["body"]) if rows else None
+
+    async def newest_program(self) -> tuple[datetime, int]:
+        row = (await self._rows(NEWEST_PROGRAM))[0]
+        return row["now"], row["version"]
+
+    async def program(self, version: int) -> ProgramVersion | None:
+        rows = await self._rows(PROGRAM, version)
+        return _program(rows[0]) if rows else None
+
+    async def programs(self, *, before: int | None, limit: int) -> Sequence[ProgramVersion]:
+        return [_program(row) for row in await self._rows(PROGRAMS, before, limit)]
+
+    async def draft(self) -> str | None:
+        draft: str | None = await self._value(DRAFT)
+        return draft
+
+    async def serves_alone(self) -> bool:
+        return bool(await self._value(SERVES_ALONE, f"kopilka/{self._database.instance}"))
+
+    async def caller(self, digest: bytes) -> Caller | None:
+        rows = await self._rows(CALLER, digest)
+        if not rows:
+            return None
+        row = rows[0]
+        return Caller(key_id=row["id"], role=Role(row["role"]), shops=tuple(row["shops"]), terminal=row["terminal"])
+
+    async def is_writable(self) -> bool:
+        return bool(await self._value(IS_WRITABLE))
+
+    async def _rows(self, statement: str, *arguments: object) -> Sequence[Mapping[str, Any]]:
+        async with self._database.connection() as connection:
+            rows: Sequence[Mapping[str, Any]] = await connection.fetch(statement, *arguments)
+            return rows
+
+    async def _value(self, statement: str, *arguments: object) -> Any:
+        async with self._database.connection() as connection:
+            return await connection.fetchval(statement, *arguments)
+
+
+def _past_lot(row: Mapping[str, Any]) -> Lot:
+    is_pending = row["pending"] > 0
+    return Lot(
+        id=LotId(row["lot_id"]),
+        wallet=row["wallet"],
+        tx_id=TxId(row["tx_id"]),
+        remaining=row["pending"] + row["available"],
+        active_at=row["active_at"],
+        expires_at=row["expires_at"],
+        is_pending=is_pending,
+    )
+
+
+def _history_item(row: Mapping[str, Any]) -> HistoryItem:
+    receipt = {"shop": row["shop"], "terminal": row["terminal"], "number": row["receipt"]} if row["receipt"] else None
+    return HistoryItem(
+        tx_id=row["tx_id"],
+        kind=row["kind"],
+        version=row["version"],
+        at=row["at"],
+        created_at=row["created_at"],
+        receipt=receipt,
+        purchase=row["tx_id"] if row["kind"] == "purchase" else row["parent_tx"],
+        program=row["program"],
+        reason=row["reason"],
+        entries=tuple(
+            HistoryEntry(account, wallet, amount, UUID(lot_id) if lot_id else None, rule)
+            for account, wallet, amount, lot_id, rule in orjson.loads(row["entries"])
+        ),
+    )
+
+
+def _program(row: Mapping[str, Any]) -> ProgramVersion:
+    return ProgramVersion(
+        version=row["version"],
+        document=row["document"].encode(),
+        published_at=row["published_at"],
+        published_by=row["published_by"],
+    )

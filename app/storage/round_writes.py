@@ -1,0 +1,186 @@
+"""The write phase of a round: what changed, as arrays; what is appended, in one statement.
+
+The customers' update carries the version each book was read at, so that a book nobody locked can't be written over a newer one.
+Claims are inserted in the order of their digests: two rounds that claim the same receipts wait for each other, never in a circle.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.domain.ledger.lots import Lot
+from app.flows.failures import Conflict
+from app.flows.ledger_port import Changes, Patron
+from app.storage.engine import Connection
+
+UPDATE_CUSTOMERS = """
+update customers c set
+    version = n.version, revision = c.revision + 1, balances = n.balances, tier = n.tier, paid = n.paid, purchases = n.purchases,
+    units = n.units, last_purchase_at = n.last_purchase_at, due_at = n.due_at, head = n.head, updated_at = n.updated_at
+from unnest(
+    $1::uuid[], $2::bigint[], $3::bigint[], $4::jsonb[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[],
+    $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::timestamptz[]
+) n(id, revision, version, balances, tier, paid, purchases, units, last_purchase_at, due_at, head, updated_at)
+where c.id = n.id and c.revision = n.revision
+"""
+APPEND = """
+with new_claims as (
+    insert into claims (digest, kind, fingerprint, answer_id)
+    select * from unnest($1::uuid[], $2::"char"[], $3::uuid[], $4::uuid[]) order by 1
+), new_txs as (
+    insert into txs (customer_id, version, tx_id, kind, idempotency_key, shop, terminal, receipt, parent_tx, program, at, created_at, hash, reason)
+    select * from unnest(
+        $5::uuid[], $6::bigint[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::int[],
+        $15::timestamptz[], $16::timestamptz[], $17::bytea[], $18::text[])
+), new_events as (
+    insert into events (tx_id, customer_id, version, kind)
+    select * from unnest($7::uuid[], $5::uuid[], $6::bigint[], $8::text[])
+), new_entries as (
+    insert into entries (customer_id, tx_id, seq, account, wallet, amount, lot_id, rule)
+    select * from unnest($19::uuid[], $20::uuid[], $21::int[], $22::text[], $23::text[], $24::bigint[], $25::uuid[], $26::text[])
+), new_lots as (
+    insert into lots (customer_id, lot_id, wallet, tx_id, remaining, active_at, expires_at, is_pending)
+    select * from unnest(
+        $27::uuid[], $28::uuid[], $29::text[], $30::uuid[], $31::bigint[], $32::timestamptz[], $33::timestamptz[], $34::bool[])
+), new_answers as (
+    insert into answers (id, status, body) select * from unnest($35::uuid[], $36::smallint[], $37::bytea[])
+)
+insert into purchases (id, customer_id, shop, terminal, program, at, answer, basket, verdicts, lines)
+select * from unnest(
+    $38::uuid[], $39::uuid[], $40::text[], $41::text[], $42::int[], $43::timestamptz[], $44::bytea[], $45::bytea[], $46::bytea[], $47::jsonb[])
+"""
+UPDATE_LOTS = """
+update lots l set remaining = n.remaining, is_pending = n.is_pending
+from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bool[]) n(customer_id, lot_id, remaining, is_pending)
+where l.customer_id = n.customer_id and l.lot_id = n.lot_id
+"""
+UPDATE_PURCHASES = """
+update purchases p set lines = n.lines, is_all_back = n.is_all_back
+from unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::bool[]) n(id, customer_id, lines, is_all_back)
+where p.id = n.id and p.customer_id = n.customer_id
+"""
+
+
+async def write(connection: Connection, changes: Changes) -> None:
+    """All that a round has decided.
+
+    Raises:
+        Conflict: a customer was changed by somebody who did not hold the lock.
+    """
+    if changes.patrons:
+        done = await connection.execute(UPDATE_CUSTOMERS, *_customers(changes.patrons))
+        if done != f"UPDATE {len(changes.patrons)}":
+            raise Conflict(f"{len(changes.patrons)} customers to update, but {done}")
+    lots = [(patron.book.customer_id, lot) for patron in changes.patrons for lot in _changed_lots(patron)]
+    if lots:
+        await connection.execute(
+            UPDATE_LOTS,
+            [owner for owner, _ in lots],
+            [lot.id for _, lot in lots],
+            [lot.remaining for _, lot in lots],
+            [lot.is_pending for _, lot in lots],
+        )
+    if changes.returned:
+        await connection.execute(UPDATE_PURCHASES, *_returned(changes))
+    await connection.execute(APPEND, *_appended(changes))
+    for patron in changes.patrons:  # The books are now as the database has them.
+        patron.book.revision += 1
+
+
+def _changed_lots(patron: Patron) -> list[Lot]:
+    return [lot for lot in (patron.book.lots or {}).values() if lot.is_changed and not lot.is_new]
+
+
+def _customers(patrons: Sequence[Patron]) -> list[list[Any]]:
+    books = [patron.book for patron in patrons]
+    return [
+        [book.customer_id for book in books],
+        [book.revision for book in books],
+        [book.version for book in books],
+        [_json({wallet: _purse(purse) for wallet, purse in book.purses.items()}) for book in books],
+        [book.tier for book in books],
+        [book.progress.paid for book in books],
+        [book.progress.purchases for book in books],
+        [book.progress.units for book in books],
+        [book.progress.last_purchase_at for book in books],
+        [book.due_at for book in books],
+        [book.head for book in books],
+        [book.updated_at for book in books],
+    ]
+
+
+def _purse(purse: Any) -> dict[str, int]:
+    return {"available": purse.available, "pending": purse.pending, "held": purse.held, "floor": purse.floor}
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _returned(changes: Changes) -> list[list[Any]]:
+    states = [(stored.customer_id, stored.state) for stored in changes.returned]
+    return [
+        [state.tx_id for _, state in states],
+        [owner for owner, _ in states],
+        [_json(state.lines) for _, state in states],
+        [state.is_all_back for _, state in states],
+    ]
+
+
+def _appended(changes: Changes) -> list[list[Any]]:
+    claims = changes.claims
+    txs = [(chained, chained.posting, chained.posting.origin) for chained in changes.postings]
+    entries = [(posting, seq, entry) for _, posting, _ in txs for seq, entry in enumerate(posting.entries, start=1)]
+    lots = [(patron.book.customer_id, lot) for patron in changes.patrons for lot in patron.book.added]
+    purchases = changes.purchases
+    return [
+        [claim.digest for claim in claims],
+        [claim.kind.encode() for claim in claims],
+        [UUID(bytes=claim.fingerprint) if claim.fingerprint else None for claim in claims],
+        [claim.answer_id for claim in claims],
+        [posting.customer_id for _, posting, _ in txs],
+        [posting.version for _, posting, _ in txs],
+        [posting.tx_id for _, posting, _ in txs],
+        [posting.kind.value for _, posting, _ in txs],
+        [origin.idempotency_key for _, _, origin in txs],
+        [origin.shop for _, _, origin in txs],
+        [origin.terminal for _, _, origin in txs],
+        [origin.receipt for _, _, origin in txs],
+        [posting.parent_tx for _, posting, _ in txs],
+        [origin.program for _, _, origin in txs],
+        [posting.at for _, posting, _ in txs],
+        [posting.created_at for _, posting, _ in txs],
+        [chained.hash for chained, _, _ in txs],
+        [origin.reason for _, _, origin in txs],
+        [posting.customer_id for posting, _, _ in entries],
+        [posting.tx_id for posting, _, _ in entries],
+        [seq for _, seq, _ in entries],
+        [entry.account.value for _, _, entry in entries],
+        [entry.wallet for _, _, entry in entries],
+        [entry.amount for _, _, entry in entries],
+        [entry.lot_id for _, _, entry in entries],
+        [entry.rule for _, _, entry in entries],
+        [owner for owner, _ in lots],
+        [lot.id for _, lot in lots],
+        [lot.wallet for _, lot in lots],
+        [lot.tx_id for _, lot in lots],
+        [lot.remaining for _, lot in lots],
+        [lot.active_at for _, lot in lots],
+        [lot.expires_at for _, lot in lots],
+        [lot.is_pending for _, lot in lots],
+        [answer_id for answer_id, _ in changes.answers],
+        [answer.status for _, answer in changes.answers],
+        [answer.body for _, answer in changes.answers],
+        [purchase.id for purchase in purchases],
+        [purchase.customer_id for purchase in purchases],
+        [purchase.shop for purchase in purchases],
+        [purchase.terminal for purchase in purchases],
+        [purchase.program for purchase in purchases],
+        [purchase.at for purchase in purchases],
+        [purchase.answer for purchase in purchases],
+        [purchase.basket for purchase in purchases],
+        [purchase.verdicts for purchase in purchases],
+        [_json(purchase.lines) for purchase in purchases],
+    ]

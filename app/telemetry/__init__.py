@@ -1,0 +1,10 @@
+"""What the service tells about itself: log lines and metrics.
+
+logs     one JSON (or console) line an event, request ids from context, no personal data
+metrics  every metric of the service by name, and their text for Prometheus, right with several workers
+"""
+
+from app.telemetry.logs import configure_logging, log_last_exception, request_id
+from app.telemetry.metrics import METRICS, Metrics, render_metrics
+
+__all__ = ["METRICS", "Metrics", "configure_logging", "log_last_exception", "render_metrics", "request_id"]

@@ -1,0 +1,146 @@
+"""The one place that knows every concrete class."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+
+from app.api.answers import JsonAnswers
+from app.cache.absent import NoSnapshots
+from app.cache.snapshots import RedisSnapshots
+from app.clock import DatabaseClock
+from app.config import Settings
+from app.domain.ledger.chart import Account, TxKind
+from app.domain.ledger.plans import Chained
+from app.flows.keep_customer import KeepCustomer
+from app.flows.loyalty import Loyalty
+from app.flows.move_points import MovePoints
+from app.flows.once import Once
+from app.flows.ports import Snapshots
+from app.flows.ports_customers import CustomerTx
+from app.flows.publish_program import ProgramShelf, PublishProgram
+from app.flows.quote_basket import QuoteBasket
+from app.flows.read_customer import ReadCustomer
+from app.flows.read_purchase import ReadPurchase
+from app.flows.record_purchase import RecordPurchase
+from app.flows.return_lines import ReturnLines
+from app.flows.rounds import Rounds
+from app.flows.sales import AtLimits
+from app.flows.sweep import Sweep
+from app.keyring import Keyring
+from app.storage.customers import CustomersDatabase
+from app.storage.engine import Database
+from app.storage.housekeeping import Housekeeping
+from app.storage.ledger import LedgerDatabase
+from app.storage.reads import ReadsDatabase
+from app.telemetry import METRICS, Metrics
+from app.vault import KeyringVault
+
+_log = structlog.get_logger("app.flows")
+
+
+class Watch:
+    """The ports `RoundWatch` and `CacheWatch` on the metrics; one warning a fault, without data."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def round_done(self, *, size: int, seconds: float) -> None:
+        self._metrics.round_posted(size=size, seconds=seconds)
+
+    def round_failed(self, error: BaseException, *, retried: int) -> None:
+        self._metrics.round_failed(retried=retried)
+        _log.warning("round_failed", error=type(error).__name__, retried=retried)
+
+    def posted(self, postings: Sequence[Chained]) -> None:
+        for chained in postings:
+            if chained.posting.kind in (TxKind.PURCHASE, TxKind.REDEEM):
+                for entry in chained.posting.entries:
+                    if entry.account is Account.ISSUED:
+                        self._metrics.points_issued(wallet=entry.wallet, units=-entry.amount)
+                    elif entry.account is Account.REDEEMED:
+                        self._metrics.points_redeemed(wallet=entry.wallet, units=entry.amount)
+
+    def cache_hit(self, kind: str) -> None:
+        self._metrics.cache_hit(kind)
+
+    def cache_miss(self, kind: str) -> None:
+        self._metrics.cache_miss(kind)
+
+    def cache_fault(self, kind: str, error: BaseException) -> None:
+        self._metrics.cache_fault(kind)
+        _log.warning("cache_fault", error=type(error).__name__)
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, keyring: Keyring, *, database_url: str, redis_url: str | None
+) -> AsyncIterator[Loyalty]:
+    """The whole service on a database and a cache (None: without one); closed after the last write under way.
+
+    Raises:
+        DatabaseGone, UnsafeDatabase
+    """
+    database = Database(database_url, allow_unsafe=settings.allow_unsafe_database)
+    await database.open()
+    snapshots = _snapshots(keyring, database, redis_url)
+    try:
+        await Housekeeping(database).ensure_partitions()
+        service = _assemble(settings, keyring, database, snapshots)
+        yield service
+        await service.drain()
+    finally:
+        await snapshots.close()
+        await database.close()
+
+
+def _snapshots(keyring: Keyring, database: Database, redis_url: str | None) -> RedisSnapshots | NoSnapshots:
+    if redis_url is None:
+        return NoSnapshots()
+    return RedisSnapshots(redis_url, key=keyring.cache, identity=lambda: database.identity, watch=Watch(METRICS))
+
+
+def _assemble(settings: Settings, keyring: Keyring, database: Database, snapshots: Snapshots) -> Loyalty:
+    clock = DatabaseClock()
+    vault = KeyringVault(keyring)
+    answers = JsonAnswers()
+    reads = ReadsDatabase(database)
+    store = LedgerDatabase(database)
+    once: Once[CustomerTx] = Once(CustomersDatabase(database), answers=answers)
+    shelf = ProgramShelf(reads, clock=clock)
+    limits = AtLimits(timedelta(hours=settings.at_max_age_hours) if settings.at_max_age_hours else None)
+    rounds = Rounds(
+        store, programs=shelf, answers=answers, snapshots=snapshots, clock=clock, watch=Watch(METRICS)
+    )
+    customers = ReadCustomer(reads, snapshots=snapshots, programs=shelf, vault=vault, clock=clock)
+    return Loyalty(
+        rounds=rounds,
+        purchases=RecordPurchase(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
+        points=MovePoints(rounds, vault=vault, answers=answers),
+        returns=ReturnLines(rounds, store=store, programs=shelf, answers=answers),
+        keeper=KeepCustomer(
+            once, reader=customers, snapshots=snapshots, programs=shelf, vault=vault, answers=answers
+        ),
+        quotes=QuoteBasket(customers, programs=shelf, vault=vault, clock=clock, limits=limits),
+        customers=customers,
+        records=ReadPurchase(reads, programs=shelf),
+        programs=PublishProgram(once, reads, shelf=shelf, answers=answers),
+        reads=reads,
+        snapshots=snapshots,
+    )
+
+
+@asynccontextmanager
+async def open_sweep(
+    settings: Settings, keyring: Keyring, *, database_url: str, redis_url: str | None
+) -> AsyncIterator[Sweep]:
+    """What the jobs' process works with."""
+    database = Database(database_url, allow_unsafe=settings.allow_unsafe_database)
+    await database.open()
+    snapshots = _snapshots(keyring, database, redis_url)
+    try:
+        yield Sweep(LedgerDatabase(database), housekeeping=Housekeeping(database), snapshots=snapshots)
+    finally:
+        await snapshots.close()
+        await database.close()

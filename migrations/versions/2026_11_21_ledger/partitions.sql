@@ -1,0 +1,47 @@
+create function month_bound(month timestamptz) returns uuid language sql immutable strict as $$
+    select (lpad(to_hex((extract(epoch from month) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+$$
+--;
+-- Makes the monthly partitions up to the given moment; runs with its owner's rights, since the application may not create tables.
+create function ensure_partitions(until timestamptz) returns integer language plpgsql security definer as $$
+declare
+    parent text;
+    month timestamptz;
+    child text;
+    made integer := 0;
+begin
+    foreach parent in array array['txs', 'entries', 'purchases', 'answers', 'events'] loop
+        month := date_trunc('month', clock_timestamp() at time zone 'UTC') at time zone 'UTC';
+        while month <= until and month <= clock_timestamp() + interval '1 year' loop
+            child := parent || to_char(month at time zone 'UTC', '_YYYY_MM');
+            if to_regclass(child) is null then
+                execute format(
+                    'create table %I partition of %I for values from (%L) to (%L)',
+                    child, parent, month_bound(month), month_bound((month at time zone 'UTC' + interval '1 month') at time zone 'UTC')
+                );
+                made := made + 1;
+            end if;
+            month := (month at time zone 'UTC' + interval '1 month') at time zone 'UTC';
+        end loop;
+    end loop;
+    return made;
+end
+$$
+--;
+do $$
+begin
+    execute format('alter function ensure_partitions(timestamptz) set search_path = %I, pg_temp', current_schema());
+end
+$$
+--;
+create table txs_other partition of txs default
+--;
+create table entries_other partition of entries default
+--;
+create table purchases_other partition of purchases default
+--;
+create table answers_other partition of answers default
+--;
+create table events_other partition of events default
+--;
+select ensure_partitions(clock_timestamp() + interval '2 months')

@@ -1,0 +1,1 @@
+"""Tests mirror `app/`; `model` is an independent account of what the contract says."""

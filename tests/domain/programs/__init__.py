@@ -1,0 +1,1 @@
+"""Tests of reading the document of a program."""

@@ -1,0 +1,1 @@
+"""The whole service by its contract, on real PostgreSQL and Valkey."""

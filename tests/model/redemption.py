@@ -1,0 +1,122 @@
+"""What points may pay of a basket, and what they do pay (contract, section 4, "Redeemable" and "Spreading").
+
+Readings taken where the contract leaves a choice: `max_share`, `min_paid` and `strength` bound the redemption as a whole, so a later
+wallet sees what the earlier left of each; money is spread by gross − discount for every wallet, within what the earlier left of the
+rooms; a request below `min_units`, other than 0, is more than is allowed.
+"""
+
+from dataclasses import dataclass, field
+from math import floor
+
+from tests.model.arithmetic import Json, largest_remainder, number, spread
+from tests.model.candidates import room
+
+
+@dataclass
+class Refused:
+    """A "no": `codes` are all that apply, in the contract's order of looking, and `code` the first."""
+
+    codes: list[str]
+
+    @property
+    def code(self) -> str:
+        return self.codes[0]
+
+
+@dataclass
+class Redeemed:
+    """`money` paid on each line, `units` on each line by wallet, `terms` by wallet."""
+
+    money: list[int]
+    units: list[dict[str, int]]
+    terms: dict[str, Json] = field(default_factory=dict)
+
+
+def redeem_basket(
+    program: Json, lines: list[Json], net: list[int], *, customer: Json | None, request: Json, identified_by: str
+) -> Redeemed | Refused:
+    """`net` is gross − discount by line; `request` names units a wallet, or `"max"`.
+
+    All objections of all wallets are gathered; the contract's order of refusals says which one is answered.
+    """
+    policy = program.get("redemption", {})
+    result = Redeemed(money=[0 for _ in lines], units=[{} for _ in lines])
+    codes: set[str] = set()
+    wallets = policy.get("wallets", [next(iter(program["wallets"]))])
+    if any(name not in wallets or (units != "max" and units < 0) for name, units in request.items()):
+        return Refused(["validation_error"])
+    if customer is None:  # Nothing is available.
+        return Refused(["insufficient_points"]) if any(units not in (0, "max") for units in request.values()) else result
+    strength = policy.get("strength", {}).get("card" if identified_by in ("id", "external_id") else identified_by)
+    spent_units = 0
+    for wallet in wallets:
+        left_of_strength = None if strength is None else strength - spent_units
+        terms = wallet_terms(
+            program, wallet, lines, net, result.money, available=customer["available"].get(wallet, 0), strength=left_of_strength
+        )
+        result.terms[wallet] = terms
+        asked = request.get(wallet, 0)
+        units = terms["max_units"] if asked == "max" else asked
+        codes |= objections(units, terms, customer["available"].get(wallet, 0), policy)
+        if codes:
+            continue
+        spent_units += units
+        spend(result, units, wallet, lines, net, value=program["wallets"][wallet].get("value", 1))
+    order = ("validation_error", "confirmation_required", "insufficient_points", "redeem_limit_exceeded")
+    return Refused([code for code in order if code in codes]) if codes else result
+
+
+def wallet_terms(
+    program: Json,
+    wallet: str,
+    lines: list[Json],
+    net: list[int],
+    redeemed: list[int],
+    *,
+    available: int,
+    strength: int | None,
+) -> Json:
+    """The terms of the formula in money, and the units they allow."""
+    policy, value = program.get("redemption", {}), program["wallets"][wallet].get("value", 1)
+    open_lines = [i for i, line in enumerate(lines) if "redeem" not in line.get("no", [])]
+    share = floor(number(policy.get("max_share", "1")) * sum(net[i] for i in open_lines)) - sum(redeemed)
+    terms = {
+        "max_share": max(0, share),
+        "lines_room": sum(room(lines[i], net[i]) - redeemed[i] for i in open_lines),
+        "available": max(0, available * value),
+        "min_paid": max(0, sum(net) - sum(redeemed) - policy.get("min_paid", 0)),
+    }
+    if strength is not None:
+        terms["strength"] = max(0, strength) * value
+    max_money = min(terms.values())
+    units = max_money // value if value else 0
+    units -= units % policy.get("step", 1)
+    if units < policy.get("min_units", 0):
+        units = 0
+    return {"max_units": units, "max_money": max_money, "terms": terms, "strength": strength}
+
+
+def objections(units: int, terms: Json, available: int, policy: Json) -> set[str]:
+    codes = set()
+    if units % policy.get("step", 1):
+        codes.add("validation_error")
+    if units and terms["strength"] is not None and units > terms["strength"]:
+        codes.add("confirmation_required")
+    if units and units > available:
+        codes.add("insufficient_points")
+    if units > terms["max_units"] or 0 < units < policy.get("min_units", 0):
+        codes.add("redeem_limit_exceeded")
+    return codes
+
+
+def spend(result: Redeemed, units: int, wallet: str, lines: list[Json], net: list[int], *, value: int) -> None:
+    if not units:
+        return
+    open_lines = [i for i, line in enumerate(lines) if "redeem" not in line.get("no", [])]
+    rooms = {i: room(lines[i], net[i]) - result.money[i] for i in open_lines}
+    money = spread(units * value, {i: net[i] for i in open_lines}, rooms)
+    for i, part in money.items():
+        result.money[i] += part
+    for i, part in largest_remainder(units, money).items():
+        if part:
+            result.units[i][wallet] = part
