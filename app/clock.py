@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 
 class DatabaseClock:
-    """The port `Clock`. Between two words of the database it runs on the monotonic clock, so stepping this machine's clock changes nothing."""
+    """The port `Clock`. Between two words of the database it runs on the monotonic clock, so stepping this machine's
+    clock changes nothing.
+    """
 
     def __init__(self) -> None:
         self._said = datetime.now(UTC)

@@ -1,6 +1,7 @@
 """The background jobs' process: posts what time has brought, makes the coming months' partitions.
 
-Nothing depends on it: balances count activation and expiry at their instant, and a default partition takes what no month takes.
+Nothing depends on it: balances count activation and expiry at their instant, and a default partition takes what no
+month takes.
 """
 
 import asyncio

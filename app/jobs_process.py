@@ -20,8 +20,9 @@ from app.keyring import open_keyring
 # A job in progress is finished or rolled back in this time; it is safe to run again.
 STOP_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-# One that ended as it was asked to got the signal that the whole group got, most likely: the service is about to stop
+# A process that was asked to end has most likely got the signal that the whole group got: the service is about to stop
 # too, as soon as its last requests are answered.
+ASKED_CODES = frozenset({0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGINT})
 ASKED_SECONDS = 12.0
 # A process that ran this long had nothing to do with how it started.
 STEADY_SECONDS = 60.0
@@ -85,7 +86,7 @@ class _JobsKeeper(threading.Thread):
             if self._stopping.is_set():
                 end(process, STOP_STEPS)
                 return
-            if process.returncode == 0 and self._stopping.wait(ASKED_SECONDS):
+            if process.returncode in ASKED_CODES and self._stopping.wait(ASKED_SECONDS):
                 return
             failures = 0 if time.monotonic() - started > STEADY_SECONDS else failures + 1
             pause = RESTART_PAUSES[min(failures, len(RESTART_PAUSES) - 1)]

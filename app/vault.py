@@ -1,8 +1,8 @@
 """Keyed hashes of identifiers, and personal data sealed under a key of each customer's own.
 
-AES-256-GCM with random 96-bit nonces; the customer's id is bound in as associated data, so a sealed profile opens for no other customer. The
-customer's key is wrapped by the master key: destroying the wrapped key is erasing the customer, also from backups. Losing the keyring loses
-all personal data, never the ledger.
+AES-256-GCM with random 96-bit nonces; the customer's id is bound in as associated data, so a sealed profile opens for
+no other customer. The customer's key is wrapped by the master key: destroying the wrapped key is erasing the customer,
+also from backups. Losing the keyring loses all personal data, never the ledger.
 """
 
 import os

@@ -110,18 +110,14 @@ def _assemble(settings: Settings, keyring: Keyring, database: Database, snapshot
     once: Once[CustomerTx] = Once(CustomersDatabase(database), answers=answers)
     shelf = ProgramShelf(reads, clock=clock)
     limits = AtLimits(timedelta(hours=settings.at_max_age_hours) if settings.at_max_age_hours else None)
-    rounds = Rounds(
-        store, programs=shelf, answers=answers, snapshots=snapshots, clock=clock, watch=Watch(METRICS)
-    )
+    rounds = Rounds(store, programs=shelf, answers=answers, snapshots=snapshots, clock=clock, watch=Watch(METRICS))
     customers = ReadCustomer(reads, snapshots=snapshots, programs=shelf, vault=vault, clock=clock)
     return Loyalty(
         rounds=rounds,
         purchases=RecordPurchase(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
         points=MovePoints(rounds, vault=vault, answers=answers),
         returns=ReturnLines(rounds, store=store, programs=shelf, answers=answers),
-        keeper=KeepCustomer(
-            once, reader=customers, snapshots=snapshots, programs=shelf, vault=vault, answers=answers
-        ),
+        keeper=KeepCustomer(once, reader=customers, snapshots=snapshots, programs=shelf, vault=vault, answers=answers),
         quotes=QuoteBasket(customers, programs=shelf, vault=vault, clock=clock, limits=limits),
         customers=customers,
         records=ReadPurchase(reads, programs=shelf),

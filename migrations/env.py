@@ -1,6 +1,7 @@
 """Runs the migrations on one connection, in one transaction each, one runner at a time.
 
-Two first starts at once both come here: the second waits for the first by an advisory lock and then finds nothing to do.
+Two first starts at once both come here: the second waits for the first by an advisory lock and then finds nothing to
+do.
 """
 
 import asyncio

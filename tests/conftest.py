@@ -1,5 +1,6 @@
-"""Real engines for all tests: PostgreSQL and Valkey start once a test process; each test gets a database of its own, cloned from a
-migrated template, and an empty cache."""
+"""Real engines for all tests: PostgreSQL and Valkey start once a test process; each test gets a database of its own,
+cloned from a migrated template, and an empty cache.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -60,9 +60,7 @@ class Stage:
         return open_keyring(self.data_dir / "secrets.json", data_dir=self.data_dir)
 
     async def key(self, role: str, *, shop: str | None = None, terminal: str | None = None) -> str:
-        created = await create_key(
-            self.owner_url, role=role, shops=[shop] if shop else [], terminal=terminal
-        )
+        created = await create_key(self.owner_url, role=role, shops=[shop] if shop else [], terminal=terminal)
         return created.key
 
 
@@ -71,13 +69,21 @@ _SERIAL = count(1)
 
 @dataclass(slots=True)
 class Desk:
-    """A caller with a key. Every write gets an idempotency key of its own, every sale a receipt number of its own, unless given."""
+    """A caller with a key. Every write gets an idempotency key of its own, every sale a receipt number of its own,
+    unless given.
+    """
 
     http: httpx.AsyncClient
     key: str
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         sent = {"Authorization": f"Bearer {self.key}", **(headers or {})}
         if method not in {"GET", "HEAD"}:
@@ -109,7 +115,9 @@ class Desk:
         await self.good("PUT", "/v1/program/draft", program)
         return int((await self.good("POST", "/v1/program/publish"))["version"])
 
-    async def accrue(self, customer: str | Mapping[str, str] | None, *lines: Mapping[str, Any], **more: Any) -> httpx.Response:
+    async def accrue(
+        self, customer: str | Mapping[str, str] | None, *lines: Mapping[str, Any], **more: Any
+    ) -> httpx.Response:
         return await self.post("/v1/accrue", purchase(customer, *lines, **more))
 
     async def balance(self, customer: str, wallet: str = "points", *, min_version: int = 0) -> int:
@@ -150,7 +158,9 @@ async def served_here(stage: Stage, **settings: Any) -> AsyncIterator[Edge]:
     async with open_service(
         chosen, stage.keyring(), database_url=stage.database_url, redis_url=stage.redis_url
     ) as service:
-        edge = build_app(lambda: open_service(chosen, stage.keyring(), database_url="", redis_url=None), phone_region="RU")
+        edge = build_app(
+            lambda: open_service(chosen, stage.keyring(), database_url="", redis_url=None), phone_region="RU"
+        )
         edge.open(service)
         yield edge
         await edge.close()
@@ -203,10 +213,7 @@ async def live(stage: Stage, *, workers: int = 1, port: int | None = None, **env
         "AT_MAX_AGE_HOURS": "0",
         **env,
     }
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve"], env=environment, stdout=out, stderr=out, start_new_session=True
-        )
+    process = _spawn(environment, log)
     service = LiveService(f"http://127.0.0.1:{port}", process, log)
     try:
         await _until_ready(service)
@@ -214,6 +221,13 @@ async def live(stage: Stage, *, workers: int = 1, port: int | None = None, **env
     finally:
         if process.poll() is None:
             service.kill()
+
+
+def _spawn(environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "app", "serve"], env=environment, stdout=out, stderr=out, start_new_session=True
+        )
 
 
 async def _until_ready(service: LiveService) -> None:

@@ -3,7 +3,7 @@
 from app.api import answers
 from app.api.answers_schema import BalanceAnswer, CustomerAnswer, HistoryAnswer, LotsAnswer, PostedAnswer
 from app.api.calls import SUPPORT, TILLS_AND_SUPPORT, Call, Operation
-from app.api.customer_schemas import AdjustBody, LookupBody, RegisterBody, UpdateBody
+from app.api.customer_schemas import AdjustBody, Consent, LookupBody, RegisterBody, UpdateBody
 from app.api.identity import identifiers_of, identify
 from app.api.query import BalanceQuery, PageQuery
 from app.domain.identifiers import Identifier, IdentifierKind
@@ -25,7 +25,7 @@ async def register(call: Call) -> Answer:
         birthday=body.birthday,
         email=body.email,
         tags=tuple(body.tags),
-        consents=tuple(consent.model_dump(mode="json", exclude_none=True) for consent in body.consents),
+        consents=tuple(map(_consent, body.consents)),
         referrer=referrer,
     )
     return await call.service.register(call.as_write, request)
@@ -52,7 +52,7 @@ async def update(call: Call) -> Answer:
     if "tags" in changes:
         changes["tags"] = tuple(body.tags)
     if "consents" in changes:
-        changes["consents"] = tuple(consent.model_dump(mode="json", exclude_none=True) for consent in body.consents)
+        changes["consents"] = tuple(map(_consent, body.consents))
     request = UpdateRequest(
         customer=call.id(_MISSING), identifiers=identifiers_of(body, region=call.phone_region), changes=changes
     )
@@ -86,6 +86,19 @@ async def adjust(call: Call) -> Answer:
         reason=body.reason,
     )
     return await call.service.adjust(call.as_write, request)
+
+
+def _consent(consent: Consent) -> dict[str, object]:
+    """JSON-ready, without what was not sent."""
+    told = {
+        "type": consent.type,
+        "given": consent.given,
+        "at": None if consent.at is None else consent.at.isoformat(),
+        "version": consent.version,
+        "channel": consent.channel,
+        "text_hash": consent.text_hash,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 _ON_PROFILE = (Rejection.IDENTIFIER_TAKEN,)

@@ -53,14 +53,15 @@ def rejected_for(error: ValidationError, document: object, *, prefix: str = "") 
         if deep:
             return Rejected(Rejection.LIMIT_EXCEEDED, "The request is nested too deeply.", tuple(deep[:1]))
     count = error.error_count()
-    listed_errors = error.errors(include_url=False, include_input=False)[:FAULTS_MAX]
     by_pointer: dict[str, Fault] = {}  # A member with a wrong name may have a wrong value too: its name is the matter.
-    for each in listed_errors:
+    for each in error.errors(include_url=False, include_input=False)[:FAULTS_MAX]:
         fault = _fault(each, prefix)
         by_pointer.setdefault(fault.pointer, fault)
     faults = tuple(by_pointer.values())
     is_all_length = all(fault.code == "too_long" for fault in faults)
-    listed = "" if count <= FAULTS_MAX else f"; the first {FAULTS_MAX} are listed"
+    listed = f"; the first {FAULTS_MAX} are listed"
+    if count <= FAULTS_MAX:
+        count, listed = len(faults), ""
     return Rejected(
         Rejection.LIMIT_EXCEEDED if is_all_length else Rejection.VALIDATION_ERROR,
         f"The request has {count} {'mistake' if count == 1 else 'mistakes'}{listed}.",

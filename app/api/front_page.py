@@ -10,7 +10,8 @@ ledger before it answers.
 
 Send `Authorization: Bearer KEY`. A key has a role; a key of `pos` or `shop` belongs to a shop and a terminal, and what
 is sent with it happens there. `marketer` writes programs, `analyst` reads them, `support` looks up, corrects and
-adjusts, `admin` may do all. `/health/*`, `/metrics`, `/openapi.json` and `/docs` need no key.
+adjusts, `ops` looks after the service, `admin` may do all. `/health/*`, `/metrics`, `/openapi.json` and `/docs` need no
+key.
 
 ## Writing once
 

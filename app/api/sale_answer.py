@@ -47,7 +47,7 @@ def sale_document(sale: Sale) -> dict[str, object]:
             "redeemed": decision.redeemed,
             "paid": decision.paid,
             "redeemed_units": decision.redeemed_units,
-            "accrued": decision.accrued,
+            "accrued": {wallet: decision.accrued.get(wallet, 0) for wallet in sale.wallets},
         },
         "lines": [_line(line, sale.qty_milli[line.id]) for line in decision.lines],
         "redeem": {"wallets": {wallet: _terms(terms) for wallet, terms in decision.redeem_terms.items()}},

@@ -1,11 +1,12 @@
 """Hot customers in Redis: for quotes, look-ups and balances; never believed for a redemption.
 
-A value is a hash of two fields, the customer's revision and a signed body; a script refuses an older revision over a newer one. Keys carry
-the database's own identity, so a restored database never meets snapshots newer than itself. Whatever is wrong with a value - missing, of
-another type, another customer's, not signed by us - is a miss.
+A value is a hash of two fields, the customer's revision and a signed body; a script refuses an older revision over a
+newer one. Keys carry the database's own identity, so a restored database never meets snapshots newer than itself.
+Whatever is wrong with a value - missing, of another type, another customer's, not signed by us - is a miss.
 
-Redis may be slow, empty, full or gone. Every call has CALL_SECONDS; after FAULTS_MAX faults in a row a breaker keeps away for REST_SECONDS.
-Values live TTL_SECONDS, so even one that could not be replaced is no older than the contract allows a balance to be.
+Redis may be slow, empty, full or gone. Every call has CALL_SECONDS; after FAULTS_MAX faults in a row a breaker keeps
+away for REST_SECONDS. Values live TTL_SECONDS, so even one that could not be replaced is no older than the contract
+allows a balance to be.
 """
 
 import asyncio
@@ -31,8 +32,8 @@ _SIGNATURE_BYTES = 16
 
 T = TypeVar("T")
 
-# KEYS: one a customer. ARGV: seconds to live, then revision and body for each key. Equal revisions may replace each other: they differ
-# only in what was read along.
+# KEYS: one a customer. ARGV: seconds to live, then revision and body for each key. Equal revisions may replace each
+# other: they differ only in what was read along.
 _PUT = """
 for i, key in ipairs(KEYS) do
   local there = redis.pcall('HGET', key, 'r')
@@ -117,7 +118,7 @@ class RedisSnapshots:
             await self._try(lambda: self._redis.delete(*keys), None)
 
     async def is_well(self) -> bool:
-        return await self._try(lambda: self._redis.ping(), False) is not False
+        return await self._try(self._redis.ping, False) is not False
 
     def _customer_key(self, customer_id: UUID) -> str:
         return f"kopilka:{self._identity()}:c:{customer_id.hex}"

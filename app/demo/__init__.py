@@ -1,6 +1,7 @@
 """A demo that a till could use tonight: a program, a shop with two terminals, an online store, customers and keys.
 
-Made once in a DATA_DIR; the keys' plain text is kept there, readable by its owner alone, so that later starts can show a call that works.
+Made once in a DATA_DIR; the keys' plain text is kept there, readable by its owner alone, so that later starts can show
+a call that works.
 """
 
 import os
@@ -96,7 +97,7 @@ def _write(key: str, body: bytes) -> Write:
 
 async def _keys(app_url: str, path: Path, *, say: Callable[[str], None]) -> dict[str, str]:
     """The demo's keys by name; those that this database doesn't know are made anew."""
-    stored: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
+    stored = _stored(path)
     fresh = dict(stored)
     for name, (role, shops, terminal) in _KEYS.items():
         if name not in stored or not await is_live_key(app_url, stored[name]):
@@ -109,3 +110,7 @@ async def _keys(app_url: str, path: Path, *, say: Callable[[str], None]) -> dict
         aside.replace(path)
         say(f"made the demo's keys ({path})")
     return fresh
+
+
+def _stored(path: Path) -> dict[str, str]:
+    return orjson.loads(path.read_bytes()) if path.exists() else {}

@@ -1,7 +1,7 @@
 """Integer arithmetic near value: rounding by name, remainders by rule.
 
-Money is in minor units, points in whole units, quantities in thousandths, rates in millionths. `round()` and `/` do not appear near
-value anywhere in this package.
+Money is in minor units, points in whole units, quantities in thousandths, rates in millionths. `round()` and `/` do not
+appear near value anywhere in this package.
 """
 
 from collections.abc import Sequence

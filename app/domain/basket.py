@@ -31,7 +31,9 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a basket. Money in minor units a unit, `qty_milli` in thousandths, `category` a path such as `drinks/coffee`."""
+    """One line of a basket. Money in minor units a unit, `qty_milli` in thousandths, `category` a path such as
+    `drinks/coffee`.
+    """
 
     id: str
     qty_milli: int

@@ -7,7 +7,8 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class CustomerFacts:
-    """A customer at the moment of a decision. `available` is by wallet, in units, with what time has brought already counted.
+    """A customer at the moment of a decision. `available` is by wallet, in units, with what time has brought already
+    counted.
 
     `purchases` counts earlier purchases that were not fully returned; `last_purchase_at` is the latest of them.
     """

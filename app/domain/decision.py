@@ -38,7 +38,9 @@ class LineDecision:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one rule did to the basket; `wanted` and `given` in minor units for a discount, in units of `wallet` for an accrual."""
+    """What one rule did to the basket; `wanted` and `given` in minor units for a discount, in units of `wallet` for an
+    accrual.
+    """
 
     rule: str
     kind: str
@@ -52,8 +54,8 @@ class Effect:
 class RedeemTerms:
     """How much of a wallet may pay this basket, and every term of the formula (contract, "Redeemable").
 
-    `bound_by` names the smallest of `terms` (`max_share`, `lines_room`, `available`, `min_paid`, all money), or `step`/`min_units`/`strength`
-    where that was the last cut; `strength_units` is None for no limit.
+    `bound_by` names the smallest of `terms` (`max_share`, `lines_room`, `available`, `min_paid`, all money), or
+    `step`/`min_units`/`strength` where that was the last cut; `strength_units` is None for no limit.
     """
 
     max_units: int
@@ -82,7 +84,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`redeemed_units` and `accrued` are by wallet. `effects` come in the order applied, `verdicts` in the document's order."""
+    """`redeemed_units` and `accrued` are by wallet. `effects` come in the order applied, `verdicts` in the document's
+    order.
+    """
 
     lines: tuple[LineDecision, ...]
     effects: tuple[Effect, ...]

@@ -1,7 +1,7 @@
 """The phone or card that found a customer, and the ids that the service itself gives.
 
-A phone is kept as E.164. Reading one is work for Google's numbering plans (39 µs); a number already in E.164 whose plan was seen before
-comes from a small cache, since a till's customers come back.
+A phone is kept as E.164. Reading one is work for Google's numbering plans (39 µs); a number already in E.164 whose plan
+was seen before comes from a small cache, since a till's customers come back.
 """
 
 from dataclasses import dataclass

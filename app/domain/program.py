@@ -1,8 +1,8 @@
 """Program > lane > rule: the whole scheme > rules that are combined > conditions with one reward.
 
-These are the typed forms of the document of CONTRACT, section 4. `app.domain.programs` makes them from JSON and refuses what is wrong;
-`app.domain.rules` compiles and evaluates them. Rates are integers in millionths (`10` percent is 100_000), money is in minor units,
-quantities are in thousandths.
+These are the typed forms of the document of CONTRACT, section 4. `app.domain.programs` makes them from JSON and refuses
+what is wrong; `app.domain.rules` compiles and evaluates them. Rates are integers in millionths (`10` percent is
+100_000), money is in minor units, quantities are in thousandths.
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,8 @@ class Per(StrEnum):
     LINE = "line"
 
 
-# --- what is tested (`when`) -------------------------------------------------------------------------------------------------------
+# --- what is tested (`when`)
+# -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,8 @@ When = (
 )
 
 
-# --- what is selected (`on`) -------------------------------------------------------------------------------------------------------
+# --- what is selected (`on`)
+# -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,8 @@ class Selection:
     units: Units | None = None
 
 
-# --- what is given (`give`) --------------------------------------------------------------------------------------------------------
+# --- what is given (`give`)
+# --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +293,8 @@ class Rule:
     on: Selection | None = None
 
 
-# --- the scheme --------------------------------------------------------------------------------------------------------------------
+# --- the scheme
+# --------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

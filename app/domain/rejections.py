@@ -1,7 +1,8 @@
 """Every "no" that the business expects, in order of precedence.
 
-A rejection is a value: flows check in this order, tests read in it, and `app.api.errors` gives each its HTTP status. Whether a rejection
-is kept under its idempotency key, and whether asking again can help, is a property of the member, not of the place that raises it.
+A rejection is a value: flows check in this order, tests read in it, and `app.api.errors` gives each its HTTP status.
+Whether a rejection is kept under its idempotency key, and whether asking again can help, is a property of the member,
+not of the place that raises it.
 """
 
 from collections.abc import Mapping
@@ -44,7 +45,9 @@ class Rejection(StrEnum):
 
     @property
     def is_kept(self) -> bool:
-        """Whether the answer is final for its idempotency key: the same key gets the same refusal, whatever happens later."""
+        """Whether the answer is final for its idempotency key: the same key gets the same refusal, whatever happens
+        later.
+        """
         return self in _KEPT
 
     @property
@@ -86,8 +89,10 @@ class Fault:
 
 
 @dataclass(eq=False)  # Not frozen: contextlib sets __traceback__ on what passes through it.
-class Rejected(Exception):  # noqa: N818 - a "no" is not an error
-    """Raised by the domain and by flows; `facts` holds members of the problem document such as `available` or `original_tx_id`."""
+class Rejected(Exception):
+    """Raised by the domain and by flows; `facts` holds members of the problem document such as `available` or
+    `original_tx_id`.
+    """
 
     rejection: Rejection
     detail: str

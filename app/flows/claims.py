@@ -1,7 +1,7 @@
 """What a write claims for ever: its idempotency key, its receipt, its fiscal document.
 
-A claim is the first half of a SHA-256 over what is claimed, so that the table of claims stays narrow whatever tills send. Half is 128 bits:
-two of a billion claims a year for a century share one with a chance of 10^-17.
+A claim is the first half of a SHA-256 over what is claimed, so that the table of claims stays narrow whatever tills
+send. Half is 128 bits: two of a billion claims a year for a century share one with a chance of 10^-17.
 """
 
 from collections.abc import Iterator

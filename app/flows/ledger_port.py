@@ -40,7 +40,8 @@ class Patron:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`program` is the newest version, 0 where none is published; `is_free` says by place whether a lock was to be had."""
+    """`program` is the newest version, 0 where none is published; `is_free` says by place whether a lock was to be had.
+    """
 
     now: datetime
     program: int
@@ -66,7 +67,9 @@ class Known:
 
 @dataclass(slots=True, eq=False)
 class StoredPurchase:
-    """A purchase as a round of returns needs it. `previous_at` is the customer's latest other purchase that is not wholly returned."""
+    """A purchase as a round of returns needs it. `previous_at` is the customer's latest other purchase that is not
+    wholly returned.
+    """
 
     state: PurchaseState
     customer_id: CustomerId

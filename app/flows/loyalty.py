@@ -1,4 +1,5 @@
-"""The service as its callers see it (`app.flows.service.Service`): one method a call, each handed to the use case it belongs to.
+"""The service as its callers see it (`app.flows.service.Service`): one method a call, each handed to the use case it
+belongs to.
 
 What goes wrong between us and the database becomes a refusal here, once: 503, which may be repeated with the same key.
 """

@@ -5,12 +5,13 @@ from app.domain.ledger.plans import Chained, plan_adjust, plan_redeem
 from app.domain.ledger.postings import Origin
 from app.domain.program import Program, Wallet
 from app.domain.rejections import Fault, Rejected, Rejection
+from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claims
 from app.flows.identity import reference
 from app.flows.ports import Answers, Vault
 from app.flows.requests import AdjustRequest, Answer, RedeemRequest, Write
 from app.flows.results import Posted
-from app.flows.rounds import Ask, Desk, Rounds, Settled
+from app.flows.rounds import Rounds
 
 
 class MovePoints:

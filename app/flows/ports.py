@@ -55,7 +55,8 @@ class Programs(Protocol):
         ...
 
     async def newest(self) -> int:
-        """The newest version, confirmed within the last second. Raises `Rejected(NOT_FOUND)` where none is published."""
+        """The newest version, confirmed within the last second. Raises `Rejected(NOT_FOUND)` where none is published.
+        """
         ...
 
 

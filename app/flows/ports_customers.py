@@ -68,7 +68,9 @@ class CustomerStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PastBook:
-    """A customer's books as they were posted by a moment: sums by wallet and account, and lots with what was left in them."""
+    """A customer's books as they were posted by a moment: sums by wallet and account, and lots with what was left in
+    them.
+    """
 
     version: int
     wallets: Mapping[str, tuple[int, int, int]]

@@ -1,8 +1,8 @@
 """Drafts and versions of the program.
 
-A process that has not confirmed the newest version for a second asks before it quotes; rounds always ask. So `publish` answers a second
-after its commit, and at once where this process serves alone: every request that starts after the answer is decided by the new version,
-in every process, without trusting a signal.
+A process that has not confirmed the newest version for a second asks before it quotes; rounds always ask. So `publish`
+answers a second after its commit, and at once where this process serves alone: every request that starts after the
+answer is decided by the new version, in every process, without trusting a signal.
 """
 
 import asyncio

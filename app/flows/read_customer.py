@@ -1,4 +1,6 @@
-"""Reading customers: from the hot cache where it has them, else from the database; what time has brought is counted either way."""
+"""Reading customers: from the hot cache where it has them, else from the database; what time has brought is counted
+either way.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -50,7 +52,8 @@ class ReadCustomer:
         return owner
 
     async def patron(self, customer_id: UUID, *, min_version: int = 0, fresh: bool = False) -> tuple[Patron, str]:
-        """The customer as posted, and where it was read: `cache` or `database`. Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
+        """The customer as posted, and where it was read: `cache` or `database`. Raises `Rejected(CUSTOMER_NOT_FOUND)`.
+        """
         if not fresh:
             cached = await self._snapshots.get(customer_id)
             if cached is not None and cached.book.version >= min_version:
@@ -62,7 +65,9 @@ class ReadCustomer:
         return patron, "database"
 
     async def up_to_date(self, patron: Patron) -> Patron:
-        """Count in what has become active or expired since the last posting. The book's version then runs ahead of what is posted."""
+        """Count in what has become active or expired since the last posting. The book's version then runs ahead of what
+        is posted.
+        """
         now = self._clock.now()
         if patron.book.is_due(now):
             patron.book.load_lots(await self._reads.lots(patron.book.customer_id))
@@ -94,7 +99,9 @@ class ReadCustomer:
         )
 
     async def _balance_at(self, customer_id: UUID, program: Program, at: datetime) -> BalanceView:
-        """As it was, or as it will be if nothing more happens: what was posted by then, and what time had brought by then."""
+        """As it was, or as it will be if nothing more happens: what was posted by then, and what time had brought by
+        then.
+        """
         await self.patron(customer_id)
         past = await self._reads.past(customer_id, at=at)
         book = Book(

@@ -1,5 +1,7 @@
 """`accrue`: one receipt's discounts, redemption and accruals in one posting."""
 
+from dataclasses import replace
+
 import orjson
 
 from app.domain.identifiers import NOBODY
@@ -8,15 +10,16 @@ from app.domain.ledger.plans import Moment, plan_nobodys, plan_purchase
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.returns import LineState
 from app.domain.rules.compiled import CompiledProgram
+from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claims
 from app.flows.identity import reference
 from app.flows.ledger_port import NewPurchase
-from app.flows.ports import Answers, Clock, Person, Programs, Vault
-from app.flows.promises import Promise, check_promise, make_promise, read_token, refuse_changed, totals_of
+from app.flows.ports import Answers, Clock, Programs, Vault
+from app.flows.promises import Promise, read_token
 from app.flows.requests import Answer, PurchaseRequest, Receipt, Write
-from app.flows.results import Sale
-from app.flows.rounds import Ask, Desk, Rounds, Settled
-from app.flows.sales import AtLimits, decide, facts_of, sale_customer
+from app.flows.results import Balances, Sale
+from app.flows.rounds import Rounds
+from app.flows.sales import AtLimits, decide_sale, sale_of
 
 
 class RecordPurchase:
@@ -65,51 +68,42 @@ class RecordPurchase:
     ) -> Settled:
         now = desk.moment.now
         moment = Moment(now=now, at=self._limits.check(request.at, now=now), ids=desk.moment.ids)
-        program = pinned or desk.program
-        version = promise.program if promise else desk.program_version
         patron = desk.patron
-        person = self._vault.open(patron.book.customer_id, patron.profile) if patron else Person()
-        facts = facts_of(patron, person, program) if patron else None
-        decision = decide(
-            request, write.caller, program=program, customer=facts, at=promise.at if promise else moment.at
+        decided = decide_sale(
+            request,
+            write.caller,
+            version=promise.program if promise else desk.program_version,
+            program=pinned or desk.program,
+            patron=patron,
+            vault=self._vault,
+            promise=promise,
+            at=moment.at,
+            now=now,
         )
-        if promise is not None:
-            customer = facts.id if facts else None
-            check_promise(promise, make_promise(decision, program=version, at=promise.at, now=now, customer=customer))
-        if request.expect_paid is not None and request.expect_paid != decision.paid:
-            refuse_changed({"paid": request.expect_paid}, totals_of(decision))
+        decision, program = decided.decision, decided.program.program
         origin = Origin(
             idempotency_key=write.key,
             shop=receipt.shop,
             terminal=receipt.terminal,
             receipt=receipt.number,
-            program=version,
+            program=decided.version,
         )
         if patron is None:
             chained = plan_nobodys(moment, kind=TxKind.PURCHASE, origin=origin)
+            balances: Balances = {}
         else:
-            chained = plan_purchase(patron.book, program.program, decision, moment, origin=origin)
-        sale = Sale(
-            id=chained.posting.tx_id,
-            state="committed",
-            receipt=receipt.document,
-            at=moment.at,
-            program=version,
-            customer=sale_customer(facts, patron, person),
-            version=chained.posting.version,
-            decision=decision,
-            balances=patron.book.balances(program.program.wallets) if patron else {},
-            qty_milli={line.id: line.qty_milli for line in request.basket.lines},
-            explain=request.explain,
-            russian=request.russian,
-        )
+            chained = plan_purchase(patron.book, program, decision, moment, origin=origin)
+            balances = patron.book.balances(program.wallets)
+        posting = chained.posting
+        quoted = sale_of(decided, request, at=moment.at, version=posting.version, balances=balances)
+        sale = replace(quoted, id=posting.tx_id, state="committed")
         answer = Answer(201, self._answers.sale(sale))
         purchase = NewPurchase(
-            id=chained.posting.tx_id,
+            id=posting.tx_id,
             customer_id=patron.book.customer_id if patron else NOBODY,
             shop=receipt.shop,
             terminal=receipt.terminal,
-            program=version,
+            program=decided.version,
             at=moment.at,
             answer=answer.body,
             basket=_stored_basket(request),

@@ -1,6 +1,7 @@
 """What comes in through the edge, parsed: the requests that flows serve, in domain values.
 
-A request carries everything that decides its answer except the books and the program: who asks, under which idempotency key, and what.
+A request carries everything that decides its answer except the books and the program: who asks, under which idempotency
+key, and what.
 """
 
 from collections.abc import Mapping
@@ -49,7 +50,8 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write: its idempotency key, what it is about (16 bytes over method, path and JSON value), and the till's patience.
+    """One write: its idempotency key, what it is about (16 bytes over method, path and JSON value), and the till's
+    patience.
 
     `deadline` is in the event loop's seconds; None waits as long as the service does.
     """
@@ -95,7 +97,8 @@ Redeem = Mapping[str, int | Literal["max"]]
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRequest:
-    """`quote` and `accrue`. `at` None: the database's clock. `lines` is the basket as sent (JSON-ready), kept for back-tests.
+    """`quote` and `accrue`. `at` None: the database's clock. `lines` is the basket as sent (JSON-ready), kept for
+    back-tests.
 
     `receipt` may be missing in a quote.
     """
@@ -173,7 +176,9 @@ class RegisterRequest:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """Only what is in `changes` changes: name, birthday, email, tags, consents; `identifiers` are added or, by kind, replaced."""
+    """Only what is in `changes` changes: name, birthday, email, tags, consents; `identifiers` are added or, by kind,
+    replaced.
+    """
 
     customer: UUID
     identifiers: tuple[Identifier, ...]

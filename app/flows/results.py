@@ -37,6 +37,7 @@ class Sale:
     decision: Decision
     balances: Balances
     qty_milli: Mapping[str, int]  # By line id, for the split of `paid` into prices.
+    wallets: tuple[str, ...]  # Of the program, in its order: totals name each of them.
     explain: bool = False
     russian: bool = False
     quote: str | None = None
@@ -55,7 +56,8 @@ class ReturnedLine:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A return. `expired_again` is what was given back to lots that had expired meanwhile; `clamped` what a wallet without debt could not give.
+    """A return. `expired_again` is what was given back to lots that had expired meanwhile; `clamped` what a wallet
+    without debt could not give.
 
     `id` and `tx_id` are None in a preview.
     """
@@ -174,7 +176,9 @@ class LotView:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRecord:
-    """A stored purchase: the answer's own bytes, whether its whole is returned, and how much of each line (thousandths by line id)."""
+    """A stored purchase: the answer's own bytes, whether its whole is returned, and how much of each line (thousandths
+    by line id).
+    """
 
     id: UUID
     shop: str

@@ -8,12 +8,13 @@ from app.domain.ledger.postings import Origin
 from app.domain.ledger.returns import ReturnPlan, plan_return, quantities
 from app.domain.program import Program
 from app.domain.rejections import Rejected, Rejection
+from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claim, receipt_claims
 from app.flows.ledger_port import LedgerStore, StoredPurchase
 from app.flows.ports import Answers, Programs, fresh_ids
 from app.flows.requests import Answer, Caller, PurchaseName, ReturnRequest, Write
 from app.flows.results import Returned, ReturnedLine
-from app.flows.rounds import Ask, Desk, Rounds, Settled
+from app.flows.rounds import Rounds
 
 
 class ReturnLines:
@@ -45,7 +46,8 @@ class ReturnLines:
         )
 
     async def preview(self, caller: Caller, request: ReturnRequest) -> Returned:
-        """What the return would do: the statements of a round, in its order of locks, in a transaction that writes nothing.
+        """What the return would do: the statements of a round, in its order of locks, in a transaction that writes
+        nothing.
 
         Raises:
             Rejected

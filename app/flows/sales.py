@@ -1,4 +1,6 @@
-"""Deciding a basket for a customer: what quote and accrue share, so that a quote can't promise what a purchase would not do."""
+"""Deciding a basket for a customer: what quote and accrue share, so that a quote can't promise what a purchase would
+not do.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,9 +14,10 @@ from app.domain.rejections import Fault, Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
 from app.domain.rules.evaluate import evaluate
 from app.flows.ledger_port import Patron
-from app.flows.ports import Person
+from app.flows.ports import Person, Vault
+from app.flows.promises import Promise, check_promise, make_promise, refuse_changed
 from app.flows.requests import Caller, PurchaseRequest
-from app.flows.results import SaleCustomer
+from app.flows.results import Balances, Sale, SaleCustomer
 
 AHEAD_MAX = timedelta(minutes=5)  # A till's clock may run ahead by so much.
 
@@ -46,8 +49,83 @@ def _refuse_at(code: str, message: str) -> None:
     )
 
 
-def facts_of(patron: Patron, person: Person, program: CompiledProgram) -> CustomerFacts:
-    """What the rules may know; the book must be up to date."""
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A basket decided for a customer. `at` is the time the rules looked at; `promise` is what a quote of it would
+    promise.
+    """
+
+    version: int
+    program: CompiledProgram
+    patron: Patron | None
+    person: Person
+    facts: CustomerFacts | None
+    decision: Decision
+    promise: Promise
+
+
+def decide_sale(
+    request: PurchaseRequest,
+    caller: Caller,
+    *,
+    version: int,
+    program: CompiledProgram,
+    patron: Patron | None,
+    vault: Vault,
+    promise: Promise | None,
+    at: datetime,
+    now: datetime,
+) -> Decided:
+    """The program's word on the basket, held against what was promised or expected; the patron's book must be up to
+    date.
+
+    `promise` is a valid token's: it pins the time too, and `version` and `program` are its own.
+
+    Raises:
+        Rejected: what is to be redeemed may not be, or `quote_changed`.
+    """
+    person = vault.open(patron.book.customer_id, patron.profile) if patron else Person()
+    facts = _facts_of(patron, person, program) if patron else None
+    visit = Visit(
+        at=promise.at if promise else at,
+        channel=caller.channel,
+        shop=request.receipt.shop if request.receipt else caller.shop,
+        identified_by=_identified_by(request),
+    )
+    decision = evaluate(program, request.basket, customer=facts, visit=visit, redeem=request.redeem)
+    made = make_promise(decision, program=version, at=visit.at, now=now, customer=facts.id if facts else None)
+    if promise is not None:
+        check_promise(promise, made)
+    if request.expect_paid is not None and request.expect_paid != decision.paid:
+        refuse_changed({"paid": request.expect_paid}, made.totals)
+    return Decided(version, program, patron, person, facts, decision, made)
+
+
+def sale_of(decided: Decided, request: PurchaseRequest, *, at: datetime, version: int, balances: Balances) -> Sale:
+    """The answer of a quote; a purchase fills in its ids. `version` and `balances` are the customer's."""
+    customer = None
+    if decided.facts is not None and decided.patron is not None:
+        name = _masked(decided.person.name)
+        customer = SaleCustomer(id=decided.patron.book.customer_id, tier=decided.facts.tier, name=name)
+    return Sale(
+        id=None,
+        state="quoted",
+        receipt=request.receipt.document if request.receipt else None,
+        at=at,
+        program=decided.version,
+        customer=customer,
+        version=version,
+        decision=decided.decision,
+        balances=balances,
+        qty_milli={line.id: line.qty_milli for line in request.basket.lines},
+        wallets=tuple(decided.program.program.wallets),
+        coupons=request.basket.coupons,
+        explain=request.explain,
+        russian=request.russian,
+    )
+
+
+def _facts_of(patron: Patron, person: Person, program: CompiledProgram) -> CustomerFacts:
     book = patron.book
     progress = book.progress
     return CustomerFacts(
@@ -61,31 +139,12 @@ def facts_of(patron: Patron, person: Person, program: CompiledProgram) -> Custom
     )
 
 
-def decide(
-    request: PurchaseRequest, caller: Caller, *, program: CompiledProgram, customer: CustomerFacts | None, at: datetime
-) -> Decision:
-    """The program's word on the basket.
-
-    Raises:
-        Rejected: what is to be redeemed may not be.
-    """
-    shop = request.receipt.shop if request.receipt else caller.shop
-    visit = Visit(at=at, channel=caller.channel, shop=shop, identified_by=_strength_of(request))
-    return evaluate(program, request.basket, customer=customer, visit=visit, redeem=request.redeem)
-
-
-def _strength_of(request: PurchaseRequest) -> IdentifiedBy | None:
+def _identified_by(request: PurchaseRequest) -> IdentifiedBy | None:
     if request.customer is None:
         return None
     return IdentifiedBy.PHONE if request.customer.kind is IdentifierKind.PHONE else IdentifiedBy.CARD
 
 
-def masked_name(name: str | None) -> str | None:
+def _masked(name: str | None) -> str | None:
     """`Anna` is `An***`: enough for a cashier to ask, too little to learn."""
     return f"{name[:2]}***" if name else None
-
-
-def sale_customer(facts: CustomerFacts | None, patron: Patron | None, person: Person) -> SaleCustomer | None:
-    if facts is None or patron is None:
-        return None
-    return SaleCustomer(id=patron.book.customer_id, tier=facts.tier, name=masked_name(person.name))

@@ -70,5 +70,7 @@ class Service(Protocol):
 
     # Health.
     async def is_ready(self) -> dict[str, str]:
-        """`{"database": "ok", "cache": "ok"|"degraded", "migrations": "ok"}`; raises `Rejected(UNAVAILABLE)` when it can't serve."""
+        """`{"database": "ok", "cache": "ok"|"degraded", "migrations": "ok"}`; raises `Rejected(UNAVAILABLE)` when it
+        can't serve.
+        """
         ...

@@ -1,7 +1,8 @@
-"""Posting what time has brought for customers that nobody touches. Balances are right without it; the ledger is tidier with it.
+"""Posting what time has brought for customers that nobody touches. Balances are right without it; the ledger is tidier
+with it.
 
-Safe to run twice and in two places: each customer is locked, brought up to date by the same plan as on touch, and skipped where somebody
-else holds it.
+Safe to run twice and in two places: each customer is locked, brought up to date by the same plan as on touch, and
+skipped where somebody else holds it.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,9 @@ class Sweep:
         self._snapshots = snapshots
 
     async def run_once(self) -> int:
-        """One batch of customers for whom something is due; returns how many were brought up to date. Raises DatabaseGone, DatabaseBusy."""
+        """One batch of customers for whom something is due; returns how many were brought up to date. Raises
+        DatabaseGone, DatabaseBusy.
+        """
         due = await self._housekeeping.due_customers(limit=BATCH)
         if not due:
             return 0
@@ -52,5 +55,3 @@ class Sweep:
     async def keep_house(self) -> None:
         """Partitions for the coming months."""
         await self._housekeeping.ensure_partitions()
-
-

@@ -14,14 +14,16 @@ from app.storage.ledger import Round
 INSERT_CUSTOMER = "insert into customers (id) values ($1) returning registered_at"
 INSERT_PROFILE = "insert into profiles (customer_id, wrapped_key, sealed, tags, referrer) values ($1, $2, $3, $4, $5)"
 INSERT_IDENTIFIERS = """
-insert into identifiers (digest, kind, customer_id) select n.digest, n.kind, $1 from unnest($2::bytea[], $3::text[]) n(digest, kind) order by 1
+insert into identifiers (digest, kind, customer_id) select n.digest, n.kind, $1 from unnest($2::bytea[], $3::text[])
+    n(digest, kind) order by 1
 """
 TAKEN_IDENTIFIERS = "select digest, customer_id from identifiers where digest = any($1::bytea[])"
 DELETE_IDENTIFIERS = "delete from identifiers where customer_id = $1 and kind = any($2::text[])"
 UPDATE_PROFILE = """
 with profile as (
     insert into profiles (customer_id, wrapped_key, sealed, tags) values ($1, $2, $3, $4)
-    on conflict (customer_id) do update set wrapped_key = excluded.wrapped_key, sealed = excluded.sealed, tags = excluded.tags
+    on conflict (customer_id) do update set wrapped_key = excluded.wrapped_key, sealed = excluded.sealed, tags =
+        excluded.tags
 )
 update customers set revision = revision + 1 where id = $1
 """
@@ -30,7 +32,8 @@ select c.registered_at, p.referrer from customers c left join profiles p on p.cu
 """
 SAVE_DRAFT = """
 insert into drafts (id, document, updated_by) values (1, $1, $2)
-on conflict (id) do update set document = excluded.document, updated_by = excluded.updated_by, updated_at = clock_timestamp()
+on conflict (id) do update set document = excluded.document, updated_by = excluded.updated_by, updated_at =
+    clock_timestamp()
 """
 LOCK_PUBLISHING = "select pg_advisory_xact_lock(hashtextextended('kopilka publishing', 0))"
 DRAFT = "select document from drafts"

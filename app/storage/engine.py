@@ -1,12 +1,13 @@
-"""Connections to PostgreSQL: a pool that refuses unsafe servers, opens transactions, and translates the driver's errors once.
+"""Connections to PostgreSQL: a pool that refuses unsafe servers, opens transactions, and translates the driver's errors
+once.
 
-The driver is asyncpg itself, not SQLAlchemy's wrapper: a round is a handful of prepared array statements, and the wrapper's cost comes with
-each of them. SQLAlchemy stays where it serves: migrations. No statement here depends on session state, so a connection goes back to the
-pool without the usual round trip of resets.
+The driver is asyncpg itself, not SQLAlchemy's wrapper: a round is a handful of prepared array statements, and the
+wrapper's cost comes with each of them. SQLAlchemy stays where it serves: migrations. No statement here depends on
+session state, so a connection goes back to the pool without the usual round trip of resets.
 
-Bounds, in milliseconds: a round needs some 10; a statement may wait for a lock as long as a till's cashier barely notices; whatever holds
-a lock on a connection that was cut off is over after TRANSACTION_MS, so that a customer is free within 6 seconds (PostgreSQL 17 and newer;
-older ones end it after IDLE_MS once they notice).
+Bounds, in milliseconds: a round needs some 10; a statement may wait for a lock as long as a till's cashier barely
+notices; whatever holds a lock on a connection that was cut off is over after TRANSACTION_MS, so that a customer is free
+within 6 seconds (PostgreSQL 17 and newer; older ones end it after IDLE_MS once they notice).
 """
 
 import asyncio
@@ -59,7 +60,8 @@ order by name
 """
 _WHO = """
 select current_user::text as me,
-    current_user <> $1 and exists (select from pg_roles where rolname = $1) and pg_has_role(current_user, $1, 'member') as may_step_down
+    current_user <> $1 and exists (select from pg_roles where rolname = $1)
+        and pg_has_role(current_user, $1, 'member') as may_step_down
 """
 _IDENTITY = """
 select s.system_identifier::text || '-' || c.timeline_id::text from pg_control_system() s, pg_control_checkpoint() c
@@ -159,7 +161,8 @@ class Database:
                 await connection.close(timeout=CONNECT_SECONDS)
         if unsafe and not self._allow_unsafe:
             raise UnsafeDatabase(
-                f"the database runs with {' and '.join(unsafe)} off and would lose answered purchases (ALLOW_UNSAFE_DATABASE=true starts anyway)"
+                f"the database runs with {' and '.join(unsafe)} off and would lose answered purchases "
+                "(ALLOW_UNSAFE_DATABASE=true starts anyway)"
             )
         if version.major >= 17:
             settings["transaction_timeout"] = str(TRANSACTION_MS)
@@ -168,7 +171,8 @@ class Database:
         return _Manner(settings)
 
     async def _note_identity(self, connection: asyncpg.Connection) -> None:
-        # A restored or failed-over database must not meet cached snapshots newer than itself: its name is part of their keys.
+        # A restored or failed-over database must not meet cached snapshots newer than itself: its name is part of their
+        # keys.
         self.identity = await connection.fetchval(_IDENTITY)
 
 

@@ -1,4 +1,6 @@
-"""Keys: made, listed, revoked from the command line. Only the SHA-256 of a key is stored: 256 random bits need no slow hash."""
+"""Keys: made, listed, revoked from the command line. Only the SHA-256 of a key is stored: 256 random bits need no slow
+hash.
+"""
 
 import secrets
 from dataclasses import dataclass

@@ -19,13 +19,15 @@ from app.storage.engine import Connection, Database
 # Locks first, in a statement of their own: what the next one reads is then newer than the locks.
 TAKE = """
 select clock_timestamp() as now, coalesce((select max(version) from programs), 0) as program,
-    array(select pg_try_advisory_xact_lock(l.lock) from unnest($1::bigint[]) with ordinality l(lock, place) order by l.place) as is_free
+    array(select pg_try_advisory_xact_lock(l.lock) from unnest($1::bigint[]) with ordinality l(lock, place) order by
+        l.place) as is_free
 """
 READ_KNOWN = """
 select 'claim' as what, c.digest as id, c.answer_id as other, c.fingerprint, null::bytea as identifier
 from claims c where c.digest = any($1::uuid[])
 union all
-select 'owner', i.customer_id, null, null, i.digest from identifiers i where i.digest = any($2::bytea[]) and not i.is_blocked
+select 'owner', i.customer_id, null, null, i.digest from identifiers i where i.digest = any($2::bytea[]) and not
+    i.is_blocked
 union all
 select 'customer', c.id, null, null, null from customers c where c.id = any($3::uuid[])
 """
@@ -36,10 +38,11 @@ select id, 201::smallint, answer from purchases where id = any($1::uuid[])
 """
 PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid[])"
 
-# The lock and the columns it returns are those of the newest row version; the ORDER BY stands in the locking query, since an outer one
-# would sort after the locks were taken in whatever order the plan came by them.
+# The lock and the columns it returns are those of the newest row version; the ORDER BY stands in the locking query,
+# since an outer one would sort after the locks were taken in whatever order the plan came by them.
 _PATRON = """
-select c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at, c.head, c.updated_at,
+select c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
+    c.head, c.updated_at,
     c.is_blocked, p.wrapped_key, p.sealed, p.tags
 from customers c left join profiles p on p.customer_id = c.id
 where c.id = any($1::uuid[]) order by c.id
@@ -53,7 +56,8 @@ select p.id, p.customer_id, p.shop, p.program, p.at, p.lines, g.document::json -
 from purchases p join programs g on g.version = p.program
 where p.id = any($1::uuid[]) order by p.id for no key update of p
 """
-# Units a purchase took out of lots of others, in posting order: what covers a debt, or expires on arrival, is of its own lots.
+# Units a purchase took out of lots of others, in posting order: what covers a debt, or expires on arrival, is of its
+# own lots.
 SPENT = """
 select e.tx_id, e.wallet, e.lot_id, -e.amount as units
 from entries e join lots l on l.customer_id = e.customer_id and l.lot_id = e.lot_id

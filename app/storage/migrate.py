@@ -15,7 +15,8 @@ _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """`behind` counts migrations the database lacks, `ahead` is 1 or more where it has ones this release doesn't know."""
+    """`behind` counts migrations the database lacks, `ahead` is 1 or more where it has ones this release doesn't know.
+    """
 
     current: str | None
     behind: int
@@ -60,5 +61,7 @@ async def read_schema_state(url: str) -> SchemaState:
 
 
 def _steps_ahead(current: str, head: str) -> int:
-    """Revisions are numbered one after another, so an unknown one tells how far ahead it is; an unreadable one counts as far."""
+    """Revisions are numbered one after another, so an unknown one tells how far ahead it is; an unreadable one counts
+    as far.
+    """
     return int(current) - int(head) if current.isdecimal() and head.isdecimal() and current > head else 2

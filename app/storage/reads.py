@@ -28,7 +28,8 @@ select e.wallet, e.lot_id,
     min(l.tx_id::text)::uuid as tx_id, min(l.active_at) as active_at, min(l.expires_at) as expires_at
 from txs t join entries e on e.customer_id = t.customer_id and e.tx_id = t.tx_id
 left join lots l on l.customer_id = e.customer_id and l.lot_id = e.lot_id
-where t.customer_id = $1 and t.created_at <= $2 and e.account in ('customer:available', 'customer:pending', 'customer:held')
+where t.customer_id = $1 and t.created_at <= $2 and e.account in ('customer:available', 'customer:pending',
+    'customer:held')
 group by e.wallet, e.lot_id
 """
 HISTORY = """
@@ -50,7 +51,8 @@ where $1::int is null or version < $1 order by version desc limit $2
 # Whoever quotes has had a connection within the last second, which a server that has just started may have cut.
 SERVES_ALONE = """
 select pg_postmaster_start_time() < clock_timestamp() - interval '2 seconds' and not exists (
-    select from pg_stat_activity where datname = current_database() and application_name like 'kopilka/%' and application_name <> $1)
+    select from pg_stat_activity where datname = current_database() and application_name like 'kopilka/%' and
+        application_name <> $1)
 """
 CALLER = "select id, role, shops, terminal from keys where digest = $1 and revoked_at is null"
 IS_WRITABLE = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off'"

@@ -1,7 +1,8 @@
 """The write phase of a round: what changed, as arrays; what is appended, in one statement.
 
-The customers' update carries the version each book was read at, so that a book nobody locked can't be written over a newer one.
-Claims are inserted in the order of their digests: two rounds that claim the same receipts wait for each other, never in a circle.
+The customers' update carries the version each book was read at, so that a book nobody locked can't be written over a
+newer one. Claims are inserted in the order of their digests: two rounds that claim the same receipts wait for each
+other, never in a circle.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ from app.storage.engine import Connection
 
 UPDATE_CUSTOMERS = """
 update customers c set
-    version = n.version, revision = c.revision + 1, balances = n.balances, tier = n.tier, paid = n.paid, purchases = n.purchases,
+    version = n.version, revision = c.revision + 1, balances = n.balances, tier = n.tier, paid = n.paid, purchases =
+        n.purchases,
     units = n.units, last_purchase_at = n.last_purchase_at, due_at = n.due_at, head = n.head, updated_at = n.updated_at
 from unnest(
     $1::uuid[], $2::bigint[], $3::bigint[], $4::jsonb[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[],
@@ -30,26 +32,31 @@ with new_claims as (
     insert into claims (digest, kind, fingerprint, answer_id)
     select * from unnest($1::uuid[], $2::"char"[], $3::uuid[], $4::uuid[]) order by 1
 ), new_txs as (
-    insert into txs (customer_id, version, tx_id, kind, idempotency_key, shop, terminal, receipt, parent_tx, program, at, created_at, hash, reason)
+    insert into txs (customer_id, version, tx_id, kind, idempotency_key, shop, terminal, receipt, parent_tx,
+        program, at, created_at, hash, reason)
     select * from unnest(
-        $5::uuid[], $6::bigint[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::int[],
+        $5::uuid[], $6::bigint[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+            $13::uuid[], $14::int[],
         $15::timestamptz[], $16::timestamptz[], $17::bytea[], $18::text[])
 ), new_events as (
     insert into events (tx_id, customer_id, version, kind)
     select * from unnest($7::uuid[], $5::uuid[], $6::bigint[], $8::text[])
 ), new_entries as (
     insert into entries (customer_id, tx_id, seq, account, wallet, amount, lot_id, rule)
-    select * from unnest($19::uuid[], $20::uuid[], $21::int[], $22::text[], $23::text[], $24::bigint[], $25::uuid[], $26::text[])
+    select * from unnest($19::uuid[], $20::uuid[], $21::int[], $22::text[], $23::text[], $24::bigint[], $25::uuid[],
+        $26::text[])
 ), new_lots as (
     insert into lots (customer_id, lot_id, wallet, tx_id, remaining, active_at, expires_at, is_pending)
     select * from unnest(
-        $27::uuid[], $28::uuid[], $29::text[], $30::uuid[], $31::bigint[], $32::timestamptz[], $33::timestamptz[], $34::bool[])
+        $27::uuid[], $28::uuid[], $29::text[], $30::uuid[], $31::bigint[], $32::timestamptz[], $33::timestamptz[],
+            $34::bool[])
 ), new_answers as (
     insert into answers (id, status, body) select * from unnest($35::uuid[], $36::smallint[], $37::bytea[])
 )
 insert into purchases (id, customer_id, shop, terminal, program, at, answer, basket, verdicts, lines)
 select * from unnest(
-    $38::uuid[], $39::uuid[], $40::text[], $41::text[], $42::int[], $43::timestamptz[], $44::bytea[], $45::bytea[], $46::bytea[], $47::jsonb[])
+    $38::uuid[], $39::uuid[], $40::text[], $41::text[], $42::int[], $43::timestamptz[], $44::bytea[], $45::bytea[],
+        $46::bytea[], $47::jsonb[])
 """
 UPDATE_LOTS = """
 update lots l set remaining = n.remaining, is_pending = n.is_pending

@@ -1,8 +1,8 @@
 """The ledger, the customers, the programs, and the audit views.
 
-Locks: everything is new, nothing waits. The application's role may insert postings but neither change nor delete them. What grows for ever
-is partitioned by month of its UUIDv7 id, so a look-up by id touches one partition; `ensure_partitions` makes the coming months, and
-whatever a skewed clock names lands in the default partition.
+Locks: everything is new, nothing waits. The application's role may insert postings but neither change nor delete them.
+What grows for ever is partitioned by month of its UUIDv7 id, so a look-up by id touches one partition;
+`ensure_partitions` makes the coming months, and whatever a skewed clock names lands in the default partition.
 
 Revision: 0001, the first
 """

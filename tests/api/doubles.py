@@ -57,6 +57,7 @@ class MemoryService:
     def __init__(self) -> None:
         self.asked: list[object] = []
         self.writes: list[Write] = []
+        self.quoted: list[PurchaseRequest] = []
         self.answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
         self.trouble: Exception | None = None
         self.is_open = asyncio.Event()
@@ -122,6 +123,7 @@ class MemoryService:
         return await self._once(write, version, lambda: Answer(200, ANSWERS.published(9)))
 
     async def quote(self, caller: Caller, request: PurchaseRequest) -> Sale:
+        self.quoted.append(request)
         self._note(caller, request)
         return samples.sale(
             id=None,

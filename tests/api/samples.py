@@ -177,6 +177,7 @@ def sale(**changes: Any) -> Sale:
         "decision": decision(),
         "balances": BALANCES,
         "qty_milli": {"1": 2000, "2": 345},
+        "wallets": ("points",),
         "coupons": ("SPRING",),
     }
     return Sale(**(members | changes))

@@ -69,10 +69,9 @@ def decided_by_the_core(
     """In the words of the model; a refusal is its code."""
     visit = Visit(at=at, channel=Channel(channel), shop=shop, identified_by=IdentifiedBy(identified_by))
     try:
-        decision = evaluate(program, typed_basket(basket), customer=typed_customer(customer), visit=visit, redeem=redeem)
+        return shown(evaluate(program, typed_basket(basket), customer=typed_customer(customer), visit=visit, redeem=redeem))
     except Rejected as rejected:
         return str(rejected.rejection)
-    return shown(decision) if customer else {**shown(decision), "terms": {}}
 
 
 def without_zeros(by_wallet: Any) -> dict[str, int]:

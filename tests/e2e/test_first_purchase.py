@@ -5,9 +5,7 @@ import asyncpg
 from tests.kit import Desk, line, purchase, refund
 
 
-async def test_a_purchase_is_posted_and_answered_with_its_balances(
-    till: Desk, owner: asyncpg.Connection
-) -> None:
+async def test_a_purchase_is_posted_and_answered_with_its_balances(till: Desk, owner: asyncpg.Connection) -> None:
     customer = await till.register(phone="+7 900 123-45-67", name="Анна")
     answer = await till.accrue({"phone": "8 (900) 123-45-67"}, line(price=12900, qty=2))
     assert answer.status_code == 201
@@ -16,7 +14,9 @@ async def test_a_purchase_is_posted_and_answered_with_its_balances(
     assert body["totals"]["accrued"] == {"points": 258}
     assert body["balances"] == {"points": {"available": 258, "pending": 0, "held": 0}}
     assert (body["version"], body["customer"]) == (1, {"id": customer, "tier": None, "name": "Ан***"})
-    entries = await owner.fetch("select account, amount from audit_entry where tx_id = $1 order by entry_id", body["tx_id"])
+    entries = await owner.fetch(
+        "select account, amount from audit_entry where tx_id = $1 order by entry_id", body["tx_id"]
+    )
     assert [tuple(row) for row in entries] == [("customer:available", 258), ("program:issued", -258)]
 
 

@@ -1,7 +1,8 @@
 """Lanes of one phase in the program's order, and how a lane combines its rules (contract, section 4, `combine`).
 
 Readings taken where the contract leaves a choice: a rule that gives 0 closes no units in `once`; there, a rule on whole lines closes
-them whole (with their fraction), one that counts units closes those; of two that are worth the same (wallets of value 0), the one of more units gives more.
+them whole (with their fraction), one that counts units closes those; units of value 0 are less than any of value, and among
+themselves more is more.
 """
 
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ class Given:
         return sum(self.parts.values())
 
     def weight(self, units: int) -> tuple[int, int]:
-        """How so many units compare with another rule's."""
-        return (units * self.value, units)
+        """How so many units compare with another rule's; units of value 0 only with one another."""
+        return (units * self.value, 0 if self.value else units)
 
 
 def taken_off(given: list[Given], lines: list[Json]) -> list[int]:

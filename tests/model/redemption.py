@@ -45,19 +45,18 @@ def redeem_basket(
     wallets = policy.get("wallets", [next(iter(program["wallets"]))])
     if any(name not in wallets or (units != "max" and units < 0) for name, units in request.items()):
         return Refused(["validation_error"])
-    if customer is None:  # Nothing is available.
-        return Refused(["insufficient_points"]) if any(units not in (0, "max") for units in request.values()) else result
+    in_wallets = customer["available"] if customer else {}
     strength = policy.get("strength", {}).get("card" if identified_by in ("id", "external_id") else identified_by)
     spent_units = 0
     for wallet in wallets:
         left_of_strength = None if strength is None else strength - spent_units
         terms = wallet_terms(
-            program, wallet, lines, net, result.money, available=customer["available"].get(wallet, 0), strength=left_of_strength
+            program, wallet, lines, net, result.money, available=in_wallets.get(wallet, 0), strength=left_of_strength
         )
         result.terms[wallet] = terms
         asked = request.get(wallet, 0)
         units = terms["max_units"] if asked == "max" else asked
-        codes |= objections(units, terms, customer["available"].get(wallet, 0), policy)
+        codes |= objections(units, terms, in_wallets.get(wallet, 0), policy)
         if codes:
             continue
         spent_units += units

@@ -1,12 +1,12 @@
 """One customer's books while a round holds the customer's row.
 
-A book is read under the lock, changed by plans, and written back as a whole; it never outlives its round. Plans refuse before they
-change anything. The invariant that everything rests on, for each wallet:
+A book is read under the lock, changed by plans, and written back as a whole; it never outlives its round. Plans refuse
+before they change anything. The invariant that everything rests on, for each wallet:
 
     available = units left in active lots - debt        pending = units left in pending lots
 
-A debt (returned points that were spent already) exists only while no active lot has units left, because whatever becomes active covers it
-first; so the debt is max(0, -available), and needs no field of its own.
+A debt (returned points that were spent already) exists only while no active lot has units left, because whatever
+becomes active covers it first; so the debt is max(0, -available), and needs no field of its own.
 """
 
 from collections.abc import Iterable
@@ -45,8 +45,9 @@ class Progress:
 
 @dataclass(slots=True)
 class Book:
-    """`lots` is None until something needs them: a purchase that only accrues reads none. `due_at` is the next instant at which a lot
-    becomes active or expires (it may be early, never late)."""
+    """`lots` is None until something needs them: a purchase that only accrues reads none. `due_at` is the next instant
+    at which a lot becomes active or expires (it may be early, never late).
+    """
 
     customer_id: CustomerId
     version: int = 0

@@ -1,7 +1,8 @@
 """The hash over each posting, chained by customer: changing, removing or inserting one breaks every later link.
 
-`hash_n = SHA-256(hash_{n-1} ∥ canonical form of transaction n)`. The canonical form is RFC 8785 JSON; for what stands here (ASCII keys,
-integers below 2^53, strings) that is exactly what orjson writes with sorted keys, and a test holds it against the reference library.
+`hash_n = SHA-256(hash_{n-1} ∥ canonical form of transaction n)`. The canonical form is RFC 8785 JSON; for what stands
+here (ASCII keys, integers below 2^53, strings) that is exactly what orjson writes with sorted keys, and a test holds it
+against the reference library.
 """
 
 from datetime import UTC, datetime

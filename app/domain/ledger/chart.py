@@ -9,8 +9,8 @@
 | expire | `customer:available`, `customer:pending` | `program:expired` |
 | adjust | `program:adjusted` or the customer | the other of the two |
 
-A positive amount on `customer:*` adds to the balance. A posting may expire what it has just given: a lot that had ended before it arrived.
-System accounts have entries and no balance row, so no row is hot.
+A positive amount on `customer:*` adds to the balance. A posting may expire what it has just given: a lot that had ended
+before it arrived. System accounts have entries and no balance row, so no row is hot.
 """
 
 from enum import StrEnum

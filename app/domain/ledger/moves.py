@@ -1,7 +1,7 @@
 """The few moves every posting is made of: credit a lot, debit lots, expire, go into debt.
 
-Each changes the book and notes its entries on the customer's side; `Moves.close` adds the program's side, so that a set of moves is
-balanced by construction.
+Each changes the book and notes its entries on the customer's side; `Moves.close` adds the program's side, so that a set
+of moves is balanced by construction.
 """
 
 from dataclasses import dataclass, field
@@ -54,7 +54,9 @@ class Moves:
         self._note(Account.PENDING if lot.is_pending else Account.AVAILABLE, lot, -units, against=against)
 
     def spend(self, wallet: str, units: int, *, against: Account, lots: list[Lot] | None = None) -> int:
-        """Take up to `units` out of active lots in spending order (or out of `lots`, in their order); returns what was taken."""
+        """Take up to `units` out of active lots in spending order (or out of `lots`, in their order); returns what was
+        taken.
+        """
         left = units
         for lot in self.book.open_lots(wallet, pending=False) if lots is None else lots:
             if not left:

@@ -1,6 +1,7 @@
 """A decision becomes one balanced posting.
 
-`now` is the database's clock: it rules what is spendable and what has expired. `at` is the time of the deal: it dates the lots.
+`now` is the database's clock: it rules what is spendable and what has expired. `at` is the time of the deal: it dates
+the lots.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,6 @@ from app.domain.ledger.postings import Origin, Posting
 from app.domain.ledger.tiers import tier_of
 from app.domain.program import Program, Wallet
 from app.domain.rejections import Rejected, Rejection
-
 
 _BY_CLOCK = frozenset({TxKind.ACTIVATE, TxKind.EXPIRE})
 
@@ -46,10 +46,11 @@ class Moment:
 
 
 def bring_up_to_date(book: Book, moment: Moment) -> list[Chained]:
-    """Post what time has brought: first what became active, then what expired, each a posting with a version of its own.
+    """Post what time has brought: first what became active, then what expired, each a posting with a version of its
+    own.
 
-    Needs the lots. Activation comes first because only it can cover a debt, and expiry can't undo that; so two postings say the same as one
-    for each instant.
+    Needs the lots. Activation comes first because only it can cover a debt, and expiry can't undo that; so two postings
+    say the same as one for each instant.
     """
     if not book.is_due(moment.now) or book.lots is None:
         return []
@@ -80,7 +81,9 @@ def record(
     origin: Origin | None = None,
     parent: TxId | None = None,
 ) -> Chained:
-    """Close the moves into the customer's next posting and chain it. What time has brought is dated by the clock, not by the deal."""
+    """Close the moves into the customer's next posting and chain it. What time has brought is dated by the clock, not
+    by the deal.
+    """
     book.version += 1
     posting = Posting(
         tx_id=tx_id,

@@ -11,7 +11,8 @@ from app.domain.ledger.chart import Account, TxKind
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One signed amount on an account. Entries of `customer:*` name the lot they move; without a lot they are a debt."""
+    """One signed amount on an account. Entries of `customer:*` name the lot they move; without a lot they are a debt.
+    """
 
     account: Account
     wallet: str
@@ -44,7 +45,8 @@ class Origin:
 class Posting:
     """Entries that belong together: for every wallet they sum to 0.
 
-    `version` is the customer's after this posting (0 without a customer). `at` is the time of the deal, `created_at` the database's clock.
+    `version` is the customer's after this posting (0 without a customer). `at` is the time of the deal, `created_at`
+    the database's clock.
     """
 
     tx_id: TxId
@@ -65,5 +67,7 @@ class Posting:
 
 
 def entry_id(tx_id: UUID, seq: int) -> str:
-    """The entry's id as the audit views show it: its transaction and its place in it, so that text order is posting order."""
+    """The entry's id as the audit views show it: its transaction and its place in it, so that text order is posting
+    order.
+    """
     return f"{tx_id}-{seq:06d}"

@@ -1,11 +1,12 @@
 """Goods brought back: what a return refunds, takes back and gives back, exactly, in any split.
 
-A return is decided by the stored purchase, never by today's program. For line i with accrued e_i, redeemed units s_i and returned share
-r_i so far, the total taken back is `Σ half_up(e_i · r_i)`, given back `Σ half_up(s_i · r_i)`, refunded `Σ half_up(paid_i · r_i)`; each
-return posts the difference to what was posted before, so any split ends at the whole.
+A return is decided by the stored purchase, never by today's program. For line i with accrued e_i, redeemed units s_i
+and returned share r_i so far, the total taken back is `Σ half_up(e_i · r_i)`, given back `Σ half_up(s_i · r_i)`,
+refunded `Σ half_up(paid_i · r_i)`; each return posts the difference to what was posted before, so any split ends at the
+whole.
 
-Points are given back before any are taken: what a customer gets back can cover what the purchase had brought, and a loop of
-buy, spend, return leaves nothing behind.
+Points are given back before any are taken: what a customer gets back can cover what the purchase had brought, and a
+loop of buy, spend, return leaves nothing behind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,8 @@ class LineState:
 
 @dataclass(slots=True)
 class PurchaseState:
-    """A stored purchase as returns see it. `spent` is (wallet, lot, units) in the order spent; `own_lots` are those it made.
+    """A stored purchase as returns see it. `spent` is (wallet, lot, units) in the order spent; `own_lots` are those it
+    made.
 
     `progress_units` is what its accrual added to the customer's progress, by the default wallet of its day.
     """
@@ -69,7 +71,9 @@ class LineBack:
 
 @dataclass(frozen=True, slots=True)
 class ReturnPlan:
-    """`expired_again` went back to lots that had ended meanwhile; `clamped` is what a wallet without debt could not give."""
+    """`expired_again` went back to lots that had ended meanwhile; `clamped` is what a wallet without debt could not
+    give.
+    """
 
     chained: Chained
     lines: tuple[LineBack, ...]
@@ -87,7 +91,8 @@ def quantities(purchase: PurchaseState, asked: Sequence[tuple[str, int]] | None)
     """Thousandths to bring back by line id; `asked` None is all that is left.
 
     Raises:
-        Rejected: `validation_error` for a line that isn't there or is named twice, `return_exceeds_purchase` for more than is left.
+        Rejected: `validation_error` for a line that isn't there or is named twice, `return_exceeds_purchase` for more
+        than is left.
     """
     left = {line.id: line.qty_milli - line.returned_milli for line in purchase.lines}
     if asked is None:
@@ -127,7 +132,9 @@ def plan_return(
     debts: Mapping[str, Debt],
     origin: Origin,
 ) -> ReturnPlan:
-    """Post one return and advance the purchase's state. `book` None: nobody's purchase, only money. Needs all the purchase's lots."""
+    """Post one return and advance the purchase's state. `book` None: nobody's purchase, only money. Needs all the
+    purchase's lots.
+    """
     refunds: dict[str, int] = {}
     for line in purchase.lines:
         line.returned_milli += back.get(line.id, 0)
@@ -211,7 +218,8 @@ def _give_back(moves: Moves, purchase: PurchaseState, moment: Moment, *, wallet:
 def _take_back(
     moves: Moves, purchase: PurchaseState, debts: Mapping[str, Debt]
 ) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
-    """Out of the purchase's own lots, pending ones first, then other active lots in spending order, then into debt where the wallet allows.
+    """Out of the purchase's own lots, pending ones first, then other active lots in spending order, then into debt
+    where the wallet allows.
 
     What a wallet without debt can't give stays due: a later return of the same purchase asks for it again.
     """

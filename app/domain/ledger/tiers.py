@@ -1,7 +1,7 @@
 """Which tier a customer is in, and the way to the next.
 
-Tiers are measured after each posting over all time and never fall (`window: ever`, `down: never`): the stored tier stands until a higher
-one is reached, whatever returns take off the measure later.
+Tiers are measured after each posting over all time and never fall (`window: ever`, `down: never`): the stored tier
+stands until a higher one is reached, whatever returns take off the measure later.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,9 @@ def measure_of(progress: Progress, by: Measure) -> int:
 
 
 def tier_of(program: Program, *, stored: str | None, progress: Progress) -> str | None:
-    """The higher of the stored tier and the one the measure reaches; a stored tier the program no longer has doesn't count."""
+    """The higher of the stored tier and the one the measure reaches; a stored tier the program no longer has doesn't
+    count.
+    """
     measure = measure_of(progress, program.tier_measure)
     best: str | None = None
     for tier in program.tiers:

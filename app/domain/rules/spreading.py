@@ -19,7 +19,7 @@ def spread(total: int, weights: Sequence[int], rooms: Sequence[int]) -> list[int
         ValueError: there is nothing to split over, the lengths differ, something is negative, or the rooms together
             hold less than `total`.
     """
-    if len(weights) == 1 and 0 <= total <= rooms[0]:
+    if len(weights) == len(rooms) == 1 and 0 <= total <= rooms[0]:
         return [total]
     whole = sum(weights)
     for weight, room in zip(weights, rooms, strict=True):

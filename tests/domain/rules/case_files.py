@@ -1,7 +1,9 @@
-"""Cases of `cases/*.json`: a program, a customer, a visit, a basket, what is to be redeemed, and the decision, with the sum that shows it.
+"""Cases of `cases/*.json`: a program, a customer, a visit, a basket, what is to be redeemed, and the decision, with
+the sum that shows it.
 
-A file holds `cases` and the parts of the program that they share; a case adds its own. What isn't named has the defaults below. The
-expected decision is as partial as the case likes; what it names must match exactly, lists in full length.
+A file holds `cases` and the parts of the program that they share; a case adds its own. What isn't named has the
+defaults below. The expected decision is as partial as the case likes; what it names must match exactly, lists in full
+length.
 """
 
 import json

@@ -69,7 +69,9 @@ def test_every_key_of_give_has_a_case_on_lines_and_on_units() -> None:
 
 
 def test_every_key_of_units_every_base_and_every_bound_of_redemption_has_a_case() -> None:
-    units = [rule["on"]["units"] for case in ALL_CASES for rule in case.document["rules"] if "units" in rule.get("on", {})]
+    units = [
+        rule["on"]["units"] for case in ALL_CASES for rule in case.document["rules"] if "units" in rule.get("on", {})
+    ]
     assert {(key, value if isinstance(value, str) else "") for terms in units for key, value in terms.items()} == {
         ("every", ""),
         ("take", ""),

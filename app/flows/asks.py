@@ -1,0 +1,82 @@
+"""One request on its way through a round: what it asks for, the desk it is settled on, and what comes of it."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.domain.identifiers import CustomerId
+from app.domain.ledger.books import Book
+from app.domain.ledger.plans import Chained, Moment
+from app.domain.rejections import Rejected
+from app.domain.rules.compiled import CompiledProgram
+from app.flows.ledger_port import NewPurchase, Patron, StoredPurchase
+from app.flows.requests import Answer, Write
+
+
+@dataclass(slots=True)
+class Desk:
+    """What one request is settled on. `patron` None: no customer; `purchase` None: the request is no return."""
+
+    moment: Moment
+    program_version: int
+    program: CompiledProgram
+    patron: Patron | None
+    purchase: StoredPurchase | None
+    purchase_program: CompiledProgram | None
+
+    @property
+    def book(self) -> Book:
+        """The customer's books.
+
+        Raises:
+            RuntimeError: the request has no customer.
+        """
+        if self.patron is None:
+            raise RuntimeError("this request is settled without a customer")
+        return self.patron.book
+
+
+@dataclass(slots=True)
+class Settled:
+    """The outcome: its status and bytes, the posting, and the rows that belong to it."""
+
+    chained: Chained
+    answer: Answer
+    purchase: NewPurchase | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Ask:
+    """One request on its way through a round.
+
+    `customer` is an identifier's digest or a customer's id; `receipts` are (kind, digest) to claim; `purchase` names
+    the purchase a return answers, by id or by its receipt's digest. `settle` is pure: it changes the desk's books or
+    raises `Rejected` before it does.
+    """
+
+    write: Write
+    key: UUID
+    customer: bytes | UUID | None
+    settle: Callable[[Desk], Settled]
+    receipts: tuple[tuple[str, UUID], ...] = ()
+    purchase: UUID | None = None
+    purchase_receipt: UUID | None = None
+    needs_lots: bool = False
+    tries: int = 0
+    owner: CustomerId | None = None
+    done: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def handles(self) -> Iterable[object]:
+        """What no other request of the same round, and of one in flight, should touch."""
+        yield self.key
+        for _, digest in self.receipts:
+            yield digest
+
+    def refuse(self, rejected: Rejected) -> None:
+        if not self.done.done():
+            self.done.set_exception(rejected)
+
+    def answer(self, answer: Answer) -> None:
+        if not self.done.done():
+            self.done.set_result(answer)

@@ -1,0 +1,238 @@
+"""One round: claim, lock, read, decide, write, in one transaction.
+
+| phase | statements | what happens |
+| --- | --- | --- |
+| claim | 2 | locks on keys and receipts are tried, then read: which are new, which are answered already |
+| lock | 1 | customers `FOR NO KEY UPDATE SKIP LOCKED`; who is taken goes to another round |
+| read | 0-5 | lots, where a request redeems or something is due; purchases, for returns; answers, for replays |
+| decide | 0 | pure Python, one request after another, each on the books the one before left; no await |
+| write | 2-4 | customers; all that is appended; changed lots and returned purchases where there are any |
+
+Begin and commit stand around it (`app.flows.rounds`). Clock and newest program come with the first statement. Locks are
+taken in one order: keys and receipts (tried, never waited for), customers, purchases, each sorted; so two rounds in two
+processes can wait for each other, but never in a circle. A refusal has nothing to undo.
+"""
+
+from uuid import UUID
+
+from app.domain.identifiers import NOBODY, CustomerId
+from app.domain.ledger.plans import Moment, bring_up_to_date
+from app.domain.rejections import Rejected, Rejection
+from app.domain.rules.compiled import CompiledProgram
+from app.flows.asks import Ask, Desk, Settled
+from app.flows.ledger_port import Changes, Known, NewClaim, Patron, RoundTx, StoredPurchase
+from app.flows.ports import Answers, Programs, fresh_ids
+from app.flows.requests import Answer
+
+TRIES_MAX = 3  # Rounds that may skip a taken customer before one waits for it, for the database's lock timeout at most.
+
+
+class Round:
+    """One round under way: its phases in their order, each called once."""
+
+    def __init__(self, tx: RoundTx, asks: list[Ask], *, programs: Programs, answers: Answers) -> None:
+        self._tx = tx
+        self._asks = asks
+        self._programs = programs
+        self._answers = answers
+        self._patrons: dict[UUID, Patron] = {}
+        self._purchases: dict[UUID, StoredPurchase] = {}
+        self._compiled: dict[int, CompiledProgram] = {}
+        self._taken_receipts: dict[Ask, UUID] = {}
+        self._newest = 0
+        self._ids = fresh_ids()
+        self.changes = Changes()
+        self.outcomes: list[tuple[Ask, Answer]] = []
+        self.refusals: list[tuple[Ask, Rejected]] = []
+        self.left: list[Ask] = []
+
+    async def claim(self) -> None:
+        """Which keys and receipts are new, which answered; who the customers are."""
+        places = [(ask, digest) for ask in self._asks for digest in (ask.key, *(digest for _, digest in ask.receipts))]
+        taken = await self._tx.take([_lock_of(digest) for _, digest in places])
+        self.now, self._newest = taken.now, taken.program
+        held_elsewhere = {digest for (_, digest), is_free in zip(places, taken.is_free, strict=True) if not is_free}
+        self._asks = [ask for ask in self._asks if not self._is_running_elsewhere(ask, held_elsewhere)]
+        known = await self._tx.read_known(
+            claims=[
+                d for ask in self._asks for d in (ask.key, ask.purchase_receipt, *(d for _, d in ask.receipts)) if d
+            ],
+            identifiers=[ask.customer for ask in self._asks if isinstance(ask.customer, bytes)],
+            customers=[ask.customer for ask in self._asks if isinstance(ask.customer, UUID)],
+        )
+        replays = {ask: known.claims[ask.key].answer_id for ask in self._asks if ask.key in known.claims}
+        if replays:
+            await self._replay(replays, known)
+        self._asks = [ask for ask in self._asks if ask not in replays and self._find(ask, known)]
+
+    def _is_running_elsewhere(self, ask: Ask, held: set[UUID]) -> bool:
+        if ask.key in held:
+            self._refuse(
+                ask, Rejection.REQUEST_IN_PROGRESS, "a request with this key is still running", retry_after_ms=500
+            )
+            return True
+        if any(digest in held for _, digest in ask.receipts):
+            self._wait(ask)
+            return True
+        return False
+
+    async def _replay(self, replays: dict[Ask, UUID], known: Known) -> None:
+        stored = await self._tx.stored_answers(list(replays.values()))
+        for ask, answer_id in replays.items():
+            answer = stored.get(answer_id)
+            if known.claims[ask.key].fingerprint != ask.write.fingerprint:
+                self._refuse(ask, Rejection.IDEMPOTENCY_KEY_REUSED, "this key was used for another request")
+            elif answer is None:
+                self._refuse(
+                    ask, Rejection.IDEMPOTENCY_KEY_REUSED, "this key was used, and its answer is no longer kept"
+                )
+            else:
+                self.outcomes.append((ask, Answer(answer.status, answer.body, is_replayed=True)))
+
+    def _find(self, ask: Ask, known: Known) -> bool:
+        """Resolve customer and purchase; note a receipt that is taken."""
+        if ask.purchase_receipt is not None:
+            claim = known.claims.get(ask.purchase_receipt)
+            ask.purchase = claim.answer_id if claim else None
+            if ask.purchase is None:
+                self._refuse(ask, Rejection.NOT_FOUND, "no such purchase")
+                return False
+        if isinstance(ask.customer, bytes):
+            ask.owner = known.owners.get(ask.customer)
+        elif ask.customer is not None:
+            ask.owner = CustomerId(ask.customer) if ask.customer in known.customers else None
+        if ask.customer is not None and ask.owner is None:
+            self._refuse(ask, Rejection.CUSTOMER_NOT_FOUND, "no customer has this identifier")
+            return False
+        for _, digest in ask.receipts:
+            if digest in known.claims:
+                self._taken_receipts[ask] = known.claims[digest].answer_id
+        return True
+
+    async def lock(self, *, wait: bool) -> None:
+        """The customers of the round in one order; who is taken waits for another round."""
+        if wanted := [(ask, ask.purchase) for ask in self._asks if ask.purchase is not None]:
+            owners = await self._tx.purchase_owners([purchase for _, purchase in wanted])
+            returning: set[UUID] = set()
+            for ask, purchase in wanted:
+                owner = owners.get(purchase)
+                if owner is None:
+                    self._refuse(ask, Rejection.NOT_FOUND, "no such purchase")
+                    self._asks.remove(ask)
+                elif (
+                    owner in returning
+                ):  # What a whole return does to the customer's last purchase is read once a round.
+                    self._asks.remove(ask)
+                    self._wait(ask, is_patient=True)
+                elif owner != NOBODY:
+                    ask.owner = owner
+                    returning.add(owner)
+        ids = sorted({ask.owner for ask in self._asks if ask.owner is not None})
+        if ids:
+            self._patrons = dict(await self._tx.lock_patrons(ids, wait=wait))
+        for ask in [ask for ask in self._asks if ask.owner is not None and ask.owner not in self._patrons]:
+            self._asks.remove(ask)
+            self._wait(ask)
+
+    async def read(self) -> None:
+        """Programs, purchases to return from, and lots where something needs them."""
+        if self._newest:
+            self._compiled[self._newest] = await self._programs.compiled(self._newest)
+        if ids := sorted({ask.purchase for ask in self._asks if ask.purchase is not None}):
+            self._purchases = dict(await self._tx.lock_purchases(ids))
+            for purchase in self._purchases.values():
+                self._compiled[purchase.program] = await self._programs.compiled(purchase.program)
+        needing = {ask.owner for ask in self._asks if ask.needs_lots and ask.owner is not None}
+        needing |= {CustomerId(key) for key, patron in self._patrons.items() if patron.book.is_due(self.now)}
+        if needing:
+            lots = await self._tx.read_lots(sorted(needing), purchases=ids)
+            for customer_id in needing:
+                self._patrons[customer_id].book.load_lots(lots.get(customer_id, ()))
+
+    def decide(self) -> None:
+        """One after another, on the books the one before left."""
+        for patron in self._patrons.values():
+            book = patron.book
+            revision = book.version
+            now = max(self.now, book.updated_at or self.now)
+            from_time = bring_up_to_date(book, Moment(now=now, at=now, ids=self._ids))
+            self.changes.postings += from_time
+            if book.version != revision:
+                self.changes.patrons.append(patron)
+        for ask in self._asks:
+            owner = self._patrons.get(ask.owner) if ask.owner else None
+            try:
+                settled = self._settle(ask, owner)
+            except Rejected as rejected:
+                self._note_refusal(ask, rejected)
+                continue
+            self._note(ask, settled, owner)
+
+    def _settle(self, ask: Ask, patron: Patron | None) -> Settled:
+        if patron is not None and patron.is_blocked:
+            raise Rejected(Rejection.CUSTOMER_BLOCKED, "this customer is blocked")
+        if ask in self._taken_receipts:
+            raise Rejected(
+                Rejection.DUPLICATE_RECEIPT,
+                "this receipt was posted before",
+                facts={"original_tx_id": str(self._taken_receipts[ask])},
+            )
+        if not self._newest:
+            raise Rejected(Rejection.NOT_FOUND, "no program has been published yet")
+        now = max(self.now, patron.book.updated_at or self.now) if patron else self.now
+        purchase = self._purchases[ask.purchase] if ask.purchase is not None else None
+        desk = Desk(
+            moment=Moment(now=now, at=now, ids=self._ids),
+            program_version=self._newest,
+            program=self._compiled[self._newest],
+            patron=patron,
+            purchase=purchase,
+            purchase_program=self._compiled[purchase.program] if purchase else None,
+        )
+        return ask.settle(desk)
+
+    def _note(self, ask: Ask, settled: Settled, patron: Patron | None) -> None:
+        changes = self.changes
+        tx_id = settled.chained.posting.tx_id
+        changes.postings.append(settled.chained)
+        if patron is not None and patron not in changes.patrons:
+            changes.patrons.append(patron)
+        changes.claims.append(NewClaim(ask.key, "k", ask.write.fingerprint, tx_id))
+        changes.claims += [NewClaim(digest, kind, None, tx_id) for kind, digest in ask.receipts]
+        if settled.purchase is not None:
+            changes.purchases.append(settled.purchase)
+        else:
+            changes.answers.append((tx_id, settled.answer))
+        if ask.purchase is not None and self._purchases[ask.purchase] not in changes.returned:
+            changes.returned.append(self._purchases[ask.purchase])
+        self.outcomes.append((ask, settled.answer))
+
+    def _note_refusal(self, ask: Ask, rejected: Rejected) -> None:
+        """A definite "no" is kept under its key; it doesn't use up the receipt."""
+        if not rejected.rejection.is_kept:
+            self.refusals.append((ask, rejected))
+            return
+        answer_id = next(self._ids)
+        answer = self._answers.refusal(rejected, request_id=ask.write.request_id)
+        self.changes.claims.append(NewClaim(ask.key, "k", ask.write.fingerprint, answer_id))
+        self.changes.answers.append((answer_id, answer))
+        self.outcomes.append((ask, answer))
+
+    async def write(self) -> None:
+        if not self.changes.is_empty:
+            await self._tx.write(self.changes)
+
+    def _wait(self, ask: Ask, *, is_patient: bool = False) -> None:
+        ask.tries += not is_patient
+        if ask.tries > 2 * TRIES_MAX:
+            self._refuse(ask, Rejection.BUSY, "the customer or the receipt is busy", retry_after_ms=500)
+        else:
+            self.left.append(ask)
+
+    def _refuse(self, ask: Ask, rejection: Rejection, detail: str, **facts: object) -> None:
+        self.refusals.append((ask, Rejected(rejection, detail, facts=facts)))
+
+
+def _lock_of(digest: UUID) -> int:
+    """An advisory lock's number: the digest's first 8 bytes as a signed integer."""
+    return int.from_bytes(digest.bytes[:8], "big", signed=True)

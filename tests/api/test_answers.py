@@ -1,0 +1,232 @@
+"""The bytes that go out: every live answer fits its documented model, and says what the contract says it says."""
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from app.api import answers
+from app.api.answers import ANSWERS
+from app.api.answers_schema import Problem
+from app.api.calls import Operation
+from app.api.masking import mask_card, mask_name, mask_phone
+from app.api.operations import OPERATIONS
+from app.api.sale_answer import quantity
+from app.domain.rejections import Rejected, Rejection
+from tests.api import samples
+from tests.api.doubles import MemoryService
+
+BODIES: dict[str, Any] = {
+    "quote": samples.purchase(),
+    "accrue": samples.purchase(),
+    "redeem": samples.redemption(),
+    "return_lines": samples.returned_lines(),
+    "return_by_receipt": samples.returned_by_receipt() | {"purchase": {"shop": "S1", "terminal": "T1", "number": "1"}},
+    "register": samples.registration(),
+    "lookup": {"customer": {"phone": samples.PHONE}},
+    "update": {"tags": ["vip"]},
+    "adjust": {"wallet": "points", "points": 5, "reason": "a present"},
+    "put_draft": samples.program(),
+}
+SHOP = {"quote", "accrue", "redeem", "return_lines", "return_by_receipt"}
+
+
+def path_of(operation: Operation) -> str:
+    path = operation.path.replace("{id}", str(samples.CUSTOMER)).replace("{key}", "k").replace("{version}", "3")
+    return path + ("?shop=S1&terminal=T1&number=7&explain=true" if operation.name == "purchase_by_receipt" else "")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+async def test_a_live_answer_fits_its_model(operation: Operation, client: httpx.AsyncClient) -> None:
+    key = "till" if operation.name in SHOP else "admin"
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k"}
+    body = BODIES.get(operation.name)
+    answer = await client.request(operation.method, path_of(operation), json=body, headers=headers)
+    assert answer.status_code in operation.answers, answer.text
+    assert answer.status_code == (201 if 201 in operation.answers else 200)
+    assert answer.headers["content-type"] == operation.media_type
+    model = operation.answers[answer.status_code]
+    if model is not None:
+        model.model_validate_json(answer.content)
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.can_preview], ids=lambda each: each.name)
+async def test_a_preview_fits_its_model(operation: Operation, client: httpx.AsyncClient) -> None:
+    answer = await client.post(path_of(operation) + "?preview=true", json=BODIES[operation.name])
+    model = operation.answers[200]
+    assert answer.status_code == 200
+    assert model is not None
+    model.model_validate_json(answer.content)
+
+
+def test_a_sale_is_told_member_by_member() -> None:
+    document = orjson.loads(ANSWERS.sale(samples.sale()))
+    assert list(document) == [
+        "id", "tx_id", "state", "receipt", "at", "program", "customer", "version", "totals", "lines", "redeem",
+        "effects", "coupons", "surprise", "draws", "balances", "messages", "quote", "valid_until",
+    ]  # fmt: skip
+    assert document["id"] == document["tx_id"] == str(samples.PURCHASE)
+    assert document["at"] == "2026-11-21T12:00:00+03:00"
+    assert document["customer"] == {"id": str(samples.CUSTOMER), "tier": "gold", "name": "An***"}
+    assert document["totals"] == {
+        "gross": 56816,
+        "discount": 1016,
+        "redeemed": 5000,
+        "paid": 50800,
+        "redeemed_units": {"points": 50},
+        "accrued": {"points": 10},
+    }
+    assert document["lines"] == [
+        {
+            "id": "1",
+            "gross": 25800,
+            "discount": 0,
+            "redeemed": 5000,
+            "paid": 20800,
+            "accrued": {"points": 10},
+            "prices": [{"qty": 2, "price": 10400}],
+            "parts": [{"rule": "base", "kind": "bonus", "wallet": "points", "units": 10}],
+        },
+        {
+            "id": "2",
+            "gross": 31016,
+            "discount": 1016,
+            "redeemed": 0,
+            "paid": 30000,
+            "accrued": {},
+            "prices": [{"qty": "0.345", "price": 86957, "amount": 30000}],
+            "parts": [{"rule": "shelf", "kind": "discount", "amount": 1016}],
+        },
+    ]
+    assert document["effects"] == [
+        {
+            "rule": "shelf",
+            "kind": "discount",
+            "amount": 1016,
+            "wanted": 2000,
+            "given": 1016,
+            "limited_by": "min_price",
+        },
+        {"rule": "base", "kind": "bonus", "wallet": "points", "wanted": 10, "given": 10, "limited_by": None},
+    ]
+    assert document["redeem"]["wallets"]["points"] == {
+        "max_units": 77,
+        "max_money": 7740,
+        "bound_by": "max_share",
+        "terms": {"max_share": 7740, "lines_room": 7800, "available": 120000, "min_paid": 25800, "strength": 100},
+    }
+    assert document["coupons"] == [
+        {"code": "SPRING", "verdict": "unknown", "rule": None, "because": "There is no such coupon."}
+    ]
+    assert document["balances"] == {"points": {"available": 1160, "pending": 0, "held": 0}}
+    assert (document["surprise"], document["draws"], document["messages"]) == ({"possible": False}, [], [])
+
+
+def test_a_quote_has_no_ids_and_an_anonymous_one_no_customer() -> None:
+    document = orjson.loads(ANSWERS.sale(samples.sale(id=None, state="quoted", customer=None, balances={})))
+    assert (document["id"], document["tx_id"], document["customer"], document["balances"]) == (None, None, None, {})
+
+
+def test_an_explanation_has_a_sentence_in_either_language() -> None:
+    english = orjson.loads(ANSWERS.sale(samples.sale(explain=True)))["explain"]
+    assert english[1] == {
+        "rule": "gold-10",
+        "verdict": "skipped",
+        "because": "basket_total",
+        "need": {"min": 100000},
+        "have": 56816,
+        "text": "The basket's total must be at least 100000; it is 56816.",
+    }
+    assert [each["text"] for each in english] == [
+        "The rule applied.",
+        "The basket's total must be at least 100000; it is 56816.",
+        "Another rule of its lane gave more or came first (best).",
+    ]
+    russian = orjson.loads(ANSWERS.sale(samples.sale(explain=True, russian=True)))
+    assert russian["explain"][1]["text"] == "Нужна сумма корзины не меньше 100000; сейчас 56816."
+    assert russian["coupons"][0]["because"] == "Такого купона нет."
+
+
+async def test_a_stored_purchase_is_told_with_what_came_back(client: httpx.AsyncClient) -> None:
+    path = f"/v1/purchases/{samples.PURCHASE}"
+    document = (await client.get(path)).json()
+    assert document["returned"] == {"1": 1, "2": 0}
+    assert "explain" not in document
+    explained = (await client.get(f"{path}?explain=true", headers={"Accept-Language": "ru"})).json()["explain"]
+    assert [each["text"] for each in explained] == ["Нужен один из уровней gold; у покупателя нет."]
+
+
+async def test_a_customer_is_masked_for_tills_and_in_clear_for_support(client: httpx.AsyncClient) -> None:
+    path = f"/v1/customers/{samples.CUSTOMER}"
+    for key in ("till", "web"):
+        answer = await client.get(path, headers={"Authorization": f"Bearer {key}"})
+        assert answer.json()["phone"] == "+7******4567"
+        assert answer.json()["name"] == "An***"
+        assert answer.json()["cards"] == ["****2222", "****"]
+        for secret in (samples.PHONE, samples.EMAIL, "Anna", "4276000011112222", "1990-05-04"):
+            assert secret not in answer.text
+    for key in ("support", "admin"):
+        answer = await client.get(path, headers={"Authorization": f"Bearer {key}"})
+        person = {name: answer.json()[name] for name in ("phone", "name", "email", "birthday", "cards")}
+        assert person == {
+            "phone": samples.PHONE,
+            "name": "Anna",
+            "email": samples.EMAIL,
+            "birthday": "1990-05-04",
+            "cards": ["4276000011112222", "22001"],
+        }
+        masked = await client.post(
+            "/v1/customers/lookup", json={"customer": {"card": "1"}}, headers={"Authorization": f"Bearer {key}"}
+        )
+        assert samples.PHONE not in masked.text
+
+
+async def test_answers_that_are_stored_hold_no_personal_data(client: httpx.AsyncClient, service: MemoryService) -> None:
+    headers = {"Authorization": "Bearer support", "Idempotency-Key": "1"}
+    await client.post("/v1/customers", json=samples.registration(), headers=headers)
+    await client.patch(
+        f"/v1/customers/{samples.CUSTOMER}", json={"name": "Anna"}, headers=headers | {"Idempotency-Key": "2"}
+    )
+    assert len(service.answers) == 2
+    for _, answer in service.answers.values():
+        for secret in (samples.PHONE, samples.EMAIL, "Anna", "1990"):
+            assert secret not in answer.body.decode()
+
+
+async def test_the_way_to_the_next_tier(client: httpx.AsyncClient) -> None:
+    document = (await client.get(f"/v1/customers/{samples.CUSTOMER}")).json()
+    assert document["tier"] == "silver"
+    assert document["next_tier"] == {"id": "gold", "from": 5_000_000, "measure": 1_200_000, "left": 3_800_000}
+    top = replace(samples.profile(), tier=replace(samples.profile().tier, next_id=None, next_from=None))
+    assert orjson.loads(answers.profile(top, is_masked=True))["next_tier"] is None
+
+
+def test_instants_are_told_in_the_offset_they_carry() -> None:
+    east = samples.NOON.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    document = orjson.loads(ANSWERS.sale(samples.sale(at=east, valid_until=samples.REGISTERED)))
+    assert (document["at"], document["valid_until"]) == ("2026-11-21T14:45:00+05:45", "2026-01-02T03:04:05.000678Z")
+
+
+@pytest.mark.parametrize(("milli", "told"), [(1000, 1), (345, "0.345"), (2500, "2.5"), (0, 0), (10**9, 10**6)])
+def test_quantities_are_told_as_they_are_sent(milli: int, told: object) -> None:
+    assert quantity(milli) == told
+
+
+def test_masks_leave_too_little_to_find_anybody() -> None:
+    assert mask_phone(samples.PHONE) == "+7******4567"
+    assert mask_phone("+442079460018") == "+4*******0018"
+    assert (mask_name("Anna"), mask_name("Я"), mask_name("")) == ("An***", "Я***", "***")
+    assert (mask_card("4276000011112222"), mask_card("22001")) == ("****2222", "****")
+
+
+def test_a_refusal_is_the_problem_document_that_the_edge_sends() -> None:
+    refused = Rejected(Rejection.DUPLICATE_RECEIPT, "Posted.", facts={"original_tx_id": samples.PURCHASE, "status": 1})
+    answer = ANSWERS.refusal(refused, request_id="r-1")
+    document = orjson.loads(answer.body)
+    assert answer.status == document["status"] == 409
+    assert document["original_tx_id"] == str(samples.PURCHASE)
+    assert document["request_id"] == "r-1"
+    Problem.model_validate(document)

@@ -1,0 +1,165 @@
+"""Log lines are JSON and hold nothing personal; metrics add up over several workers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.telemetry import Metrics
+from app.telemetry.metrics import SHARED_DIRECTORY
+
+ROOT = Path(__file__).parent.parent
+PHONE = "+79001234567"
+
+LOGGING = f"""
+import logging, sys
+import structlog
+from app.telemetry import configure_logging, request_id
+configure_logging(form=sys.argv[1], level="info")
+request_id.set("r-1")
+log = structlog.get_logger("app.test")
+log.debug("not_shown")
+log.info("purchase_posted", tx_id="7", title="Кофе")
+try:
+    try:
+        open("/nowhere/at/all")
+    except OSError as error:
+        raise ValueError("{PHONE} is not a number") from error
+except ValueError:
+    log.exception("failed")
+    logging.getLogger("library").exception("of the library")
+logging.getLogger("asyncio").error("Task exception was never retrieved\\nfuture: ValueError('{PHONE}')")
+logging.getLogger("uvicorn.error").error("Traceback (most recent call last):\\n  File \\"x.py\\", line 1\\nValueError: {PHONE}")
+logging.getLogger("library").warning("%s of %s", 1, 2)
+logging.getLogger("library").warning("%d", "{PHONE}")
+"""
+
+WORKER = """
+import os, sys
+from app.telemetry import METRICS
+METRICS.request_answered(route="/v1/accrue", method="POST", status=201, seconds=0.01)
+METRICS.round_posted(size=3, seconds=0.004)
+METRICS.in_flight.inc()
+print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+SCRAPER = """
+import sys
+from app.telemetry import render_metrics
+from app.telemetry.metrics import forget_process
+for pid in sys.argv[1:]:
+    forget_process(int(pid))
+body, content_type = render_metrics()
+assert content_type.startswith("text/plain"), content_type
+sys.stdout.buffer.write(body)
+"""
+
+
+def python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, check=True)
+
+
+def samples(text: str) -> dict[str, float]:
+    """Every sample by name and labels as Prometheus writes them."""
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}"] = sample.value
+    return found
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_logs_hold_no_text_of_exceptions(form: str) -> None:
+    done = python(LOGGING, form)
+    assert done.stdout == b""  # standard output is for answers
+    text = done.stderr.decode()
+    assert PHONE not in text
+    assert "ValueError" in text
+    assert "not_shown" not in text
+
+
+def test_a_json_log_is_one_object_a_line_with_time_level_and_request() -> None:
+    lines = [json.loads(line) for line in python(LOGGING, "json").stderr.splitlines()]
+    assert [line["event"] for line in lines] == [
+        "purchase_posted",
+        "failed",
+        "of the library",
+        "Task exception was never retrieved",
+        "Traceback (most recent call last):",
+        "1 of 2",
+    ]
+    assert all(line["request_id"] == "r-1" and line["level"] and line["time"].endswith("+00:00") for line in lines)
+    assert lines[0]["title"] == "Кофе"
+    for told in (lines[1]["error"], lines[2]["error"]):
+        assert told["type"] == "ValueError"
+        assert told["caused_by"]["type"] == "FileNotFoundError"
+        assert told["caused_by"]["text"] == "No such file or directory"
+
+
+def test_metrics_say_what_happened() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.request_answered(route="/v1/quote", method="POST", status=200, seconds=0.004)
+    metrics.refused("insufficient_points")
+    metrics.round_failed(retried=4)
+    metrics.cache_hit("balance")
+    metrics.cache_fault("balance")
+    metrics.points_issued(wallet="points", units=12)
+    metrics.points_redeemed(wallet="points", units=5)
+    for name, labels, value in [
+        ("kopilka_requests_total", {"route": "/v1/quote", "method": "POST", "status": "200"}, 1),
+        ("kopilka_request_seconds_bucket", {"route": "/v1/quote", "method": "POST", "le": "0.005"}, 1),
+        ("kopilka_request_seconds_bucket", {"route": "/v1/quote", "method": "POST", "le": "0.0025"}, 0),
+        ("kopilka_refusals_total", {"code": "insufficient_points"}, 1),
+        ("kopilka_rounds_failed_total", {}, 1),
+        ("kopilka_requests_retried_total", {}, 4),
+        ("kopilka_cache_reads_total", {"kind": "balance", "outcome": "hit"}, 1),
+        ("kopilka_cache_reads_total", {"kind": "balance", "outcome": "fault"}, 1),
+        ("kopilka_points_issued_total", {"wallet": "points"}, 12),
+        ("kopilka_points_redeemed_total", {"wallet": "points"}, 5),
+    ]:
+        assert registry.get_sample_value(name, labels) == value, name
+
+
+def test_one_process_tells_its_memory_too() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != SHARED_DIRECTORY}
+    command = [sys.executable, "-c", SCRAPER]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    found = samples(done.stdout.decode())
+    assert any(name.startswith("kopilka_build_info") for name in found)
+    if sys.platform == "linux":
+        assert found["process_resident_memory_bytes{}"] > 1_000_000
+
+
+def test_workers_add_up_and_the_dead_keep_counters_only(tmp_path: Path) -> None:
+    environment = {SHARED_DIRECTORY: str(tmp_path)}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    pids = [worker.stdout.readline().decode().strip() for worker in workers if worker.stdout]
+    accrued = "kopilka_requests_total{method=POST,route=/v1/accrue,status=201}"
+    both = samples(python(SCRAPER, **environment).stdout.decode())
+    assert both[accrued] == 2
+    assert both["kopilka_round_size_sum{}"] == 6
+    assert both["kopilka_requests_in_flight{}"] == 2
+    workers[0].kill()
+    workers[0].communicate()
+    one = samples(python(SCRAPER, pids[0], **environment).stdout.decode())
+    assert one[accrued] == 2
+    assert one["kopilka_requests_in_flight{}"] == 1
+    workers[1].communicate()
