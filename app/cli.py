@@ -117,9 +117,10 @@ def jobs() -> None:
 @cli.command()
 def verify() -> None:
     """Recompute sums, balances, versions, lots and hashes from the entries; a row a finding, exit code 1 if any."""
+    settings = read_settings()
     from app.verification import verify as verify_ledger
 
-    with ready_database(read_settings()) as addresses:
+    with ready_database(settings) as addresses:
         found = asyncio.run(verify_ledger(addresses.database_url, say=typer.echo, progress=sys.stderr.isatty()))
     if found:
         raise typer.Exit(1)

@@ -55,7 +55,10 @@ def answer(settings: Settings, port: socket.socket, *, ready: Callable[[], None]
     if settings.workers == 1:
         return _answer_here(config, port, ready=ready)
     os.environ[_SUPERVISOR] = str(os.getpid())
-    share_metrics(settings.metrics_path)
+    try:
+        share_metrics(settings.metrics_path)
+    except OSError as error:
+        raise CannotStart(f"METRICS_DIR {settings.metrics_path} cannot be written: {error.strerror}") from None
     supervisor = _Supervisor(config, port, ready=ready)
     supervisor.run()
     return 1 if supervisor.failed else 0

@@ -34,7 +34,8 @@ except ValueError:
     log.exception("failed")
     logging.getLogger("library").exception("of the library")
 logging.getLogger("asyncio").error("Task exception was never retrieved\\nfuture: ValueError('{PHONE}')")
-logging.getLogger("uvicorn.error").error("Traceback (most recent call last):\\n  File \\"x.py\\", line 1\\nValueError: {PHONE}")
+printed = "Traceback (most recent call last):\\n  File \\"x.py\\", line 1\\nValueError: {PHONE}"
+logging.getLogger("uvicorn.error").error(printed)
 logging.getLogger("library").warning("%s of %s", 1, 2)
 logging.getLogger("library").warning("%d", "{PHONE}")
 """

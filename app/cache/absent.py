@@ -25,7 +25,7 @@ class NoSnapshots:
     async def put_owner(self, digest: bytes, customer_id: UUID) -> None:
         return None
 
-    async def drop(self, customer_ids: Sequence[UUID], *, digests: Sequence[bytes]) -> None:
+    async def drop(self, digests: Sequence[bytes]) -> None:
         return None
 
     async def is_well(self) -> bool:

@@ -112,8 +112,8 @@ class RedisSnapshots:
         value = customer_id.bytes + self._sign(digest + customer_id.bytes)
         await self._try(lambda: self._redis.set(self._owner_key(digest), value, ex=TTL_SECONDS), None)
 
-    async def drop(self, customer_ids: Sequence[UUID], *, digests: Sequence[bytes]) -> None:
-        keys = [*(self._customer_key(item) for item in customer_ids), *(self._owner_key(item) for item in digests)]
+    async def drop(self, digests: Sequence[bytes]) -> None:
+        keys = [self._owner_key(digest) for digest in digests]
         if keys:
             await self._try(lambda: self._redis.delete(*keys), None)
 

@@ -46,7 +46,8 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
     parts = [total * weight // whole for weight in weights]
     missing = total - sum(parts)
     if missing:
-        by_remainder = sorted(range(len(weights)), key=lambda place: -(total * weights[place] % whole))  # Stable.
-        for place in by_remainder[:missing]:
+        remainders = [total * weight % whole for weight in weights]
+        # Largest first; a sort in reverse is stable too, so ties stay with the earlier place.
+        for place in sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)[:missing]:
             parts[place] += 1
     return parts

@@ -1,15 +1,18 @@
 """What the program says to a basket: the values that `evaluate` returns and everything later is made from.
 
 Money in minor units, units as integers. Every total equals the sum of its lines; a decision that drifts can't be built.
+
+`Part` and `Effect` are named tuples and not dataclasses: a decision makes dozens of them, and a frozen dataclass takes
+twice as long to make (measured: 20 of 175 microseconds of an evaluation).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What one rule gave on one line: `amount` for a discount, `units` of `wallet` for an accrual."""
 
     rule: str
@@ -36,8 +39,7 @@ class LineDecision:
         return self.gross - self.discount - self.redeemed
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """What one rule did to the basket; `wanted` and `given` in minor units for a discount, in units of `wallet` for an
     accrual.
     """
@@ -54,8 +56,10 @@ class Effect:
 class RedeemTerms:
     """How much of a wallet may pay this basket, and every term of the formula (contract, "Redeemable").
 
-    `bound_by` names the smallest of `terms` (`max_share`, `lines_room`, `available`, `min_paid`, all money), or
-    `step`/`min_units`/`strength` where that was the last cut; `strength_units` is None for no limit.
+    `terms` are all money: `max_share`, `lines_room`, `available`, `min_paid`, and `strength` where the customer's
+    identification sets a limit, which `strength_units` (None for no limit) names in units. `max_money` is the smallest
+    of them and `bound_by` its name, the first of equal ones; or `step` or `min_units` where that was the last cut of
+    the units.
     """
 
     max_units: int
@@ -99,7 +103,7 @@ class Decision:
         redeemed_units: dict[str, int] = {}
         accrued: dict[str, int] = {}
         for line in self.lines:
-            if line.discount < 0 or line.redeemed < 0 or line.paid < 0:
+            if line.discount < 0 or line.redeemed < 0 or line.gross < line.discount + line.redeemed:
                 raise ValueError(f"a line costs more than its gross or less than nothing: {line}")
             for wallet, units in line.redeemed_units.items():
                 redeemed_units[wallet] = redeemed_units.get(wallet, 0) + units

@@ -31,7 +31,6 @@ class EngineFailed(CannotStart):
 class Account:
     """The operating system's account that engines run as instead of root."""
 
-    name: str
     uid: int
     gid: int
 
@@ -81,16 +80,17 @@ def prepare_data_dir(data_dir: Path) -> None:
 
 def engine_account(cluster: Path) -> Account | None:
     """Who runs the engines: None for ourselves; for root the owner of the cluster there is, or else nobody."""
-    owner = cluster.stat().st_uid if cluster.exists() else None
+    owner = cluster.stat() if cluster.exists() else None
     if os.geteuid() != 0:
-        if owner not in {None, os.geteuid()}:
+        if owner is not None and owner.st_uid != os.geteuid():
             raise EngineFailed(f"DATA_DIR {cluster.parent} belongs to another user: choose another with DATA_DIR")
         return None
-    candidates = [pwd.getpwuid(owner).pw_name] if owner else ["nobody", "daemon"]
-    for name in candidates:
+    if owner is not None and owner.st_uid != 0:
+        return Account(uid=owner.st_uid, gid=owner.st_gid)
+    for name in ("nobody", "daemon"):
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
-            return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
+            return Account(uid=entry.pw_uid, gid=entry.pw_gid)
     raise EngineFailed("there is no account nobody to run PostgreSQL as: start as an ordinary user")
 
 

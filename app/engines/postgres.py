@@ -22,6 +22,7 @@ from pathlib import Path
 from app.engines import process
 from app.engines.places import Account, EngineFailed, can_pass_closed_parents, owned_directory, reachable
 from app.engines.programs import PostgresPrograms
+from app.engines.server_settings import BUILTIN_LOCALE_SINCE, DURABLE_AND_SMALL, of_version
 
 DATABASE = "kopilka"
 SUPERUSER = "postgres"
@@ -38,49 +39,6 @@ LEFTOVER_SECONDS_MAX = 15.0
 STOP_STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
 
 _POLL_SECONDS = 0.005
-
-_SETTINGS: Mapping[str, str] = {
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
-    # An answered purchase is on disk.
-    "fsync": "on",
-    "full_page_writes": "on",
-    "synchronous_commit": "on",
-    # A small server beside the service on one machine: a working set of some million customers' hot rows.
-    "max_connections": "100",
-    "shared_buffers": "256MB",
-    "effective_cache_size": "1GB",
-    "maintenance_work_mem": "128MB",
-    "work_mem": "8MB",
-    # Short statements by the thousand: compiling them never pays.
-    "jit": "off",
-    # Solid-state disks.
-    "random_page_cost": "1.1",
-    # Checkpoints far apart and spread out: each makes full page images of everything touched after it.
-    "checkpoint_timeout": "15min",
-    "checkpoint_completion_target": "0.9",
-    "max_wal_size": "2GB",
-    "min_wal_size": "256MB",
-    "wal_buffers": "16MB",
-    # Locks of clients that are gone.
-    "client_connection_check_interval": "1s",
-    "idle_in_transaction_session_timeout": "60s",
-    # Lines without values: a refused row's text can hold what a customer is called.
-    "log_min_messages": "warning",
-    "log_min_error_statement": "panic",
-    "log_error_verbosity": "terse",
-    "log_checkpoints": "off",
-    "log_line_prefix": "%m [%p] %q%u ",
-    "log_timezone": "UTC",
-    "timezone": "UTC",
-    "track_io_timing": "on",
-}
-
-# The last resort against a transaction that nobody ends (a connection cut off right after it sent a statement): far
-# above any migration or report. The service's own sessions set a few seconds.
-_TRANSACTION_SECONDS_MAX = "1h"
-_TRANSACTION_TIMEOUT_SINCE = 17
-_BUILTIN_LOCALE_SINCE = 17
 
 
 class Postgres:
@@ -102,7 +60,7 @@ class Postgres:
         self._sockets = sockets
         self._log = log
         self._account = account
-        self._settings = {**_SETTINGS, **(settings or {})}
+        self._settings = {**DURABLE_AND_SMALL, **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -132,12 +90,12 @@ class Postgres:
             shutil.rmtree(aside)
         owned_directory(aside, self._account)
         data = self._data_argument(aside)
-        of_version = ["--data-checksums"]
-        if self.major >= _BUILTIN_LOCALE_SINCE:  # case of every alphabet, the same on every machine
-            of_version += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        newer = ["--data-checksums"]
+        if self.major >= BUILTIN_LOCALE_SINCE:  # case of every alphabet, the same on every machine
+            newer += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options = ("-U", SUPERUSER, "--auth-local=trust", "--auth-host=reject", "-E", "UTF8", "--locale=C")
         unflushed = [] if flushed else ["--no-sync"]
-        self._run([self._programs.initdb, "-D", data, *options, *of_version, *unflushed], directory=aside)
+        self._run([self._programs.initdb, "-D", data, *options, *newer, *unflushed], directory=aside)
         fsync = f"fsync={'on' if flushed else 'off'}"
         alone = [
             self._programs.postgres,
@@ -161,14 +119,14 @@ class Postgres:
             for stale in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
                 (self._sockets / stale).unlink(missing_ok=True)
             since = self._log.stat().st_size if self._log.exists() else 0
-            self._process = process.spawn(
+            started = self._process = process.spawn(
                 self._command(),
                 directory=self._cluster,
                 account=self._account,
                 death_signal=signal.SIGINT,
                 log=self._log,
             )
-            if self._becomes_ready(say=say):
+            if self._becomes_ready(started, say=say):
                 return
             complaint = process.last_complaint(self._log, since=min(since, self._log.stat().st_size))
             if "shared memory block" not in complaint or time.monotonic() > give_up:
@@ -200,25 +158,22 @@ class Postgres:
         return "/proc/self/cwd"
 
     def _command(self) -> list[str]:
-        settings = dict(self._settings)
-        if self.major >= _TRANSACTION_TIMEOUT_SINCE:
-            settings.setdefault("transaction_timeout", _TRANSACTION_SECONDS_MAX)
+        settings = {**of_version(self.major), **self._settings}
         if self._programs.has_extension("pg_stat_statements"):
             settings.setdefault("shared_preload_libraries", "pg_stat_statements")
         settings |= {"unix_socket_directories": str(self._sockets), "port": str(PORT)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [self._programs.postgres, "-D", self._data_argument(self._cluster), *options]
 
-    def _becomes_ready(self, *, say: Callable[[str], None]) -> bool:
+    def _becomes_ready(self, started: subprocess.Popen[bytes], *, say: Callable[[str], None]) -> bool:
         """Waits for the line in which the server says so; False if it ended instead."""
-        assert self._process is not None  # noqa: S101 - start() has just set it
-        started = time.monotonic()
+        began = time.monotonic()
         patient = False
-        while (waited := time.monotonic() - started) < START_SECONDS_MAX:
-            if self._process.poll() is not None:
+        while (waited := time.monotonic() - began) < START_SECONDS_MAX:
+            if started.poll() is not None:
                 return False
             lines = self._pid_file_lines()
-            if len(lines) > 7 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready":
+            if len(lines) > 7 and lines[0] == str(started.pid) and lines[7].strip() == "ready":
                 return True
             if waited > 3 and not patient:
                 patient = True

@@ -65,6 +65,7 @@ class KeepCustomer:
         Raises:
             Rejected: `customer_not_found`; `identifier_taken` comes back as an answer.
         """
+        changed: list[Patron] = []  # By each attempt; the last one is the one that was committed.
         dropped: list[bytes] = []
 
         async def act(tx: CustomerTx) -> Answer:
@@ -82,11 +83,15 @@ class KeepCustomer:
             patron.tags = tuple(request.changes.get("tags", patron.tags))
             await tx.update_profile(request.customer, profile=patron.profile, tags=patron.tags)
             known = await tx.registered(request.customer)
+            patron.book.revision += 1
+            changed.append(patron)
             body = await self._rendered(patron, registered_at=known.registered_at, referrer=known.referrer)
             return Answer(200, body)
 
         answer = await self._once.run(write, act)
-        await self._snapshots.drop([request.customer], digests=dropped)
+        # The newer revision, not a gap: a reader under way could fill that with what it read before.
+        await self._snapshots.put(changed[-1:])
+        await self._snapshots.drop(dropped)
         return answer
 
     async def _free_digests(

@@ -40,8 +40,7 @@ class Patron:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`program` is the newest version, 0 where none is published; `is_free` says by place whether a lock was to be had.
-    """
+    """`program` is the newest version, 0 for none; `is_free` says by place whether a lock was to be had."""
 
     now: datetime
     program: int

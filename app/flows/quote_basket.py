@@ -37,9 +37,7 @@ class QuoteBasket:
         patron = None
         posted_version = 0
         if request.customer is not None:
-            patron, _ = await self._reader.patron(await self._reader.find(request.customer))
-            posted_version = patron.book.version
-            await self._reader.up_to_date(patron)
+            patron, posted_version = await self._reader.current(await self._reader.find(request.customer))
         decided = decide_sale(
             request,
             caller,

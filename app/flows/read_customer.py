@@ -52,8 +52,7 @@ class ReadCustomer:
         return owner
 
     async def patron(self, customer_id: UUID, *, min_version: int = 0, fresh: bool = False) -> tuple[Patron, str]:
-        """The customer as posted, and where it was read: `cache` or `database`. Raises `Rejected(CUSTOMER_NOT_FOUND)`.
-        """
+        """The customer as posted, and whether from `cache` or `database`. Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
         if not fresh:
             cached = await self._snapshots.get(customer_id)
             if cached is not None and cached.book.version >= min_version:
@@ -64,32 +63,34 @@ class ReadCustomer:
         await self._snapshots.put([patron])
         return patron, "database"
 
-    async def up_to_date(self, patron: Patron) -> Patron:
-        """Count in what has become active or expired since the last posting. The book's version then runs ahead of what
-        is posted.
-        """
+    async def current(self, customer_id: UUID) -> tuple[Patron, int]:
+        """The customer with what has become active or expired since the last posting counted in, and the version that
+        is posted; the book's own version may run ahead of it. Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
+        patron, _ = await self.patron(customer_id)
         now = self._clock.now()
         if patron.book.is_due(now):
-            patron.book.load_lots(await self._reads.lots(patron.book.customer_id))
-            bring_up_to_date(patron.book, Moment(now=now, at=now, ids=fresh_ids()))
-        return patron
+            patron = await self._books(customer_id)
+        version = patron.book.version
+        bring_up_to_date(patron.book, Moment(now=now, at=now, ids=fresh_ids()))
+        return patron, version
 
     async def balance(self, customer_id: UUID, *, min_version: int, as_of: datetime | None) -> BalanceView:
+        """Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
         program = (await self._programs.compiled(await self._programs.newest())).program
         if as_of is not None:
             return await self._balance_at(customer_id, program, as_of)
         patron, source = await self.patron(customer_id, min_version=min_version)
-        version = patron.book.version
         now = self._clock.now()
         if patron.horizon is None or patron.book.is_due(now):
-            patron, _ = await self.patron(customer_id, fresh=True)
-            version, source = patron.book.version, "database"
-            patron.book.load_lots(await self._reads.lots(customer_id))
-            is_due = patron.book.is_due(now)
-            bring_up_to_date(patron.book, Moment(now=now, at=now, ids=fresh_ids()))
-            patron.horizon = horizon_of(patron.book)
-            if not is_due:
+            patron, source = await self._books(customer_id), "database"
+        version = patron.book.version
+        if patron.horizon is None:
+            if not patron.book.is_due(now):
+                patron.horizon = horizon_of(patron.book)
                 await self._snapshots.put([patron])
+            else:
+                bring_up_to_date(patron.book, Moment(now=now, at=now, ids=fresh_ids()))
+                patron.horizon = horizon_of(patron.book)
         return BalanceView(
             customer_id=customer_id,
             version=version,
@@ -97,6 +98,12 @@ class ReadCustomer:
             source=source,
             as_of=now,
         )
+
+    async def _books(self, customer_id: UUID) -> Patron:
+        patron = await self._reads.books(customer_id)
+        if patron is None:
+            raise _not_found()
+        return patron
 
     async def _balance_at(self, customer_id: UUID, program: Program, at: datetime) -> BalanceView:
         """As it was, or as it will be if nothing more happens: what was posted by then, and what time had brought by
@@ -124,9 +131,7 @@ class ReadCustomer:
         )
 
     async def profile(self, customer_id: UUID) -> CustomerProfile:
-        patron, _ = await self.patron(customer_id)
-        version = patron.book.version
-        await self.up_to_date(patron)
+        patron, version = await self.current(customer_id)
         registered = await self._reads.registered(customer_id)
         program = (await self._programs.compiled(await self._programs.newest())).program
         return profile_of(

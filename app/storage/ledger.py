@@ -73,7 +73,8 @@ join txs t on t.customer_id = w.customer_id and t.kind = 'purchase' and t.tx_id 
 join purchases p on p.id = t.tx_id and p.customer_id = t.customer_id and not p.is_all_back
 group by w.id
 """
-_LOT = "select customer_id, lot_id, wallet, tx_id, remaining, active_at, expires_at, is_pending from lots"
+LOT_COLUMNS = ("customer_id", "lot_id", "wallet", "tx_id", "remaining", "active_at", "expires_at", "is_pending")
+_LOT = f"select {', '.join(LOT_COLUMNS)} from lots"  # noqa: S608 - constants of this module
 READ_LOTS = f"{_LOT} where customer_id = any($1::uuid[]) and remaining > 0"
 READ_LOTS_OF_PURCHASES = f"""
 {READ_LOTS}

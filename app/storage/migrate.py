@@ -15,8 +15,7 @@ _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """`behind` counts migrations the database lacks, `ahead` is 1 or more where it has ones this release doesn't know.
-    """
+    """`behind` counts migrations the database lacks, `ahead` those that this release doesn't know."""
 
     current: str | None
     behind: int

@@ -15,9 +15,18 @@ from app.flows.requests import Answer, Caller, Role
 from app.flows.results import HistoryEntry, HistoryItem, ProgramVersion, PurchaseRecord
 from app.storage.customers import DRAFT, REGISTERED
 from app.storage.engine import Database
-from app.storage.ledger import READ_LOTS, READ_PATRONS, STORED_ANSWERS, lots_by_customer, patron_of
+from app.storage.ledger import LOT_COLUMNS, READ_LOTS, READ_PATRONS, STORED_ANSWERS, lots_by_customer, patron_of
 
 OWNER = "select customer_id from identifiers where digest = $1 and not is_blocked"
+# Books and lots in one statement are of one moment.
+READ_BOOKS = READ_PATRONS.replace(
+    "from customers",
+    """, array(
+        select row(l.customer_id, l.lot_id, l.wallet, l.tx_id, l.remaining, l.active_at, l.expires_at, l.is_pending)
+        from lots l where l.customer_id = c.id and l.remaining > 0
+    ) as lots from customers""",
+    1,
+)
 PAST_VERSION = "select coalesce(max(version), 0) from txs where customer_id = $1 and created_at <= $2"
 # What was posted by a moment, by lot and account. A lot's `pending` sum tells whether it had been activated by then.
 PAST_ENTRIES = """
@@ -69,6 +78,15 @@ class ReadsDatabase:
     async def patron(self, customer_id: UUID) -> Patron | None:
         rows = await self._rows(READ_PATRONS, [customer_id])
         return patron_of(rows[0]) if rows else None
+
+    async def books(self, customer_id: UUID) -> Patron | None:
+        rows = await self._rows(READ_BOOKS, [customer_id])
+        if not rows:
+            return None
+        patron = patron_of(rows[0])
+        lots = [dict(zip(LOT_COLUMNS, lot, strict=True)) for lot in rows[0]["lots"]]
+        patron.book.load_lots(lots_by_customer(lots).get(customer_id, ()))
+        return patron
 
     async def lots(self, customer_id: UUID) -> Sequence[Lot]:
         return lots_by_customer(await self._rows(READ_LOTS, [customer_id])).get(customer_id, [])

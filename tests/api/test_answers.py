@@ -125,6 +125,11 @@ def test_a_sale_is_told_member_by_member() -> None:
     assert (document["surprise"], document["draws"], document["messages"]) == ({"possible": False}, [], [])
 
 
+def test_what_was_accrued_is_told_for_every_wallet_of_the_program() -> None:
+    document = orjson.loads(ANSWERS.sale(samples.sale(wallets=("points", "cashback"))))
+    assert document["totals"]["accrued"] == {"points": 10, "cashback": 0}
+
+
 def test_a_quote_has_no_ids_and_an_anonymous_one_no_customer() -> None:
     document = orjson.loads(ANSWERS.sale(samples.sale(id=None, state="quoted", customer=None, balances={})))
     assert (document["id"], document["tx_id"], document["customer"], document["balances"]) == (None, None, None, {})

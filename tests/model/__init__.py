@@ -1,6 +1,10 @@
 """An independent model of the service, derived from the contract alone; nothing in here imports `app`.
 
-`arithmetic` rounding and spreading · `facts` conditions and selections · `candidates` what one rule would give ·
-`pricing` a basket's decision · `books` lots, balances, tiers and returns · `strategies` random input for both.
-Clear over fast: exact fractions, plain dicts, brute force.
+Pricing: `arithmetic` rounding and spreading · `facts` conditions and selections · `candidates` what one rule would give
+· `lanes` how rules combine · `redemption` what points may pay · `pricing` a basket's decision. Books: `lots`,
+`accounts`, `books` balances, tiers and returns · `play` a sequence of operations. Input: `strategies` the whole
+language · `sequences` of operations · `crowded` rules that meet · `examples` how many.
+
+Clear over fast: exact fractions, plain dicts, brute force. Where the contract leaves a choice, the module that takes it
+says so.
 """

@@ -11,14 +11,13 @@ from tests.model.lots import Lot
 
 @dataclass
 class Purchase:
-    """`lines` are the decided ones by id with `qty` and `returned`; `spent` says which lots paid, in the order they were spent."""
+    """`lines` are the decided ones by id with `qty` and `returned`; `spent` has the lots that paid, in their order."""
 
     number: int
     customer: str | None
     at: datetime
     lines: dict[str, Json]
     spent: dict[str, list[tuple[Lot, int]]]
-    refunded: Counter[str] = field(default_factory=Counter)  # Money by line.
     taken_back: Counter[str] = field(default_factory=Counter)  # Units posted, by wallet.
     given_back: Counter[str] = field(default_factory=Counter)
 
@@ -27,9 +26,22 @@ class Purchase:
         line = self.lines[line_id]
         return Fraction(line["returned"]) / Fraction(line["qty"])
 
+    def due_of_line(self, line_id: str) -> Json:
+        """What a line owes by now: half-up of what it paid, accrued and redeemed times the share returned so far."""
+        line, share = self.lines[line_id], self.share(line_id)
+        return {
+            "refund": half_up(line["paid"] * share),
+            "taken_back": {wallet: half_up(units * share) for wallet, units in line["accrued"].items()},
+            "given_back": {wallet: half_up(units * share) for wallet, units in line["redeemed_units"].items()},
+        }
+
     def due(self, what: str, wallet: str) -> int:
-        """Sum over lines of half-up of what was accrued (redeemed) times the share returned so far."""
-        return sum(half_up(line[what].get(wallet, 0) * self.share(id_)) for id_, line in self.lines.items())
+        """Units of a wallet to be `taken_back` or `given_back` by now, over all lines."""
+        return sum(int(self.due_of_line(line_id)[what].get(wallet, 0)) for line_id in self.lines)
+
+    @property
+    def refunded(self) -> int:
+        return sum(int(self.due_of_line(line_id)["refund"]) for line_id in self.lines)
 
     @property
     def is_all_back(self) -> bool:

@@ -41,8 +41,8 @@ def exact_shares(total: int, weights: Mapping[int, Exact]) -> dict[int, Fraction
 def spread(total: int, weights: Mapping[int, Exact], rooms: Mapping[int, int]) -> dict[int, int]:
     """Spread as much of `total` as there is room for.
 
-    A line whose exact share is above its room is fixed at its room and the rest is shared anew over the others, until none is
-    above; then largest remainder, once.
+    A line whose exact share is above its room is fixed at its room and the rest is shared anew over the others, until
+    none is above; then largest remainder, once.
     """
     rest = min(total, sum(rooms[key] for key in weights))
     open_weights = dict(weights)

@@ -1,7 +1,8 @@
 """A tiny loyalty bank in memory: purchases, redemptions, adjustments, returns and time, customer by customer.
 
-Derived from the contract (section 4: "Lots", "Tiers", "Returns"); every operation takes JSON of the contract, the time of the deal `at`
-and the service's clock `now` (default: `at`), which never goes back. Readings taken where the contract leaves a choice:
+Derived from the contract (section 4: "Lots", "Tiers", "Returns"); every operation takes JSON of the contract, the time
+of the deal `at` and the service's clock `now` (default: `at`), which never goes back. Readings taken where the contract
+leaves a choice:
 - both `activate_after_days` and `expire_after_days` count from `at`, on the program's local clock;
 - a return takes back first, then gives back; points given back cover a debt like any that become active;
 - taking back reaches into other lots only where they are active; a pending lot of another purchase is left alone;
@@ -15,14 +16,23 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.model.accounts import Customer, Purchase
-from tests.model.arithmetic import Json, half_up, number
+from tests.model.arithmetic import Json, number
 from tests.model.lots import Lot, take, units_of
 from tests.model.pricing import decide
 from tests.model.redemption import Refused
 
 
+def difference(after: Json, before: Json) -> Json:
+    """What came on top since `before`: `refund`, and by wallet `taken_back` and `given_back`, without zeros."""
+    on_top: Json = {"refund": after["refund"] - before["refund"]}
+    for name in ("taken_back", "given_back"):
+        units = {wallet: after[name][wallet] - before[name][wallet] for wallet in after[name]}
+        on_top[name] = {wallet: count for wallet, count in units.items() if count}
+    return on_top
+
+
 class Books:
-    """The bank under one program. `flows` counts units by (wallet, why): what came, less what went, is what there is."""
+    """The bank under one program. `flows` counts units by (wallet, why): what came less what went is what there is."""
 
     def __init__(self, program: Json) -> None:
         self.program = program
@@ -35,7 +45,7 @@ class Books:
     def register(self, customer_id: str, *, birthday: str | None = None) -> None:
         self.customers[customer_id] = Customer(birthday=birthday, tier=self.tier_at(0))
 
-    # --- what time brings ----------------------------------------------------------------------------------------------------------
+    # --- what time brings ---------------------------------------------------------------------------------------------
 
     def advance(self, to: datetime) -> None:
         """Let time pass for everyone: lots activate and expire, each at its instant."""
@@ -65,7 +75,7 @@ class Books:
         for covering, units in take([lot], customer.debts[lot.wallet]):
             customer.debts[covering.wallet] -= units
 
-    # --- operations ----------------------------------------------------------------------------------------------------------------
+    # --- operations ---------------------------------------------------------------------------------------------------
 
     def accrue(
         self,
@@ -79,7 +89,7 @@ class Books:
         identified_by: str,
         now: datetime | None = None,
     ) -> Json | Refused:
-        """Decide and post a purchase; the answer is the decision with `purchase`, its place in `purchases`, and `balances`."""
+        """Decide and post a purchase; answers the decision, `purchase` (its place in `purchases`) and `balances`."""
         now = now or at
         facts = None
         if customer_id is not None:
@@ -142,7 +152,10 @@ class Books:
         return {"balances": self.balances(customer_id)}
 
     def return_lines(self, purchase_number: int, *, lines: list[Json] | None, now: datetime) -> Json | Refused:
-        """Take back `[{"id", "qty"}]` of a purchase, or all that is left of it."""
+        """Take back `[{"id", "qty"}]` of a purchase, or all that is left of it.
+
+        Lines tell what is due of each; `taken_back` in total is less where `clamp` let something go.
+        """
         purchase = self.purchases[purchase_number]
         before = {id_: line["returned"] for id_, line in purchase.lines.items()}
         if lines is None:
@@ -151,18 +164,18 @@ class Books:
             back = {line["id"]: number(line["qty"]) for line in lines}
         if not any(back.values()) or any(before[id_] + qty > purchase.lines[id_]["qty"] for id_, qty in back.items()):
             return Refused(["return_exceeds_purchase"])
+        due_before = {id_: purchase.due_of_line(id_) for id_ in back}
         for id_, qty in back.items():
             purchase.lines[id_]["returned"] += qty
-
-        refunds = {}
-        for id_ in back:
-            total = half_up(purchase.lines[id_]["paid"] * purchase.share(id_))
-            refunds[id_] = total - purchase.refunded[id_]
-            purchase.refunded[id_] = total
+        lines_back = [
+            {"id": id_, "qty": qty, **difference(purchase.due_of_line(id_), due_before[id_])}
+            for id_, qty in back.items()
+            if qty
+        ]
         answer = {
             "purchase": purchase.number,
-            "refund": sum(refunds.values()),
-            "lines": [{"id": id_, "qty": qty, "refund": refunds[id_]} for id_, qty in back.items() if qty],
+            "refund": sum(line["refund"] for line in lines_back),
+            "lines": lines_back,
         }
         if purchase.customer is None:
             return {**answer, "taken_back": {}, "given_back": {}}
@@ -177,10 +190,18 @@ class Books:
             "balances": self.balances(purchase.customer),
         }
 
-    # --- lots ----------------------------------------------------------------------------------------------------------------------
+    # --- lots ---------------------------------------------------------------------------------------------------------
 
     def make_lot(
-        self, customer: Customer, wallet: str, units: int, *, at: datetime, now: datetime, why: str, purchase: int | None
+        self,
+        customer: Customer,
+        wallet: str,
+        units: int,
+        *,
+        at: datetime,
+        now: datetime,
+        why: str,
+        purchase: int | None,
     ) -> None:
         terms = self.program["wallets"][wallet]
         expires_after = terms.get("expire_after_days")
@@ -211,7 +232,7 @@ class Books:
     def take_back(self, purchase: Purchase, wallet: str) -> int:
         """From the purchase's own lots, pending before active, then other lots in spending order, then per `debt`."""
         customer = self.customers[purchase.customer or ""]
-        units = purchase.due("accrued", wallet) - purchase.taken_back[wallet]
+        units = purchase.due("taken_back", wallet) - purchase.taken_back[wallet]
         pending, active = (self.open_lots(customer, wallet, active=active) for active in (False, True))
         own = [lot for lot in pending + active if lot.purchase == purchase.number]
         others = [lot for lot in active if lot.purchase != purchase.number]
@@ -224,9 +245,9 @@ class Books:
         return taken
 
     def give_back(self, purchase: Purchase, wallet: str, now: datetime) -> int:
-        """To the lots they came from, in the order they were spent; one that has expired meanwhile expires again at once."""
+        """To the lots they came from, in the order they were spent; what expired meanwhile expires again at once."""
         customer = self.customers[purchase.customer or ""]
-        units = purchase.due("redeemed_units", wallet) - purchase.given_back[wallet]
+        units = purchase.due("given_back", wallet) - purchase.given_back[wallet]
         skip, rest = purchase.given_back[wallet], units
         for lot, spent in purchase.spent.get(wallet, []):
             skipped = min(skip, spent)
@@ -240,7 +261,7 @@ class Books:
         self.flows[wallet, "given_back"] += units
         return units
 
-    # --- what is known of a customer -------------------------------------------------------------------------------------------------
+    # --- what is known of a customer ----------------------------------------------------------------------------------
 
     def facts_of(self, customer_id: str) -> Json:
         customer = self.customers[customer_id]
@@ -267,16 +288,21 @@ class Books:
         }
 
     def state(self, customer_id: str) -> Json:
-        """All that must be the same elsewhere: balances, open lots in spending order, tier, purchases not fully returned."""
+        """What must be equal elsewhere: balances, open lots in spending order, tier, purchases not fully returned."""
         customer = self.customers[customer_id]
         lots = {}
         for wallet in self.program["wallets"]:
             both = self.open_lots(customer, wallet, active=True) + self.open_lots(customer, wallet, active=False)
             lots[wallet] = [lot.shown() for lot in sorted(both, key=lambda lot: lot.spending_order)]
         facts = self.facts_of(customer_id)
-        return {"balances": self.balances(customer_id), "lots": lots, "tier": facts["tier"], "purchases": facts["purchases"]}
+        return {
+            "balances": self.balances(customer_id),
+            "lots": lots,
+            "tier": facts["tier"],
+            "purchases": facts["purchases"],
+        }
 
-    # --- tiers -----------------------------------------------------------------------------------------------------------------------
+    # --- tiers --------------------------------------------------------------------------------------------------------
 
     def measure(self, customer_id: str) -> None:
         """Lift the tier if the measure has reached the next; it never goes down."""
@@ -285,12 +311,12 @@ class Books:
         measure = self.program.get("tier_policy", {}).get("measure", "paid")
         if measure == "paid":
             reached = sum(line["paid"] for each in mine for line in each.lines.values())
-            reached -= sum(sum(each.refunded.values()) for each in mine)
+            reached -= sum(each.refunded for each in mine)
         elif measure == "purchases":
             reached = sum(not each.is_all_back for each in mine)
         else:
             accrued = sum(line["accrued"].get(first_wallet, 0) for each in mine for line in each.lines.values())
-            reached = accrued - sum(each.due("accrued", first_wallet) for each in mine)
+            reached = accrued - sum(each.due("taken_back", first_wallet) for each in mine)
         order = [tier["id"] for tier in sorted(self.program.get("tiers", []), key=lambda tier: int(tier["from"]))]
         customer = self.customers[customer_id]
         now_at = self.tier_at(reached)

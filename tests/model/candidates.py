@@ -4,7 +4,9 @@ Where the contract leaves a choice, the reading taken here:
 - a line's floor is `min_price × qty`, half-up, as its gross is, so that no line falls below it;
 - with `price` on `on.units`, groups are the taken units in their order, `take` at a time, and none becomes dearer;
 - `per: "line"` counts groups, and `times`, in each line by itself; a line's units are all worth the same;
-- `unit_price`, `amount_each` and `units_each` count whole units with or without `on.units`;
+- `unit_price`, `amount_each` and `units_each` count whole units with or without `on.units`, and take no more off them
+  than they are worth; what `units_each` gives in total is spread by the accrual base, as every accrual is;
+- `multiply` looks at all that the selected lines were given, also where `on.units` selects some of their units;
 - in `once` the units that a rule counted but did not take are the next ones in its order.
 """
 
@@ -21,9 +23,9 @@ from tests.model.facts import line_matches
 class Standing:
     """Where a phase has got to. Lists go by line; money in minor units.
 
-    `worth`: what each line's units are valued by (what is left of it, or the accrual base); `rooms`: what it may still lose;
-    `cheaper`: whether something made it cheaper already; `used`: whole units that the lane's `once` closed, and whether it closed all of
-    the line; `earlier`: accruals of earlier lanes by wallet.
+    `worth`: what each line's units are valued by (what is left of it, or the accrual base); `rooms`: what it may still
+    lose; `cheaper`: whether something made it cheaper already; `used`: whole units that the lane's `once` closed, and
+    whether it closed all of the line; `earlier`: accruals of earlier lanes by wallet.
     """
 
     lines: list[Json]
@@ -49,7 +51,7 @@ class Standing:
 
 @dataclass
 class Picked:
-    """What a rule selects, by line: exact worth, whole units taken, units counted (taken or not); and the worth of each group."""
+    """What a rule selects: by line its exact worth, units taken and units counted; and the worth of each group."""
 
     worth: dict[int, Fraction]
     units: dict[int, int]

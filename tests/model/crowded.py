@@ -84,6 +84,8 @@ def lines(draw: st.DrawFn, number: int) -> Json:
 
 def customers() -> st.SearchStrategy[Json]:
     """Someone with a little in each wallet."""
-    available = st.fixed_dictionaries({"points": st.integers(0, 60), "cashback": st.integers(0, 300), "stamps": st.integers(0, 9)})
+    available = st.fixed_dictionaries(
+        {"points": st.integers(0, 60), "cashback": st.integers(0, 300), "stamps": st.integers(0, 9)}
+    )
     stranger = {"tier": None, "purchases": 0, "last_purchase_at": None, "birthday": None}
     return available.map(lambda units: {**stranger, "available": units})

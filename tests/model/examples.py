@@ -1,7 +1,7 @@
 """How many examples a property test tries, and which.
 
-By default the same ones each time, about a minute for all tests together, so that a run says the same on every machine. `EXAMPLES` in
-the environment sets another number for each test and lets chance choose: a hunt.
+By default the same ones each time, about a minute for all tests together, so that a run says the same on every machine.
+`EXAMPLES` in the environment sets another number for each test and lets chance choose: a hunt.
 """
 
 import os

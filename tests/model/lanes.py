@@ -1,8 +1,8 @@
 """Lanes of one phase in the program's order, and how a lane combines its rules (contract, section 4, `combine`).
 
-Readings taken where the contract leaves a choice: a rule that gives 0 closes no units in `once`; there, a rule on whole lines closes
-them whole (with their fraction), one that counts units closes those; units of value 0 are less than any of value, and among
-themselves more is more.
+Readings taken where the contract leaves a choice: a rule that gives 0 closes no units in `once`; there, a rule on whole
+lines closes them whole (with their fraction), one that counts units closes those; units of value 0 are less than any of
+value, and among themselves more is more.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tests.model.facts import Facts, holds
 
 @dataclass
 class Given:
-    """What one rule gives: parts by line, in minor units or, with a `wallet`, in its units; `value` is what one of them is worth."""
+    """What one rule gives: parts by line, in minor units or in units of `wallet`; `value` is what one is worth."""
 
     rule: Json
     parts: dict[int, int]
@@ -102,7 +102,7 @@ class Phase:
     def offer(
         self, rule: Json, done: list[Given], *, before_lane: list[Given], used: list[tuple[int, bool]] | None = None
     ) -> Given:
-        """What `rule` gives on what `done` left; with `used` (lane `once`), units are worth what they were when the lane began."""
+        """What `rule` gives on what `done` left; with `used` (`once`) units are worth what they were before it."""
         left = self.left(done)
         off = taken_off(done, self.lines) if self.is_discount else [0 for _ in self.lines]
         standing = Standing(
@@ -117,7 +117,9 @@ class Phase:
         picked = pick(rule, standing)
         if self.is_discount:
             return Given(rule, discount_parts(rule, picked, standing), picked)
-        wallet = rule["give"].get("wallet", "cashback" if rule["kind"] == "cashback" else next(iter(self.program["wallets"])))
+        wallet = rule["give"].get(
+            "wallet", "cashback" if rule["kind"] == "cashback" else next(iter(self.program["wallets"]))
+        )
         value = self.program["wallets"][wallet].get("value", 1)
         return Given(rule, accrual_parts(rule, picked, standing, wallet=wallet, value=value), picked, wallet, value)
 

@@ -8,7 +8,7 @@ from tests.model.arithmetic import Json
 
 @dataclass
 class Lot:
-    """Points of one wallet that came together. `id` is the order of making; `is_active` says whether they have become spendable."""
+    """Points of one wallet that came together. `id` is the order of making; `is_active`: they have become spendable."""
 
     id: int
     wallet: str

@@ -1,4 +1,4 @@
-"""Plays a sequence of operations (`strategies.operations`) on the model's books; the pattern for any other driver."""
+"""Plays a sequence of operations (`sequences.operations`) on the model's books; the pattern for any other driver."""
 
 from datetime import datetime, timedelta
 
@@ -14,33 +14,41 @@ def customer_ids(operations: list[Json]) -> list[str]:
     return sorted({str(operation["customer"]) for operation in operations if "customer" in operation})
 
 
-def play(program: Json, operations: list[Json], *, start: datetime) -> tuple[Books, list[Outcome]]:
-    """The books after the whole sequence, and what each operation was answered."""
+def play(
+    program: Json, operations: list[Json], *, start: datetime, clock: datetime | None = None
+) -> tuple[Books, list[Outcome]]:
+    """The books after the whole sequence, and what each operation was answered.
+
+    Days pass from `start` on. Without `clock` the service's clock goes with them. With it the clock stands still there,
+    as it nearly does over HTTP: only purchases are made at their own `at`, earlier than the clock, everything else
+    happens now.
+    """
     books = Books(program)
     for customer_id in customer_ids(operations):
         books.register(customer_id)
-    now = start
+    at = start
     outcomes: list[Outcome] = []
     purchases: list[Outcome] = []
     for operation in operations:
-        now += timedelta(days=operation["days"])
-        outcome = perform(books, operation, purchases, now=now)
+        at += timedelta(days=operation["days"])
+        outcome = perform(books, operation, purchases, at=at, now=clock or at)
         outcomes.append(outcome)
         if operation["op"] == "purchase":
             purchases.append(outcome)
-    books.advance(now)
+    books.advance(clock or at)
     return books, outcomes
 
 
-def perform(books: Books, operation: Json, purchases: list[Outcome], *, now: datetime) -> Outcome:
-    """One operation at `now`; `purchases` are the outcomes of those before it."""
+def perform(books: Books, operation: Json, purchases: list[Outcome], *, at: datetime, now: datetime) -> Outcome:
+    """One operation; `purchases` are the outcomes of those before it."""
     match operation["op"]:
         case "purchase":
             return books.accrue(
                 str(operation["customer"]),
                 basket=operation["basket"],
                 redeem=operation["redeem"],
-                at=now,
+                at=at,
+                now=now,
                 shop=operation["shop"],
                 channel=operation["channel"],
                 identified_by=operation["identified_by"],

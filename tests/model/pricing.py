@@ -1,6 +1,7 @@
 """A program's decision about a basket: discounts, redemption, accruals (contract, section 4, "Order and arithmetic").
 
-Takes the raw JSON of the contract and answers in the contract's words; only the half of the language that is built so far.
+Takes the raw JSON of the contract and answers in the contract's words; only the half of the language that is built so
+far.
 """
 
 from collections import Counter
@@ -29,8 +30,8 @@ def decide(
 ) -> Json | Refused:
     """The totals, lines, redeem terms and effects of the contract's answer, or what it is refused for.
 
-    `customer` is `{"tier", "purchases", "last_purchase_at", "birthday", "available"}`. Maps by wallet leave zeros out; lines tell
-    `redeemed_units` too, effects only what rules gave.
+    `customer` is `{"tier", "purchases", "last_purchase_at", "birthday", "available"}`. Maps by wallet leave zeros out;
+    lines tell `redeemed_units` too, effects only what rules gave.
     """
     zone, lines = ZoneInfo(program["timezone"]), basket["lines"]
     facts = Facts(zone=zone, basket=basket, customer=customer, shop=shop, channel=channel, at=at)

@@ -1,8 +1,8 @@
 """What points may pay of a basket, and what they do pay (contract, section 4, "Redeemable" and "Spreading").
 
-Readings taken where the contract leaves a choice: `max_share`, `min_paid` and `strength` bound the redemption as a whole, so a later
-wallet sees what the earlier left of each; money is spread by gross − discount for every wallet, within what the earlier left of the
-rooms; a request below `min_units`, other than 0, is more than is allowed.
+Readings taken where the contract leaves a choice: `max_share`, `min_paid` and `strength` bound the redemption as a
+whole, so a later wallet sees what the earlier left of each; money is spread by gross − discount for every wallet,
+within what the earlier left of the rooms; a request below `min_units`, other than 0, is more than is allowed.
 """
 
 from dataclasses import dataclass, field

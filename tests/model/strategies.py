@@ -1,11 +1,9 @@
-"""Random input: valid programs, baskets, customers, and sequences of operations (hypothesis).
+"""Random input: valid programs, baskets, and customers with what they redeem (hypothesis).
 
-Everything is JSON of the contract, so that the same input drives the model, the pure core and the HTTP API. An operation names earlier
-ones by place: `{"op": "return", "purchase": 2}` is about the third purchase of the sequence; where that was refused, it is left out.
+Everything is JSON of the contract, so that the same input drives the model, the pure core and the HTTP API.
 """
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
@@ -74,7 +72,9 @@ ONE_OR_TWO = st.sampled_from([1, 1, 2])
 @st.composite
 def selections(draw: st.DrawFn) -> Json:
     """An `on` with few names, so that it often meets a line."""
-    names = draw(st.lists(st.sampled_from([*LISTS, "price", "discounted", "exclude"]), unique=True, max_size=draw(ONE_OR_TWO)))
+    names = draw(
+        st.lists(st.sampled_from([*LISTS, "price", "discounted", "exclude"]), unique=True, max_size=draw(ONE_OR_TWO))
+    )
     made: Json = {name: draw(LISTS[name]) for name in names if name in LISTS}
     if "price" in names:
         made["price"] = draw(bounds(0, 2_000))
@@ -189,7 +189,9 @@ RARE: list[Json] = [
 @st.composite
 def wallets(draw: st.DrawFn) -> Json:
     """One to three; the first can be redeemed. Lots expire later than they activate."""
-    names = draw(st.sampled_from([["points"], ["points", "cashback"], ["cashback", "stamps"], ["points", "stamps", "cashback"]]))
+    names = draw(
+        st.sampled_from([["points"], ["points", "cashback"], ["cashback", "stamps"], ["points", "stamps", "cashback"]])
+    )
     made = {}
     for name in names:
         terms: Json = {"value": {"points": draw(st.sampled_from([1, 10, 100])), "cashback": 1, "stamps": 0}[name]}
@@ -235,7 +237,9 @@ def programs(draw: st.DrawFn, *, rules_max: int = 7) -> Json:
         tiers = [tier["id"] for tier in program["tiers"]]
         measure = draw(st.sampled_from(["paid", "purchases", "units"]))
         program["tier_policy"] = {"measure": measure, "window": "ever", "down": "never"}
-    lanes = [{"id": f"l{i}", "combine": each} for i, each in enumerate(draw(st.lists(st.sampled_from(COMBINES), max_size=4)))]
+    lanes = [
+        {"id": f"l{i}", "combine": each} for i, each in enumerate(draw(st.lists(st.sampled_from(COMBINES), max_size=4)))
+    ]
     if lanes:
         program["lanes"] = lanes
     count = draw(st.sampled_from(range(1, rules_max + 1)))
@@ -267,9 +271,13 @@ def lines(draw: st.DrawFn, number: int) -> Json:
         )
     )
     if draw(st.integers(0, 2)) == 0:
-        line["min_price"] = draw(st.one_of(st.just(line["price"]), st.integers(0, line["price"]), st.integers(0, 2_000)))
+        line["min_price"] = draw(
+            st.one_of(st.just(line["price"]), st.integers(0, line["price"]), st.integers(0, 2_000))
+        )
     if draw(st.integers(0, 4)) == 0:
-        line["no"] = draw(st.lists(st.sampled_from(["discount", "accrue", "redeem", "coupon"]), min_size=1, unique=True))
+        line["no"] = draw(
+            st.lists(st.sampled_from(["discount", "accrue", "redeem", "coupon"]), min_size=1, unique=True)
+        )
     return line
 
 
@@ -280,7 +288,9 @@ def baskets(draw: st.DrawFn, *, lines_max: int = 5) -> Json:
     if draw(st.booleans()):
         basket["payments"] = draw(
             st.lists(
-                st.builds(lambda method, amount: {"method": method, "amount": amount}, st.sampled_from(METHODS), AMOUNTS),
+                st.builds(
+                    lambda method, amount: {"method": method, "amount": amount}, st.sampled_from(METHODS), AMOUNTS
+                ),
                 min_size=1,
                 max_size=2,
             )
@@ -290,7 +300,9 @@ def baskets(draw: st.DrawFn, *, lines_max: int = 5) -> Json:
 
 def moments() -> st.SearchStrategy[datetime]:
     """Whole minutes around the dates that the rules name."""
-    return st.integers(0, 200 * 24 * 60).map(lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes))
+    return st.integers(0, 200 * 24 * 60).map(
+        lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+    )
 
 
 @st.composite
@@ -316,67 +328,3 @@ def redeem_requests(draw: st.DrawFn, program: Json) -> Json:
     wanted = draw(st.lists(st.sampled_from(named), min_size=1, unique=True))
     units = st.builds(lambda count, each: count * each, st.integers(0, 20), st.sampled_from([1, 5, 10]))
     return {name: draw(st.one_of(st.just("max"), units)) for name in wanted}
-
-
-@st.composite
-def operations(draw: st.DrawFn, program: Json, *, customers_max: int = 2, size_max: int = 14) -> list[Json]:
-    """A sequence. Every operation has `op`, `days` passed since the one before, and then:
-
-    `purchase`: `customer`, `basket`, `redeem`, `shop`, `channel`, `identified_by` · `redeem` and `adjust`: `customer`, `wallet`, `points` ·
-    `return`: `purchase` (its place among purchases), `lines` as in the contract, or None for all that is left.
-    """
-    left: list[dict[str, Decimal]] = []  # What of each purchase can still come back.
-    made: list[Json] = [
-        {"op": "adjust", "days": 0, "customer": who, "wallet": wallet, "points": draw(st.sampled_from([20, 333, 5_000]))}
-        for who in range(customers_max)
-        for wallet in program["wallets"]
-        if draw(st.sampled_from([True, True, False]))
-    ]
-    for _ in range(draw(st.sampled_from(range(2, size_max + 1)))):
-        op = draw(st.sampled_from(["purchase", "purchase", "purchase", "return", "return", "redeem", "adjust"]))
-        step: Json = {"op": op, "days": draw(st.sampled_from([0, 0, 0, 1, 2, 13, 14, 15, 31]))}
-        if op == "purchase":
-            basket = draw(baskets(lines_max=3))
-            left.append({line["id"]: Decimal(str(line["qty"])) for line in basket["lines"]})
-            step.update(
-                customer=draw(st.integers(0, customers_max - 1)),
-                basket=basket,
-                redeem=draw(st.one_of(st.just({}), redeem_requests(program))),
-                shop=draw(st.sampled_from(SHOPS)),
-                channel=draw(st.sampled_from(CHANNELS)),
-                identified_by=draw(st.sampled_from(["card", "phone", "card"])),
-            )
-        elif op == "return":
-            if not left:
-                continue
-            place = draw(st.integers(0, len(left) - 1))
-            step.update(purchase=place, lines=draw(return_lines(left[place])))
-        else:
-            points = draw(st.integers(1, 300))
-            step.update(customer=draw(st.integers(0, customers_max - 1)), wallet=draw(st.sampled_from(list(program["wallets"]))))
-            step["points"] = points if op == "redeem" or draw(st.booleans()) else -points
-        made.append(step)
-    return made
-
-
-@st.composite
-def return_lines(draw: st.DrawFn, left: dict[str, Decimal]) -> list[Json] | None:
-    """Some lines, in part or all that is left of them, now and then too much; `left` is brought up to date."""
-    if draw(st.integers(0, 4)) == 0:
-        left.update(dict.fromkeys(left, Decimal(0)))
-        return None
-    some_left = [name for name in sorted(left) if left[name]]
-    names = draw(st.lists(st.sampled_from(some_left or sorted(left)), min_size=1, unique=True))
-    back: dict[str, Decimal] = {}
-    for name in names:
-        milli = int(left[name] * 1_000)
-        part = draw(st.sampled_from([milli, milli // 2, milli // 3, 1_000, 500, 1]))
-        back[name] = Decimal(min(max(part, 1), milli) or 1) / 1_000
-    if all(back[name] <= left[name] for name in names):
-        left.update({name: left[name] - back[name] for name in names})
-    return [{"id": name, "qty": quantity(back[name])} for name in names]
-
-
-def quantity(value: Decimal) -> int | str:
-    """As the contract writes it: an integer, or a decimal string."""
-    return int(value) if value == int(value) else str(value.normalize())

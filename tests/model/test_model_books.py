@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.model import strategies
+from tests.model import sequences, strategies
 from tests.model.arithmetic import Json
 from tests.model.books import Books
 from tests.model.examples import examples
@@ -149,9 +149,9 @@ def test_points_accrued_on_a_receipt_cant_be_redeemed_on_it() -> None:
 @examples(100)
 @given(st.data())
 def test_nothing_is_made_or_lost(data: st.DataObject) -> None:
-    """What came less what went is what there is; a purchase that is all back has posted the whole, unless it was clamped."""
+    """What came less what went is what there is; a purchase that is all back has posted the whole, if not clamped."""
     document = data.draw(strategies.programs())
-    operations = data.draw(strategies.operations(document))
+    operations = data.draw(sequences.operations(document))
     books, _ = play(document, operations, start=START)
     there: Counter[str] = Counter()
     for customer_id in customer_ids(operations):

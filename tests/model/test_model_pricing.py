@@ -28,7 +28,13 @@ def program(*rules: Json, **more: Any) -> Json:
 
 def decided(document: Json, *lines: Json, available: int = 0, redeem: Json | None = None, **more: Any) -> Any:
     basket = {"lines": [{"id": str(i), "qty": 1, **line} for i, line in enumerate(lines)]}
-    customer = {"tier": None, "purchases": 0, "last_purchase_at": None, "birthday": None, "available": {"points": available}}
+    customer = {
+        "tier": None,
+        "purchases": 0,
+        "last_purchase_at": None,
+        "birthday": None,
+        "available": {"points": available},
+    }
     visit = {"shop": "S1", "channel": "pos", "at": NOON, "identified_by": "card", **more}
     return decide(document, basket, customer=customer, redeem=redeem or {}, **visit)
 
@@ -46,9 +52,7 @@ def test_the_contracts_own_example() -> None:
     document = program(
         {"kind": "bonus", "give": {"percent": "5"}}, redemption={"wallets": ["points"], "max_share": "0.30"}
     )
-    answer = decided(
-        document, {"qty": 2, "price": 12_900, "min_price": 9_000}, available=1_200, redeem={"points": 50}
-    )
+    answer = decided(document, {"qty": 2, "price": 12_900, "min_price": 9_000}, available=1_200, redeem={"points": 50})
     assert answer["totals"] == {
         "gross": 25_800,
         "discount": 0,
@@ -78,7 +82,9 @@ def test_ties_take_the_earlier_line_and_worthless_units_are_not_counted() -> Non
 
 def test_the_dearest_units_at_most_so_many_groups() -> None:
     terms = {"every": 2, "take": 1, "times": 1, "which": "dearest"}
-    assert discounts(program({**discount(percent="10"), "on": {"units": terms}}), {"qty": 3, "price": 100}, {"qty": 2, "price": 200}) == [
+    assert discounts(
+        program({**discount(percent="10"), "on": {"units": terms}}), {"qty": 3, "price": 100}, {"qty": 2, "price": 200}
+    ) == [
         0,
         20,
     ]
@@ -161,9 +167,7 @@ def test_accruals_are_floored_on_what_was_paid_and_multiplied_by_later_lanes() -
 
 
 def test_redeemed_units_follow_the_redeemed_money() -> None:
-    answer = decided(
-        program(), {"price": 300, "min_price": 200}, {"price": 900}, available=9, redeem={"points": "max"}
-    )
+    answer = decided(program(), {"price": 300, "min_price": 200}, {"price": 900}, available=9, redeem={"points": "max"})
     assert [line["redeemed"] for line in answer["lines"]] == [100, 800]
     assert [line["redeemed_units"] for line in answer["lines"]] == [{"points": 1}, {"points": 8}]
 
@@ -184,7 +188,7 @@ def test_redemptions_that_are_refused(redemption: Json, units: int, code: str) -
     assert answer.code == code
 
 
-# --- properties --------------------------------------------------------------------------------------------------------------------
+# --- properties -------------------------------------------------------------------------------------------------------
 
 
 @examples(150)
@@ -218,7 +222,10 @@ def test_every_decision_adds_up(data: st.DataObject) -> None:
 
 
 @examples(300)
-@given(st.dictionaries(st.integers(0, 5), st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1), st.integers(0, 200))
+@given(
+    st.dictionaries(st.integers(0, 5), st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1),
+    st.integers(0, 200),
+)
 def test_spreading_loses_nothing_and_stays_in_the_rooms(lines: dict[int, tuple[int, int]], total: int) -> None:
     weights = {key: weight for key, (weight, _) in lines.items()}
     rooms = {key: space for key, (_, space) in lines.items()}

@@ -1,14 +1,19 @@
 """A program made ready to be evaluated many times: rules as closures, by phase and lane, in the order applied."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from app.domain.decision import Outcome, Verdict
-from app.domain.program import Combine, GiveMultiply, Kind, Lane, Program, Rule, Units
+from app.domain.program import Combine, GiveMultiply, Kind, Lane, Program, Rule
 from app.domain.rules.conditions import compile_when, compile_window
 from app.domain.rules.failures import Failure, Test
+from app.domain.rules.picking import Picked, Stand, pick_lines, pick_whole_units
 from app.domain.rules.rewards import Each, Total, accrual_total, counts_units, discount_each, discount_total
 from app.domain.rules.selection import LineTest, compile_lines
+from app.domain.rules.units import pick_units
+
+Pick = Callable[[Sequence[int], Stand], Picked | None]  # At the places that a rule selects.
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,7 @@ class CompiledRule:
     test: Test | None
     matches: LineTest | None
     undiscounted: bool
-    units: Units | None
-    counts_units: bool  # Without `on.units`: whole units are picked, not lines.
+    pick: Pick
     looks_back: bool  # Whether it multiplies what earlier lanes gave.
     each: Each | None
     total: Total | None
@@ -140,13 +144,19 @@ def _compile_rule(rule: Rule, place: int, combine: Combine, program: Program) ->
         test=None if rule.when is None else compile_when(rule.when, program),
         matches=None if on is None else compile_lines(on),
         undiscounted=on is not None and on.undiscounted,
-        units=None if on is None else on.units,
-        counts_units=counts_units(rule.give),
+        pick=_pick(rule),
         looks_back=isinstance(rule.give, GiveMultiply),
         each=each,
         total=total,
         verdicts=Verdicts.of(rule.id, combine),
     )
+
+
+def _pick(rule: Rule) -> Pick:
+    """Chosen units, all units of the lines where the reward counts them, or lines whole."""
+    if rule.on is not None and rule.on.units is not None:
+        return partial(pick_units, rule.on.units)
+    return pick_whole_units if counts_units(rule.give) else pick_lines
 
 
 def _wallet(rule: Rule, program: Program) -> str | None:

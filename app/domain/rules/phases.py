@@ -14,9 +14,8 @@ from app.domain.basket import ClosedTo
 from app.domain.decision import Effect, Part
 from app.domain.rules.book import Book
 from app.domain.rules.compiled import CompiledLane, CompiledRule
-from app.domain.rules.picking import Picked, Stand, pick_lines, pick_whole_units
+from app.domain.rules.picking import Picked, Stand
 from app.domain.rules.spreading import spread
-from app.domain.rules.units import pick_units
 
 MIN_PRICE = "min_price"  # What limits a discount without room: the lines' floors, at 0 where they have none.
 
@@ -29,14 +28,6 @@ class Proposal(NamedTuple):
     wanted: int
     given: int
     by_line: Sequence[int] | None = None
-
-
-def _pick(rule: CompiledRule, places: Sequence[int], stand: Stand) -> Picked | None:
-    if not places:
-        return None
-    if rule.units is not None:
-        return pick_units(rule.units, places, stand)
-    return pick_whole_units(places, stand) if rule.counts_units else pick_lines(places, stand)
 
 
 class Phase(ABC):
@@ -61,7 +52,7 @@ class Phase(ABC):
             if not places:
                 self.outdo(rule)
                 return None
-        picked = _pick(rule, places, stand)
+        picked = rule.pick(places, stand) if places else None
         if picked is None:
             self.book.verdicts[rule.place] = rule.verdicts.unmatched
             return None

@@ -8,6 +8,7 @@ without passing it.
 """
 
 from collections.abc import Sequence
+from functools import cmp_to_key
 
 from app.domain.amounts import allocate
 
@@ -29,23 +30,34 @@ def spread(total: int, weights: Sequence[int], rooms: Sequence[int]) -> list[int
 
 
 def _spread_with_full_lines(total: int, weights: Sequence[int], rooms: Sequence[int]) -> list[int]:
+    """Lines in the order in which a growing total would fill them: once one isn't full, none behind it is."""
     if sum(rooms) < total or min(rooms) < 0:
         raise ValueError(f"can't spread {total} over {weights} with rooms {rooms}")
+    if not any(weights):
+        weights = [1] * len(weights)
     parts = [0] * len(weights)
-    places = list(range(len(weights)))
-    rest = total
-    while places:
-        shares = [weights[place] for place in places]
-        if not any(shares):
-            shares = [1] * len(places)
-        whole = sum(shares)
-        full = {place for place, share in zip(places, shares, strict=True) if rest * share > rooms[place] * whole}
-        if not full:
-            for place, part in zip(places, allocate(rest, shares), strict=True):
-                parts[place] = part
-            break
-        for place in full:
-            parts[place] = rooms[place]
-            rest -= rooms[place]
-        places = [place for place in places if place not in full]
+    rest, whole = total, sum(weights)
+    order = _by_room_for_its_weight(weights, rooms)
+    for at, place in enumerate(order):
+        if rest * weights[place] <= rooms[place] * whole:
+            others = sorted(order[at:])
+            for other, part in zip(others, allocate(rest, [weights[other] for other in others]), strict=True):
+                parts[other] = part
+            return parts
+        parts[place] = rooms[place]
+        rest -= rooms[place]
+        whole -= weights[place]
+    if rest:
+        light = [place for place, weight in enumerate(weights) if not weight]
+        for place, part in zip(light, spread(rest, [0] * len(light), [rooms[place] for place in light]), strict=True):
+            parts[place] = part
     return parts
+
+
+def _by_room_for_its_weight(weights: Sequence[int], rooms: Sequence[int]) -> list[int]:
+    """The places that have a weight, least room for its weight first; compared exactly, without dividing."""
+
+    def compare(one: int, other: int) -> int:
+        return rooms[one] * weights[other] - rooms[other] * weights[one]
+
+    return sorted((place for place, weight in enumerate(weights) if weight), key=cmp_to_key(compare))

@@ -1,0 +1,85 @@
+"""The list of checks by their stable names, and what one of them has to say."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Check(StrEnum):
+    """Names are stable: what watches the audit goes by them."""
+
+    # Entries and the transactions they belong to.
+    ENTRY_SUM = "entry_sum"  # The entries of a transaction sum to 0 in each wallet.
+    ENTRY_ORDER = "entry_order"  # They are numbered 1 to n.
+    ENTRY_ACCOUNT = "entry_account"  # They stand on accounts that the kind of transaction uses.
+    ENTRY_LOT = "entry_lot"  # On the customer's side they name a lot of that customer and wallet, or are a debt.
+    ENTRY_WITHOUT_TX = "entry_without_tx"
+    # Transactions.
+    TX_VERSION = "tx_version"  # A customer's versions run from 1 without gap or repeat.
+    TX_HASH = "tx_hash"  # SHA-256 over the hash before and the canonical form.
+    TX_TIME = "tx_time"  # `created_at` never runs back from one version to the next.
+    TX_REPEATED = "tx_repeated"  # No two transactions share an id.
+    TX_PROGRAM = "tx_program"  # The program it was decided by exists and can be read.
+    TX_PARENT = "tx_parent"  # A return, and nothing else, answers an earlier purchase of the same customer.
+    TX_WITHOUT_EVENT = "tx_without_event"  # At least one event has its customer and version.
+    TX_CLAIMS = "tx_claims"  # Its idempotency key and its receipt are claimed once each.
+    EVENT_WITHOUT_TX = "event_without_tx"
+    CLAIM_WITHOUT_ANSWER = "claim_without_answer"  # A key younger than 30 days has its answer, a receipt its transaction.
+    # Customers.
+    CUSTOMER_MISSING = "customer_missing"  # Postings and lots belong to somebody.
+    CUSTOMER_VERSION = "customer_version"  # The stored version is that of the last posting.
+    CUSTOMER_HEAD = "customer_head"  # The stored head is its hash.
+    CUSTOMER_UPDATED = "customer_updated"  # `updated_at` is its time.
+    CUSTOMER_BALANCE = "customer_balance"  # Available, pending and held are the sums of the entries.
+    CUSTOMER_FLOOR = "customer_floor"  # The floor is 0, or the debt that there is.
+    CUSTOMER_DUE = "customer_due"  # `due_at` is not later than the first change that time brings.
+    CUSTOMER_PAID = "customer_paid"  # Money paid less money refunded.
+    CUSTOMER_PURCHASES = "customer_purchases"  # Purchases that are not wholly returned.
+    CUSTOMER_UNITS = "customer_units"  # Units of the default wallet, accrued less taken back.
+    CUSTOMER_LAST_PURCHASE = "customer_last_purchase"  # The latest of those purchases.
+    # Lots and debts.
+    LOT_REMAINING = "lot_remaining"  # What is left is the sum of the lot's entries.
+    LOT_NEGATIVE = "lot_negative"  # No entry takes out of a lot more than it had.
+    LOT_PENDING = "lot_pending"  # The flag names the account that the units stand on.
+    LOT_TX = "lot_tx"  # The lot was made by the transaction it names.
+    LOT_DATES = "lot_dates"  # Activation and expiry are those of the program's wallet.
+    DEBT = "debt"  # Only a return makes one, where the wallet allows it, and only while no active lot has units.
+    # Purchases.
+    PURCHASE_MISSING = "purchase_missing"  # A transaction of kind purchase has its purchase.
+    PURCHASE_WITHOUT_TX = "purchase_without_tx"
+    PURCHASE_FACTS = "purchase_facts"  # Shop, terminal, program and time are the transaction's.
+    PURCHASE_ACCRUED = "purchase_accrued"  # Lines accrued what the transaction issued.
+    PURCHASE_REDEEMED = "purchase_redeemed"  # Lines redeemed what the transaction redeemed.
+    PURCHASE_TAKEN_BACK = "purchase_taken_back"  # Lines lost what the returns took.
+    PURCHASE_GIVEN_BACK = "purchase_given_back"  # Lines got back what the returns gave.
+    PURCHASE_LINES = "purchase_lines"  # Lines can be read, and nothing came back that was not there.
+    PURCHASE_ALL_BACK = "purchase_all_back"  # The flag says whether every line is.
+    PURCHASE_SHARES = "purchase_shares"  # What came back is the returned share, rounded half-up.
+    PURCHASE_RETURNED = "purchase_returned"  # Lines are returned where a return was posted, and only there.
+    PURCHASE_ANSWER = "purchase_answer"  # The answer that was sent says what was posted.
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disagreement; `customer` and `tx` are ids where there is one."""
+
+    check: Check
+    customer: str | None
+    tx: str | None
+    expected: str
+    found: str
+
+
+@dataclass(slots=True)
+class Notes:
+    """Findings about one customer, in the order found."""
+
+    customer: str | None
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, check: Check, tx: str | None, *, expected: object, found: object) -> None:
+        self.findings.append(Finding(check, self.customer, tx, str(expected), str(found)))
+
+    def compare(self, check: Check, tx: str | None, *, expected: object, found: object) -> None:
+        """A finding where the two differ."""
+        if expected != found:
+            self.add(check, tx, expected=expected, found=found)

@@ -1,0 +1,47 @@
+"""The plan of each hot statement: which index, and no sequential scan of what grows."""
+
+import re
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.storage import ledger, reads
+from tests.kit import Desk
+
+_IDS = [UUID(int=n) for n in range(1, 4)]
+_DIGESTS = [bytes(32)]
+_GROWING = r"Seq Scan on (customers|profiles|identifiers|claims|txs|entries|lots|purchases|answers|events|keys)"
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments", "indexes"),
+    [
+        (ledger.READ_KNOWN, (_IDS, _DIGESTS, _IDS), {"claims_0_pkey", "identifiers_pkey", "customers_pkey"}),
+        (ledger.LOCK_PATRONS, (_IDS,), {"customers_pkey", "profiles_pkey"}),
+        (ledger.READ_LOTS, (_IDS,), {"lots_pkey"}),
+        (ledger.STORED_ANSWERS, (_IDS,), {"answers_other_pkey", "purchases_other_pkey"}),
+        (ledger.PURCHASE_OWNERS, (_IDS,), {"purchases_other_pkey"}),
+        (ledger.LOCK_PURCHASES, (_IDS,), {"purchases_other_pkey"}),
+        (ledger.SPENT, (_IDS, _IDS), {"entries_other_pkey", "lots_pkey"}),
+        (reads.OWNER, (_DIGESTS[0],), {"identifiers_pkey"}),
+        (reads.READ_BOOKS, (_IDS,), {"customers_pkey", "lots_pkey"}),
+        (reads.HISTORY, (_IDS[0], None, 50), {"txs_other_pkey", "entries_other_pkey"}),
+        (reads.PURCHASE, (_IDS[0],), {"purchases_other_pkey"}),
+        (reads.CLAIMED, (_IDS[0],), {"claims_0_pkey", "claims_1_pkey", "claims_2_pkey", "claims_3_pkey"}),
+        (reads.CALLER, (_DIGESTS[0],), {"keys_digest_key"}),
+    ],
+)
+async def test_a_hot_statement_uses_its_index(
+    owner: asyncpg.Connection, till: Desk, statement: str, arguments: tuple[object, ...], indexes: set[str]
+) -> None:
+    assert await till.register()
+    async with owner.transaction():
+        # On small tables a scan is cheaper: with scans priced out, one that stays is one that no index serves.
+        await owner.execute("set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan")
+        rows = await owner.fetch(f"explain {statement}", *arguments)
+    plan = "\n".join(row[0] for row in rows)
+    assert not re.search(_GROWING, plan), plan
+    used = set(re.findall(r"using (\w+)|Index Scan on (\w+)", plan))
+    names = {name for pair in used for name in pair if name}
+    assert indexes & names, plan

@@ -1,0 +1,162 @@
+"""Where storms take place: a live service, its database, tills with connections of their own that repeat until they know."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import httpx
+import orjson
+
+from tests.kit import Desk, LiveService, Stage, live, purchase
+from tests.storm.audit import audit
+from tests.storm.wire import ANSWER_SECONDS_MAX, Lost, Reply, Wire
+
+SETTLE_SECONDS_MAX = 20.0
+_SERIAL = count(1)
+
+
+def fresh(prefix: str) -> str:
+    """A key, a receipt number or a name that nobody has used."""
+    return f"{prefix}-{next(_SERIAL)}"
+
+
+@dataclass(slots=True)
+class Till:
+    """A caller with a connection of its own."""
+
+    wire: Wire
+    bearer: str
+
+    async def call(
+        self, method: str, target: str, body: Any = None, *, key: str | None = None, seconds: float = ANSWER_SECONDS_MAX
+    ) -> Reply:
+        """Raises `Lost`."""
+        headers, content = self.headed(body, key=key)
+        return await self.wire.request(method, target, headers=headers, body=content, seconds=seconds)
+
+    def headed(self, body: Any, *, key: str | None) -> tuple[Mapping[str, str], bytes]:
+        headers = {"Authorization": f"Bearer {self.bearer}"}
+        if body is None:
+            return headers, b""
+        headers["Content-Type"] = "application/json"
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return headers, orjson.dumps(body)
+
+    async def post(self, target: str, body: Any, *, key: str | None = None, seconds: float = ANSWER_SECONDS_MAX) -> Reply:
+        """A write, under a key of its own unless given one. Raises `Lost`."""
+        return await self.call("POST", target, body, key=key or fresh("key"), seconds=seconds)
+
+    async def settle(self, target: str, body: Any, *, key: str) -> Reply:
+        """Repeats a write until the answer is definite: good, or a "no" that asking again would not change."""
+        give_up = time.monotonic() + SETTLE_SECONDS_MAX
+        reply: Reply | None = None
+        while time.monotonic() < give_up:
+            try:
+                reply = await self.post(target, body, key=key)
+            except Lost:
+                reply = None
+            if reply is not None and is_definite(reply):
+                return reply
+            await asyncio.sleep(random.uniform(0.02, 0.1))
+        raise AssertionError(f"{target} under {key} never came to an end: {reply}")
+
+    async def good(self, method: str, target: str, body: Any = None, *, key: str | None = None) -> Any:
+        reply = await self.call(method, target, body, key=key)
+        assert reply.is_good, f"{method} {target}: {reply}"
+        return reply.json()
+
+    async def balance(self, customer: str, *, min_version: int = 0) -> int:
+        answer = await self.good("GET", f"/v1/customers/{customer}/balance?min_version={min_version}")
+        return int(answer["wallets"]["points"]["available"])
+
+
+def is_definite(reply: Reply) -> bool:
+    """Whether the same request under the same key would get this answer again. A service never says 500, whatever happens to it."""
+    assert reply.status != 500, f"the service failed: {reply}"
+    return reply.status not in {429, 503} and reply.code != "request_in_progress"
+
+
+@dataclass(slots=True)
+class Ground:
+    """A service with a database, and whom it has told what."""
+
+    stage: Stage
+    service: LiveService
+    admin: Desk
+    told: set[str] = field(default_factory=set)  # Transactions that somebody was told of.
+
+    async def key(self, terminal: str, *, role: str = "pos") -> str:
+        return await self.stage.key(role, shop="S1", terminal=terminal)
+
+    async def customer(self, points: int = 0) -> str:
+        """A new customer's id."""
+        customer = await self.admin.register()
+        if points:
+            await self.give(customer, points)
+        return customer
+
+    async def give(self, customer: str, points: int) -> None:
+        body = {"wallet": "points", "points": points, "reason": "storm"}
+        given = await self.admin.good("POST", f"/v1/customers/{customer}/adjust", body)
+        self.told.add(given["tx_id"])
+
+    def note(self, replies: Iterable[Reply]) -> None:
+        """Remember what good answers to writes have said was posted."""
+        self.told |= {reply.json()["tx_id"] for reply in replies if reply.is_good}
+
+    async def audit(self) -> None:
+        owner = await asyncpg.connect(self.stage.owner_url)
+        try:
+            await audit(owner, acknowledged=self.told)
+        finally:
+            await owner.close()
+
+
+@asynccontextmanager
+async def ground(stage: Stage, *, workers: int = 1, port: int | None = None, **env: str) -> AsyncIterator[Ground]:
+    async with (
+        live(stage, workers=workers, port=port, **env) as service,
+        httpx.AsyncClient(base_url=service.url) as http,
+    ):
+        yield Ground(stage, service, Desk(http, await stage.key("admin")))
+
+
+@contextmanager
+def tills(url: str, bearers: Iterable[str]) -> Iterator[list[Till]]:
+    """One till a bearer, on a connection of its own."""
+    manned = [Till(Wire(url), bearer) for bearer in bearers]
+    try:
+        yield manned
+    finally:
+        for till in manned:
+            till.wire.hang_up()
+
+
+def socket_of(database_url: str) -> Path:
+    """The Unix socket that the database listens on."""
+    return Path(parse_qs(urlsplit(database_url).query)["host"][0]) / ".s.PGSQL.5432"
+
+
+def sale(customer: str | None, *, price: int = 10_000, qty: int = 1, receipt: str | None = None, **more: Any) -> dict[str, Any]:
+    """The body of a purchase of one line, with a receipt number of its own."""
+    line = {"id": "1", "price": price, "qty": qty}
+    return purchase(customer, line, receipt=receipt or fresh("receipt"), **more)
+
+
+def redemption(customer: str, points: int) -> dict[str, Any]:
+    return {
+        "customer": {"id": customer},
+        "wallet": "points",
+        "points": points,
+        "receipt": {"number": fresh("gift")},
+        "reason": "gift",
+    }

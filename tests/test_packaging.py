@@ -1,0 +1,140 @@
+"""What is shipped beside the code: locks, the image, the composition, the licence, what CI runs."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.config import describe_settings
+
+ROOT = Path(__file__).parent.parent
+LOCKS = ["requirements.txt", "requirements-dev.txt", "requirements-uv.txt"]
+
+
+def requirements(name: str) -> dict[str, list[str]]:
+    """The locked `name==version` by package, each with the hashes of its files."""
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in (ROOT / name).read_text().splitlines():
+        if pinned := re.match(r"^([a-z0-9][a-z0-9._\[\]-]*==\S+)", line):
+            current = found.setdefault(pinned[1], [])
+        current += re.findall(r"--hash=(sha256:[0-9a-f]{64})", line)
+    return found
+
+
+def dockerfile() -> list[tuple[str, str]]:
+    """Instructions and arguments, continued lines joined, comments left out."""
+    lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
+    return [
+        (word.upper(), rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line)
+    ]
+
+
+def compose() -> dict[str, Any]:
+    loaded = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_pins_every_package_with_hashes_and_names_no_host(name: str) -> None:
+    locked = requirements(name)
+    assert locked
+    assert all(locked.values())
+    text = (ROOT / name).read_text()
+    assert "://" not in text
+    assert not re.search(r"^\s*(-i|-f|--index-url|--extra-index-url|--find-links|-e|\.|/)", text, re.MULTILINE)
+
+
+def test_the_development_set_holds_the_runtime_set_at_the_same_versions() -> None:
+    assert requirements("requirements.txt").items() <= requirements("requirements-dev.txt").items()
+
+
+def test_locks_that_carry_addresses_are_never_committed() -> None:
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {"uv.lock", "pylock.toml", ".venv/", ".data/", "secrets/"} <= set(ignored)
+    assert not (ROOT / "uv.lock").exists()
+
+
+def test_the_image_is_built_in_stages_and_runs_as_a_number_that_is_not_root() -> None:
+    instructions = dockerfile()
+    starts = [index for index, (word, _) in enumerate(instructions) if word == "FROM"]
+    assert len(starts) == 2
+    final = instructions[starts[-1] :]
+    user = next(argument for word, argument in final if word == "USER")
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    assert not any(word == "RUN" for word, _ in final[final.index(("USER", user)) :])
+    installs = " ".join(argument for word, argument in instructions if word == "RUN" and "install" in argument)
+    assert installs.count("--require-hashes") == 2
+
+
+def test_the_image_starts_the_service_and_asks_it_how_it_is() -> None:
+    instructions = dict(dockerfile())
+    assert json.loads(instructions["CMD"]) == ["python", "-m", "app", "serve"]
+    check = json.loads(instructions["HEALTHCHECK"].partition("CMD ")[2])
+    assert check[:2] == ["python", "-c"]
+    assert "/health/live" in check[2]
+    compile(check[2], "HEALTHCHECK", "exec")
+
+
+def test_the_image_takes_the_code_and_nothing_else() -> None:
+    allowed = (ROOT / ".dockerignore").read_text().splitlines()
+    assert allowed[0] == "*"
+    assert "loadtest/data" in allowed
+    copied = [argument.split()[:-1] for word, argument in dockerfile() if word == "COPY" and "--from" not in argument]
+    for source in (name for names in copied for name in names):
+        assert f"!{source}" in allowed
+        assert (ROOT / source).exists()
+
+
+def test_every_container_is_read_only_without_capabilities_and_new_privileges() -> None:
+    for name, service in compose()["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert "privileged" not in service, name
+        if "build" not in service and service["image"] != "kopilka":
+            assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"]), name
+            assert service["healthcheck"]["test"][0] == "CMD", name
+
+
+def test_the_composition_migrates_before_it_serves_and_keeps_passwords_in_files() -> None:
+    services = compose()["services"]
+    assert services["service"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert services["migrate"]["command"] == ["python", "-m", "app", "migrate"]
+    assert services["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
+    assert services["jobs"]["command"] == ["python", "-m", "app", "jobs"]
+    assert services["postgres"]["image"].startswith("postgres:18")
+    assert services["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/postgres_password"
+    for name in ("service", "jobs", "migrate"):
+        assert services[name]["secrets"] == ["DATABASE_URL"]
+    assert set(compose()["secrets"]) == {"DATABASE_URL", "postgres_password"}
+
+
+def test_only_known_settings_are_set() -> None:
+    known = {fact.name for fact in describe_settings()}
+    services = compose()["services"]
+    for name in ("service", "jobs", "migrate"):
+        assert set(services[name]["environment"]) <= known
+    instruction = dict(dockerfile())["ENV"]
+    of_python = {"PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+    assert set(re.findall(r"(\w+)=", instruction)) <= known | of_python
+
+
+def test_the_licence_is_apache_2() -> None:
+    assert "Apache License" in (ROOT / "LICENSE").read_text()[:200]
+    assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_continuous_integration_does_nothing_else_than_check_and_test() -> None:
+    commands = [
+        line
+        for line in (ROOT / ".ci" / "run").read_text().splitlines()
+        if line and not line.startswith(("#", "set ", "cd "))
+    ]
+    assert commands == ["make check", "make test"]
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
