@@ -73,7 +73,10 @@ class Rounds:
             asks = self._next_round()
             if not asks:
                 return
-            task = asyncio.create_task(self._run(asks))
+            # Noted before the task has begun to run: the next round may be put together before that.
+            handled = {handle for ask in asks for handle in (*ask.handles(), ask.customer) if handle is not None}
+            self._handled |= handled
+            task = asyncio.create_task(self._run(asks, handled))
             self._in_flight.add(task)
             task.add_done_callback(self._finished)
 
@@ -114,11 +117,7 @@ class Rounds:
         self._queue.extendleft(reversed(aside))
         return taken
 
-    async def _run(self, asks: list[Ask]) -> None:
-        handled = {handle for ask in asks for handle in ask.handles()} | {
-            a.customer for a in asks if a.customer is not None
-        }
-        self._handled |= handled
+    async def _run(self, asks: list[Ask], handled: set[object]) -> None:
         try:
             left = await self._post_together(asks)
         except BaseException as error:  # The last net: nobody may wait for ever.

@@ -80,7 +80,7 @@ def _bases(base: Base, book: Book, redeemed: Sequence[int]) -> Sequence[int]:
 def _decision(book: Book, redeemed: Redeemed, accrued: Sequence[Mapping[str, int]]) -> Decision:
     verdicts = tuple(verdict for verdict in book.verdicts if verdict is not None)
     if len(verdicts) != len(book.verdicts):
-        raise AssertionError(f"rules without a verdict among {book.verdicts}")
+        raise RuntimeError(f"rules without a verdict among {book.verdicts}")
     lines = tuple(
         LineDecision(
             id=line.id,

@@ -1,11 +1,15 @@
-"""What the self-audit recomputes from the entries, and what it says where the books disagree. No I/O: rows in, findings out.
+"""What the self-audit recomputes from the entries, and what it says where the books disagree. Rows in, findings out.
 
-findings.py (the list of checks, one finding) > rows.py (what is read, as it stands in the database) > links.py (versions and hashes) >
-entries.py (sums, sides, debts) > lots.py > purchases.py (lines against postings) > customers.py (one customer's books from first to last).
+findings.py (the list of checks, one finding) > rows.py (what is read, as it stands in the database) > terms.py (wallets
+of a program's version) > links.py (versions and hashes) > lots.py > entries.py (sums, sides, debts) > lines.py,
+answers.py, purchases.py (lines against postings) > customers.py (one customer's books from first to last).
 
-It reads what others wrote and shares as little with them as it can: the canonical form of a transaction is built anew from the columns,
-and every sum is made here. Each posting's hash is chained from the stored hash before it, so that one changed row is one finding and
-not one for each later posting.
+It reads what others wrote and shares as little with them as it can: the canonical form of a transaction is built anew
+from the columns, and every sum is made here. Each posting's hash is chained from the stored hash before it, so that one
+changed row is one finding and not one for each later posting.
+
+Left out because they follow: `available = active lots - debt` and `pending = pending lots` hold for the stored figures
+once balances and lots each agree with the entries.
 """
 
 from app.domain.ledger.audit.customers import CustomerAudit

@@ -15,9 +15,7 @@ _PARTNER = "partner:"
 
 # By kind, the accounts it may use (the table of chart.py). Kinds that a later migration brings may use the whole chart.
 _USES: Mapping[str, frozenset[str]] = {
-    TxKind.PURCHASE: frozenset(
-        {Account.AVAILABLE, Account.PENDING, Account.ISSUED, Account.REDEEMED, Account.EXPIRED}
-    ),
+    TxKind.PURCHASE: frozenset({Account.AVAILABLE, Account.PENDING, Account.ISSUED, Account.REDEEMED, Account.EXPIRED}),
     TxKind.REDEEM: frozenset({Account.AVAILABLE, Account.REDEEMED}),
     TxKind.RETURN: frozenset({Account.AVAILABLE, Account.PENDING, Account.RETURNED, Account.EXPIRED}),
     TxKind.ACTIVATE: frozenset({Account.AVAILABLE, Account.PENDING}),
@@ -72,10 +70,8 @@ class EntriesAudit:
 
     def _check_account(self, tx: TxRow, entry: EntryRow, uses: frozenset[str] | None) -> None:
         account = entry.account
-        if uses is None:
-            is_used = account in _CHART or account.startswith(_PARTNER)
-        else:
-            is_used = account in uses
+        is_known = account in _CHART or account.startswith(_PARTNER)
+        is_used = is_known if uses is None else account in uses
         if not is_used or (self._notes.customer is None and account in SIDES):
             expected = f"an account of {tx.kind}" if self._notes.customer else f"an account of {tx.kind} for nobody"
             self._notes.add(Check.ENTRY_ACCOUNT, tx.tx_id, expected=expected, found=account)
@@ -118,4 +114,6 @@ class EntriesAudit:
         active = purse.units[AVAILABLE] + purse.owed
         if purse.owed < 0 or active:
             found = f"{purse.owed} owed, {active} in active lots"
-            self._notes.add(Check.DEBT, tx.tx_id, expected=f"{wallet}: owed only while no active lot has units", found=found)
+            self._notes.add(
+                Check.DEBT, tx.tx_id, expected=f"{wallet}: owed only while no active lot has units", found=found
+            )

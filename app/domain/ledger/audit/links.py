@@ -1,4 +1,4 @@
-"""Versions and hashes: each posting is the next link of its customer's chain. Without a customer each is a chain of its own."""
+"""Versions and hashes: a posting is the next link of its customer's chain; nobody's postings are a chain each."""
 
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -12,7 +12,7 @@ GENESIS = bytes(32)
 
 
 def canonical(tx: TxRow, *, customer: str | None) -> bytes:
-    """RFC 8785 JSON of the columns of `audit_tx` without `hash` and `created_at`, and of the rows of `audit_entry` in their order."""
+    """RFC 8785 JSON of the columns of `audit_tx` without `hash` and `created_at`, and of the rows of `audit_entry`."""
     tx_id = tx.tx_id
     return orjson.dumps(
         {

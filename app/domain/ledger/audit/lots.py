@@ -86,7 +86,7 @@ def first_change(rows: Iterable[LotRow]) -> datetime | None:
     return min((instant for row in rows if (instant := row.next_change()) is not None), default=None)
 
 
-def _flag(is_pending: bool) -> str:  # noqa: FBT001 - shows a value
+def _flag(is_pending: bool) -> str:
     return "pending" if is_pending else "active"
 
 

@@ -1,40 +1,20 @@
 """Purchases: the lines that returns go by, against what was posted and what the till was told.
 
 Lines carry what entries can't: quantities, money, and which line brought what. A return posts both directions against
-`program:returned`, and nets them, so its directions are read on the customer's side: what is put into lots was given back; what was
-taken is all that left, less what expired on arrival and what only moved from a lot to a debt.
+`program:returned`, and nets them, so its directions are read on the customer's side: what is put into lots was given
+back; taken is all that left, less what expired on arrival and what only moved from a lot onto a debt.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
 
-import orjson
-
-from app.domain.amounts import half_up
 from app.domain.ledger.audit.answers import check_answer
 from app.domain.ledger.audit.entries import SIDES, PurseState
 from app.domain.ledger.audit.findings import Check, Notes
+from app.domain.ledger.audit.lines import LineRow, Units, check_line, read_lines, total
 from app.domain.ledger.audit.rows import PurchaseRow, TxRow
 from app.domain.ledger.audit.terms import Terms
 from app.domain.ledger.chart import Account, TxKind
-from app.domain.program import Debt
-
-Units = dict[str, int]  # By wallet.
-
-
-class LineRow(NamedTuple):
-    """One member of `purchases.lines`."""
-
-    id: str
-    qty_milli: int
-    paid: int
-    accrued: Units
-    redeemed_units: Units
-    returned_milli: int
-    refunded: int
-    taken_back: Units
-    given_back: Units
 
 
 class Back:
@@ -80,43 +60,45 @@ class PurchasesAudit:
 
     def _post_purchase(self, tx: TxRow, purchase: PurchaseRow, purses: Mapping[str, PurseState]) -> None:
         notes, tx_id = self._notes, tx.tx_id
-        notes.compare(
-            Check.PURCHASE_FACTS,
-            tx_id,
-            expected=f"{tx.shop}, {tx.terminal}, program {tx.program}, {tx.at}",
-            found=f"{purchase.shop}, {purchase.terminal}, program {purchase.program}, {purchase.at}",
-        )
+        posted, stored = (tx.shop, tx.terminal, tx.program, tx.at), purchase[:4]
+        if posted != stored:
+            notes.add(Check.PURCHASE_FACTS, tx_id, expected=_shown(*posted), found=_shown(*stored))
         lines = read_lines(purchase.lines)
         if lines is None:
             notes.add(Check.PURCHASE_LINES, tx_id, expected="lines", found="something else")
             return
-        terms = self._terms.get(purchase.program)
-        for line in lines:
-            _check_line(line, tx_id, notes, terms)
-        is_all_back = all(line.returned_milli == line.qty_milli for line in lines)
-        notes.compare(Check.PURCHASE_ALL_BACK, tx_id, expected=is_all_back, found=purchase.is_all_back)
-        accrued = _total(line.accrued for line in lines)
-        redeemed = _total(line.redeemed_units for line in lines)
+        accrued = total([line.accrued for line in lines])
+        redeemed = total([line.redeemed_units for line in lines])
         self._compare(Check.PURCHASE_ACCRUED, tx_id, posted=_posted(tx, Account.ISSUED, sign=-1), said=accrued)
         self._compare(Check.PURCHASE_REDEEMED, tx_id, posted=_posted(tx, Account.REDEEMED, sign=1), said=redeemed)
-        check_answer(tx, purchase, lines, purses, notes)
-        self._count(purchase, lines, terms, accrued=accrued, is_all_back=is_all_back)
-        taken, given = _total(line.taken_back for line in lines), _total(line.given_back for line in lines)
-        if taken or given:
-            back = self._back(tx_id)
-            back.taken_said, back.given_said = taken, given
-
-    def _count(
-        self, purchase: PurchaseRow, lines: list[LineRow], terms: Terms | None, *, accrued: Units, is_all_back: bool
-    ) -> None:
-        self.paid += sum(line.paid - line.refunded for line in lines)
+        check_answer(tx, purchase.answer, lines=lines, purses=purses, notes=notes)
+        terms = self._terms.get(purchase.program)
+        self.paid += sum([line.paid for line in lines])
         if terms is not None:
-            wallet = terms.default_wallet
-            self.units += accrued.get(wallet, 0) - sum(line.taken_back.get(wallet, 0) for line in lines)
+            self.units += accrued.get(terms.default_wallet, 0)
+        touched = [line for line in lines if line.is_touched()]
+        if touched:
+            self._count_back(tx_id, touched, terms)
+        is_all_back = len(touched) == len(lines) and all(line.returned_milli == line.qty_milli for line in lines)
+        if is_all_back is not purchase.is_all_back:
+            notes.add(Check.PURCHASE_ALL_BACK, tx_id, expected=is_all_back, found=purchase.is_all_back)
         if not is_all_back:
             self.purchases += 1
             if self.last_at is None or purchase.at > self.last_at:
                 self.last_at = purchase.at
+
+    def _count_back(self, tx_id: str, touched: list[LineRow], terms: Terms | None) -> None:
+        """Lines of which something came back."""
+        for line in touched:
+            check_line(line, tx_id, self._notes, terms)
+        self.paid -= sum([line.refunded for line in touched])
+        taken = total([line.taken_back for line in touched])
+        given = total([line.given_back for line in touched])
+        if terms is not None:
+            self.units -= taken.get(terms.default_wallet, 0)
+        if taken or given:
+            back = self._back(tx_id)
+            back.taken_said, back.given_said = taken, given
 
     def _post_return(self, tx: TxRow, parent: str) -> None:
         back = self._back(parent)
@@ -141,66 +123,6 @@ class PurchasesAudit:
                 self._notes.add(check, tx_id, expected=f"{wallet}: {expected}", found=found)
 
 
-def read_lines(text: str) -> list[LineRow] | None:
-    """The lines of a purchase; None where they are something else."""
-    try:
-        lines = [LineRow(**line) for line in orjson.loads(text)]
-    except (TypeError, ValueError):
-        return None
-    return lines if lines and all(map(_is_sound, lines)) else None
-
-
-def _is_sound(line: LineRow) -> bool:
-    _, qty_milli, paid, accrued, redeemed_units, returned_milli, refunded, taken_back, given_back = line
-    if not (type(qty_milli) is type(paid) is type(returned_milli) is type(refunded) is int and qty_milli > 0):
-        return False
-    for units in (accrued, redeemed_units, taken_back, given_back):
-        if type(units) is not dict or not all(type(amount) is int for amount in units.values()):
-            return False
-    return True
-
-
-def _check_line(line: LineRow, tx_id: str, notes: Notes, terms: Terms | None) -> None:
-    returned = line.returned_milli
-    if not (returned or line.refunded or line.taken_back or line.given_back):
-        return
-    name = f"line {line.id}"
-    if not 0 <= returned <= line.qty_milli:
-        notes.add(Check.PURCHASE_LINES, tx_id, expected=f"{name}: up to {line.qty_milli} returned", found=returned)
-    if not 0 <= line.refunded <= line.paid:
-        notes.add(Check.PURCHASE_LINES, tx_id, expected=f"{name}: up to {line.paid} refunded", found=line.refunded)
-    for what, back, whole in (
-        ("taken back", line.taken_back, line.accrued),
-        ("given back", line.given_back, line.redeemed_units),
-    ):
-        for wallet, units in back.items():
-            most = whole.get(wallet, 0)
-            if not 0 <= units <= most:
-                notes.add(Check.PURCHASE_LINES, tx_id, expected=f"{name}: up to {most} {wallet} {what}", found=units)
-    _check_shares(line, tx_id, notes, terms)
-
-
-def _check_shares(line: LineRow, tx_id: str, notes: Notes, terms: Terms | None) -> None:
-    """What came back is the returned share of the whole; a wallet without debt may still owe some of what is taken back."""
-    refunded = half_up(line.paid * line.returned_milli, line.qty_milli)
-    if refunded != line.refunded:
-        notes.add(Check.PURCHASE_SHARES, tx_id, expected=f"line {line.id}: {refunded} refunded", found=line.refunded)
-    for wallet, whole in line.redeemed_units.items():
-        share, given = half_up(whole * line.returned_milli, line.qty_milli), line.given_back.get(wallet, 0)
-        if share != given:
-            expected = f"line {line.id}: {share} {wallet} given back"
-            notes.add(Check.PURCHASE_SHARES, tx_id, expected=expected, found=given)
-    for wallet, whole in line.accrued.items():
-        share, taken = half_up(whole * line.returned_milli, line.qty_milli), line.taken_back.get(wallet, 0)
-        if taken > share or (taken < share and not _is_clamped(terms, wallet)):
-            expected = f"line {line.id}: {share} {wallet} taken back"
-            notes.add(Check.PURCHASE_SHARES, tx_id, expected=expected, found=taken)
-
-
-def _is_clamped(terms: Terms | None, wallet: str) -> bool:
-    return terms is not None and wallet in terms.wallets and terms.wallets[wallet].debt is Debt.CLAMP
-
-
 def _posted(tx: TxRow, account: Account, *, sign: int) -> Units:
     units: Units = {}
     for entry in tx.entries:
@@ -209,11 +131,5 @@ def _posted(tx: TxRow, account: Account, *, sign: int) -> Units:
     return units
 
 
-def _total(parts: "Iterable[Units]") -> Units:
-    """By wallet, without zeros."""
-    total: Units = {}
-    for units in parts:
-        for wallet, amount in units.items():
-            if amount:
-                total[wallet] = total.get(wallet, 0) + amount
-    return total
+def _shown(shop: str | None, terminal: str | None, program: int | None, at: datetime) -> str:
+    return f"{shop}, {terminal}, program {program}, {at}"

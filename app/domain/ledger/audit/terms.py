@@ -16,7 +16,7 @@ class Terms:
 
 
 def read_terms(document: str) -> Terms | None:
-    """The terms of a stored document; None where this release can't read it (nothing bought by it could be returned)."""
+    """The terms of a stored document; None where this release can't read it (returns need it too)."""
     try:
         program = read_program(orjson.loads(document))
     except (ProgramInvalid, orjson.JSONDecodeError):

@@ -1,0 +1,102 @@
+"""Lines of a purchase: can they be read, and did only come back what was there, in the share that was returned."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import orjson
+
+from app.domain.amounts import half_up
+from app.domain.ledger.audit.findings import Check, Notes
+from app.domain.ledger.audit.terms import Terms
+from app.domain.program import Debt
+
+Units = dict[str, int]  # By wallet.
+
+
+class LineRow(NamedTuple):
+    """One member of `purchases.lines`."""
+
+    id: str
+    qty_milli: int
+    paid: int
+    accrued: Units
+    redeemed_units: Units
+    returned_milli: int
+    refunded: int
+    taken_back: Units
+    given_back: Units
+
+    def is_touched(self) -> bool:
+        """Something came back, or is said to."""
+        return bool(self.returned_milli or self.refunded or self.taken_back or self.given_back)
+
+
+def read_lines(text: str) -> list[LineRow] | None:
+    """The lines of a purchase; None where they are something else."""
+    try:
+        lines = [LineRow(**line) for line in orjson.loads(text)]
+    except (TypeError, ValueError):
+        return None
+    return lines if lines and all(map(_is_sound, lines)) else None
+
+
+def _is_sound(line: LineRow) -> bool:
+    _, qty_milli, paid, accrued, redeemed_units, returned_milli, refunded, taken_back, given_back = line
+    if not (type(qty_milli) is type(paid) is type(returned_milli) is type(refunded) is int and qty_milli > 0):
+        return False
+    for units in (accrued, redeemed_units, taken_back, given_back):
+        if type(units) is not dict:
+            return False
+        for amount in units.values():
+            if type(amount) is not int:
+                return False
+    return True
+
+
+def total(parts: Iterable[Units]) -> Units:
+    """By wallet, without zeros."""
+    sums: Units = {}
+    for units in parts:
+        for wallet, amount in units.items():
+            if amount:
+                sums[wallet] = sums.get(wallet, 0) + amount
+    return sums
+
+
+def check_line(line: LineRow, tx_id: str, notes: Notes, terms: Terms | None) -> None:
+    returned = line.returned_milli
+    name = f"line {line.id}"
+    if not 0 <= returned <= line.qty_milli:
+        notes.add(Check.PURCHASE_LINES, tx_id, expected=f"{name}: up to {line.qty_milli} returned", found=returned)
+    if not 0 <= line.refunded <= line.paid:
+        notes.add(Check.PURCHASE_LINES, tx_id, expected=f"{name}: up to {line.paid} refunded", found=line.refunded)
+    for what, back, whole in (
+        ("taken back", line.taken_back, line.accrued),
+        ("given back", line.given_back, line.redeemed_units),
+    ):
+        for wallet, units in back.items():
+            most = whole.get(wallet, 0)
+            if not 0 <= units <= most:
+                notes.add(Check.PURCHASE_LINES, tx_id, expected=f"{name}: up to {most} {wallet} {what}", found=units)
+    _check_shares(line, tx_id, notes, terms)
+
+
+def _check_shares(line: LineRow, tx_id: str, notes: Notes, terms: Terms | None) -> None:
+    """What came back is the returned share of the whole; of a wallet without debt less may have been taken."""
+    refunded = half_up(line.paid * line.returned_milli, line.qty_milli)
+    if refunded != line.refunded:
+        notes.add(Check.PURCHASE_SHARES, tx_id, expected=f"line {line.id}: {refunded} refunded", found=line.refunded)
+    for wallet, whole in line.redeemed_units.items():
+        share, given = half_up(whole * line.returned_milli, line.qty_milli), line.given_back.get(wallet, 0)
+        if share != given:
+            expected = f"line {line.id}: {share} {wallet} given back"
+            notes.add(Check.PURCHASE_SHARES, tx_id, expected=expected, found=given)
+    for wallet, whole in line.accrued.items():
+        share, taken = half_up(whole * line.returned_milli, line.qty_milli), line.taken_back.get(wallet, 0)
+        if taken > share or (taken < share and not _is_clamped(terms, wallet)):
+            expected = f"line {line.id}: {share} {wallet} taken back"
+            notes.add(Check.PURCHASE_SHARES, tx_id, expected=expected, found=taken)
+
+
+def _is_clamped(terms: Terms | None, wallet: str) -> bool:
+    return terms is not None and wallet in terms.wallets and terms.wallets[wallet].debt is Debt.CLAMP

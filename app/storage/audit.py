@@ -1,0 +1,187 @@
+"""The whole ledger in one snapshot, streamed: what the self-audit reads.
+
+One REPEATABLE READ transaction, shared by three connections of its own: one streams transactions, one customers and
+lots, one looks for rows that stand alone (audit_strays.py). All streams come by customer, then by version, from the
+primary keys; PostgreSQL makes the next batch while the one before is checked, so memory holds a few batches and one
+customer's lots, whatever the ledger's size. No time limit applies: a ledger may take hours, and all that long keeps
+dead rows from being vacuumed (run it on a replica where that hurts).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from app.domain.identifiers import NOBODY
+from app.domain.ledger.audit import CustomerRow, EntryRow, LotRow, PurchaseRow, TxRow
+
+BATCH = 2_000  # Rows a fetch: some 60 ms of checking, some 10 MB with the answers of purchases.
+CONNECT_SECONDS = 10.0
+_NOBODY = str(NOBODY)
+
+_SNAPSHOT = "select pg_export_snapshot() as name, clock_timestamp() as now"
+# Whoever set a limit for the database or the role meant the tills' requests. A server too old for one has no such row.
+_NO_LIMITS = """
+select set_config(name, '0', false) from pg_settings
+where name in ('statement_timeout', 'transaction_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')
+"""
+_COUNT_TXS = "select count(*) from txs"
+_PROGRAMS = "select version, document from programs"
+_CUSTOMERS = """
+select id::text, version, head, balances::text, paid, purchases, units, last_purchase_at, due_at, updated_at
+from customers order by id
+"""
+_LOTS = """
+select customer_id::text, lot_id::text, wallet, tx_id::text, remaining, active_at, expires_at, is_pending
+from lots order by customer_id, lot_id
+"""
+# A transaction's entries come as arrays: one index look-up each (some 6 µs), and one row to carry.
+_TXS = """
+select t.customer_id::text, t.version, t.tx_id::text, t.kind, t.idempotency_key, t.shop, t.terminal, t.receipt,
+    t.parent_tx::text, t.program, t.at, t.created_at, t.hash,
+    e.seqs, e.accounts, e.wallets, e.amounts, e.lots, e.rules,
+    p.shop, p.terminal, p.program, p.at, p.lines::text, p.is_all_back, p.answer
+from txs t
+left join purchases p on p.id = t.tx_id and p.customer_id = t.customer_id
+left join lateral (
+    select array_agg(seq order by seq) as seqs, array_agg(account order by seq) as accounts,
+        array_agg(wallet order by seq) as wallets, array_agg(amount order by seq) as amounts,
+        array_agg(lot_id::text order by seq) as lots, array_agg(rule order by seq) as rules
+    from entries where customer_id = t.customer_id and tx_id = t.tx_id
+) e on true
+order by t.customer_id, t.version, t.tx_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One customer's papers, or nobody's (`customer_id` None).
+
+    `txs` comes by version, in batches, and is read to its end before the next folder is asked for.
+    """
+
+    customer_id: str | None
+    row: CustomerRow | None
+    lots: list[LotRow]
+    txs: AsyncIterator[list[TxRow]]
+
+
+class Snapshot:
+    """The ledger as it stood at one moment. `strays` is a connection for statements that each stand alone."""
+
+    def __init__(
+        self, *, now: datetime, txs: asyncpg.Connection, papers: asyncpg.Connection, strays: asyncpg.Connection
+    ) -> None:
+        self.now = now
+        self.strays = strays
+        self._txs = txs
+        self._papers = papers
+
+    async def count_txs(self) -> int:
+        count: int = await self._papers.fetchval(_COUNT_TXS)
+        return count
+
+    async def programs(self) -> Mapping[int, str]:
+        """Documents by version."""
+        return {row["version"]: row["document"] for row in await self._papers.fetch(_PROGRAMS)}
+
+    async def folders(self) -> AsyncIterator[Folder]:
+        """Every customer who has a row, a lot or a posting, in the order of ids; nobody's postings come first."""
+        customers = _Stream(await self._papers.cursor(_CUSTOMERS))
+        lots = _Stream(await self._papers.cursor(_LOTS))
+        txs = _Stream(await self._txs.cursor(_TXS), ahead=True)
+        streams = (customers, lots, txs)
+        while True:
+            owners = [owner for stream in streams if (owner := await stream.owner()) is not None]
+            if not owners:
+                return
+            owner = min(owners)
+            rows = [CustomerRow(*row[1:]) async for batch in customers.of(owner) for row in batch]
+            yield Folder(
+                customer_id=None if owner == _NOBODY else owner,
+                row=rows[0] if rows else None,
+                lots=[LotRow(*row[1:]) async for batch in lots.of(owner) for row in batch],
+                txs=_tx_batches(txs.of(owner)),
+            )
+
+
+@asynccontextmanager
+async def open_snapshot(url: str) -> AsyncIterator[Snapshot]:
+    """Read-only, without time limits."""
+    async with AsyncExitStack() as stack:
+        txs = await _connect(stack, url)
+        await txs.execute("begin isolation level repeatable read read only")
+        shared = await txs.fetchrow(_SNAPSHOT)
+        papers, strays = await _connect(stack, url), await _connect(stack, url)
+        for connection in (papers, strays):
+            await connection.execute("begin isolation level repeatable read read only")
+            await connection.execute(f"set transaction snapshot '{shared['name']}'")
+        yield Snapshot(now=shared["now"], txs=txs, papers=papers, strays=strays)
+
+
+async def _connect(stack: AsyncExitStack, url: str) -> asyncpg.Connection:
+    connection = await asyncpg.connect(
+        url,
+        timeout=CONNECT_SECONDS,
+        server_settings={"application_name": "kopilka-verify", "timezone": "UTC", "jit": "off"},
+    )
+    stack.callback(connection.terminate)  # Nothing to commit, and a broken connection would not close politely.
+    await connection.execute(_NO_LIMITS)
+    return connection
+
+
+class _Stream:
+    """Rows of a cursor that come by owner (their first column), a batch at a time.
+
+    `ahead` asks for the next batch before this one is used; the stream then needs its connection for itself.
+    """
+
+    def __init__(self, cursor: Any, *, ahead: bool = False) -> None:
+        self._cursor = cursor
+        self._is_ahead = ahead
+        self._coming: asyncio.Task[list[Any]] | None = None
+        self._rows: list[Any] = []
+        self._place = 0
+        self._is_over = False
+
+    async def owner(self) -> str | None:
+        """Of the next row; None at the end."""
+        if self._place == len(self._rows):
+            await self._turn()
+        return None if self._is_over else str(self._rows[self._place][0])
+
+    async def of(self, owner: str) -> AsyncIterator[list[Any]]:
+        """The rows of this owner, in runs."""
+        while await self.owner() == owner:
+            start, end, rows = self._place, self._place, self._rows
+            while end < len(rows) and rows[end][0] == owner:
+                end += 1
+            self._place = end
+            yield rows[start:end]
+
+    async def _turn(self) -> None:
+        if self._is_over:
+            return
+        self._rows = await (self._coming or self._cursor.fetch(BATCH))
+        self._place = 0
+        self._is_over = not self._rows
+        if self._is_ahead and not self._is_over:
+            self._coming = asyncio.create_task(self._cursor.fetch(BATCH))
+            await asyncio.sleep(0)  # The request goes out now, not after the batch at hand.
+
+
+async def _tx_batches(runs: AsyncIterator[list[Any]]) -> AsyncIterator[list[TxRow]]:
+    async for run in runs:
+        yield [_tx_of(row) for row in run]
+
+
+def _tx_of(row: Any) -> TxRow:
+    """A row of `_TXS`: the owner, the transaction, its entries as arrays (null where there are none), its purchase."""
+    seqs = row[13]
+    entries = [] if seqs is None else [EntryRow(*each) for each in zip(*row[13:19], strict=True)]
+    purchase = None if row[25] is None else PurchaseRow(*row[19:26])
+    return TxRow._make((*row[1:13], entries, purchase))

@@ -1,0 +1,109 @@
+"""Rows that stand alone: entries, purchases, events, claims without what they belong to.
+
+Each check is one statement over whole tables. It gives customer, transaction, expected and found, as text, and only for
+rows that are wrong: of a clean ledger it says nothing.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.domain.identifiers import NOBODY
+from app.domain.ledger.audit import Check, Finding
+from app.storage.audit import Snapshot
+
+ANSWERS_KEPT = timedelta(days=30)  # The contract's promise; what a later release drops is older.
+_PREFETCH = 500
+_NOBODY = str(NOBODY)
+
+_ENTRY_WITHOUT_TX = """
+select e.customer_id::text, e.tx_id::text, 'a transaction of this customer', count(*) || ' entries'
+from entries e
+where not exists (select from txs t where t.customer_id = e.customer_id and t.tx_id = e.tx_id)
+group by e.customer_id, e.tx_id
+"""
+_TX_REPEATED = """
+select null, tx_id::text, 'one transaction', count(*)::text from txs group by tx_id having count(*) > 1
+"""
+_TX_PARENT = """
+select t.customer_id::text, t.tx_id::text, 'an earlier purchase of this customer', coalesce(t.parent_tx::text, 'none')
+from txs t left join txs p on p.tx_id = t.parent_tx and p.customer_id = t.customer_id and p.kind = 'purchase'
+where t.kind = 'return' and (p.tx_id is null or (p.version >= t.version and t.version > 0))
+union all
+select t.customer_id::text, t.tx_id::text, 'no parent', t.parent_tx::text
+from txs t
+where t.parent_tx is not null and t.kind in ('purchase', 'redeem', 'activate', 'expire', 'adjust')
+"""
+_TX_WITHOUT_EVENT = """
+select t.customer_id::text, t.tx_id::text, 'an event of version ' || t.version, 'none'
+from txs t
+where not exists (
+    select from events e where e.tx_id = t.tx_id and e.customer_id = t.customer_id and e.version = t.version)
+"""
+_EVENT_WITHOUT_TX = """
+select e.customer_id::text, e.tx_id::text, 'a transaction of version ' || e.version, 'none'
+from events e
+where not exists (
+    select from txs t where t.tx_id = e.tx_id and t.customer_id = e.customer_id and t.version = e.version)
+"""
+_TX_CLAIMS = """
+select t.customer_id::text, t.tx_id::text,
+    (t.idempotency_key is not null)::int || ' keys, ' || (t.receipt is not null)::int || ' receipts',
+    coalesce(c.keys, 0) || ' keys, ' || coalesce(c.receipts, 0) || ' receipts'
+from txs t left join (
+    select answer_id, count(*) filter (where kind = 'k') as keys, count(*) filter (where kind = 'r') as receipts
+    from claims group by answer_id
+) c on c.answer_id = t.tx_id
+where coalesce(c.keys, 0) <> (t.idempotency_key is not null)::int
+    or coalesce(c.receipts, 0) <> (t.receipt is not null)::int
+"""
+# What older keys were answered may be gone; a receipt's transaction is there for ever.
+_CLAIM_WITHOUT_ANSWER = """
+select null, c.answer_id::text, 'an answer to the key ' || c.digest, 'none'
+from claims c
+where c.kind = 'k' and c.answer_id >= $1
+    and not exists (select from answers a where a.id = c.answer_id)
+    and not exists (select from purchases p where p.id = c.answer_id)
+union all
+select null, c.answer_id::text, 'a transaction with the receipt ' || c.digest, 'none'
+from claims c
+where c.kind <> 'k' and not exists (select from txs t where t.tx_id = c.answer_id)
+"""
+_PURCHASE_WITHOUT_TX = """
+select p.customer_id::text, p.id::text, 'a transaction of kind purchase', 'none'
+from purchases p
+where not exists (select from txs t where t.tx_id = p.id and t.customer_id = p.customer_id and t.kind = 'purchase')
+"""
+_PURCHASE_RETURNED = """
+select p.customer_id::text, p.id::text,
+    case when r.parent_tx is null then 'no line returned' else 'a line returned' end,
+    case when r.parent_tx is null then 'a line returned' else 'none' end
+from purchases p left join (select distinct customer_id, parent_tx from txs where kind = 'return') r
+    on r.parent_tx = p.id and r.customer_id = p.customer_id
+where jsonb_path_exists(p.lines, '$[*].returned_milli ? (@ > 0)') <> (r.parent_tx is not null)
+"""
+STATEMENTS: Mapping[Check, str] = {
+    Check.ENTRY_WITHOUT_TX: _ENTRY_WITHOUT_TX,
+    Check.TX_REPEATED: _TX_REPEATED,
+    Check.TX_PARENT: _TX_PARENT,
+    Check.TX_WITHOUT_EVENT: _TX_WITHOUT_EVENT,
+    Check.EVENT_WITHOUT_TX: _EVENT_WITHOUT_TX,
+    Check.TX_CLAIMS: _TX_CLAIMS,
+    Check.CLAIM_WITHOUT_ANSWER: _CLAIM_WITHOUT_ANSWER,
+    Check.PURCHASE_WITHOUT_TX: _PURCHASE_WITHOUT_TX,
+    Check.PURCHASE_RETURNED: _PURCHASE_RETURNED,
+}
+
+
+async def find_strays(snapshot: Snapshot) -> AsyncIterator[Finding]:
+    """One statement after another; each is streamed, since all of a table may be wrong."""
+    for check, statement in STATEMENTS.items():
+        arguments = [_id_of(snapshot.now - ANSWERS_KEPT)] if check is Check.CLAIM_WITHOUT_ANSWER else []
+        async for row in snapshot.strays.cursor(statement, *arguments, prefetch=_PREFETCH):
+            customer, tx, expected, found = row
+            yield Finding(check, None if customer == _NOBODY else customer, tx, expected=expected, found=found)
+
+
+def _id_of(moment: datetime) -> UUID:
+    """The least id made at that moment or later: ids begin with their milliseconds."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

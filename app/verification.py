@@ -1,0 +1,128 @@
+"""`verify`: the self-audit. Everything that is stored twice is computed anew from the entries and compared.
+
+All is read in one snapshot, so it may run beside a busy service. What each check means stands beside its name in
+`app.domain.ledger.audit.findings`.
+"""
+
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+
+import asyncpg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from app.config import CannotStart
+from app.domain.ledger.audit import CustomerAudit, Finding, Terms, read_terms
+from app.storage.audit import Folder, open_snapshot
+from app.storage.audit_strays import find_strays
+
+ROWS_SAID_MAX = 1_000  # Whoever reads the report has seen enough by then, and gets the count.
+_COLUMNS = ("check", "customer", "transaction", "expected", "found")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(slots=True)
+class Tally:
+    """How much was checked."""
+
+    customers: int = 0
+    txs: int = 0
+    entries: int = 0
+    lots: int = 0
+    purchases: int = 0
+    findings: int = 0
+
+    def line(self, *, seconds: float) -> str:
+        return (
+            f"checked {self.customers:,} customers, {self.txs:,} transactions, {self.entries:,} entries, "
+            f"{self.lots:,} lots and {self.purchases:,} purchases in {seconds:,.1f} s: "
+            f"{self.findings:,} finding{'' if self.findings == 1 else 's'}"
+        )
+
+
+async def verify(database_url: str, *, say: Callable[[str], None], progress: bool) -> int:
+    """Audit the whole ledger; says a row a finding (columns parted by tabs) and a summary; returns how many were found.
+
+    Args:
+        progress: show a bar on standard error.
+
+    Raises:
+        CannotStart: the database can't be read, or the connection was lost on the way.
+    """
+    started = time.monotonic()
+    tally = Tally()
+    with _bar(is_shown=progress) as bar:
+        async for finding in _audit(database_url, tally, bar):
+            tally.findings += 1
+            if tally.findings == 1:
+                say("\t".join(_COLUMNS))
+            if tally.findings <= ROWS_SAID_MAX:
+                say(row_of(finding))
+    if tally.findings > ROWS_SAID_MAX:
+        say(f"… and {tally.findings - ROWS_SAID_MAX:,} more")
+    say(tally.line(seconds=time.monotonic() - started))
+    return tally.findings
+
+
+async def findings(database_url: str) -> list[Finding]:
+    """All findings, in the order found. Raises `CannotStart`."""
+    with _bar(is_shown=False) as bar:
+        return [finding async for finding in _audit(database_url, Tally(), bar)]
+
+
+def row_of(finding: Finding) -> str:
+    """One line, whatever stands in the database."""
+    cells = (finding.check, finding.customer or "-", finding.tx or "-", finding.expected, finding.found)
+    return "\t".join(_UNPRINTABLE.sub("?", cell) for cell in cells)
+
+
+async def _audit(database_url: str, tally: Tally, bar: Progress) -> AsyncIterator[Finding]:
+    try:
+        async with open_snapshot(database_url) as snapshot:
+            terms = {version: read_terms(document) for version, document in (await snapshot.programs()).items()}
+            task = bar.add_task("transactions", total=None if bar.disable else await snapshot.count_txs())
+            async for finding in find_strays(snapshot):
+                yield finding
+            async for folder in snapshot.folders():
+                async for finding in _audit_folder(folder, terms, tally):
+                    yield finding
+                bar.update(task, completed=tally.txs)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CannotStart(f"the audit could not go on: {reason}") from None
+
+
+async def _audit_folder(folder: Folder, terms: Mapping[int, Terms | None], tally: Tally) -> AsyncIterator[Finding]:
+    audit = CustomerAudit(folder.customer_id, folder.row, lots=folder.lots, terms=terms)
+    tally.customers += folder.row is not None
+    tally.lots += len(folder.lots)
+    async for txs in folder.txs:
+        for tx in txs:
+            audit.post(tx)
+            tally.entries += len(tx.entries)
+            tally.purchases += tx.purchase is not None
+        tally.txs += len(txs)
+        for finding in audit.take_findings():
+            yield finding
+    audit.close()
+    for finding in audit.take_findings():
+        yield finding
+
+
+def _bar(*, is_shown: bool) -> Progress:
+    """On standard error, gone when done; rows that share its terminal are written above it."""
+    return Progress(
+        TextColumn("verifying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        redirect_stderr=False,
+        disable=not is_shown,
+    )
