@@ -84,18 +84,23 @@ async def _audit(database_url: str, tally: Tally, bar: Progress) -> AsyncIterato
         async with open_snapshot(database_url) as snapshot:
             terms = {version: read_terms(document) for version, document in (await snapshot.programs()).items()}
             task = bar.add_task("transactions", total=None if bar.disable else await snapshot.count_txs())
+
+            def tell(done: int) -> None:
+                bar.update(task, completed=done)
+
             async for finding in find_strays(snapshot):
                 yield finding
             async for folder in snapshot.folders():
-                async for finding in _audit_folder(folder, terms, tally):
+                async for finding in _audit_folder(folder, terms, tally, tell=tell):
                     yield finding
-                bar.update(task, completed=tally.txs)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CannotStart(f"the audit could not go on: {reason}") from None
 
 
-async def _audit_folder(folder: Folder, terms: Mapping[int, Terms | None], tally: Tally) -> AsyncIterator[Finding]:
+async def _audit_folder(
+    folder: Folder, terms: Mapping[int, Terms | None], tally: Tally, *, tell: Callable[[int], None]
+) -> AsyncIterator[Finding]:
     audit = CustomerAudit(folder.customer_id, folder.row, lots=folder.lots, terms=terms)
     tally.customers += folder.row is not None
     tally.lots += len(folder.lots)
@@ -105,6 +110,7 @@ async def _audit_folder(folder: Folder, terms: Mapping[int, Terms | None], tally
             tally.entries += len(tx.entries)
             tally.purchases += tx.purchase is not None
         tally.txs += len(txs)
+        tell(tally.txs)
         for finding in audit.take_findings():
             yield finding
     audit.close()

@@ -29,6 +29,7 @@ from app.flows.rounds import Rounds
 from app.flows.sales import AtLimits
 from app.flows.sweep import Sweep
 from app.keyring import Keyring
+from app.storage import migrate
 from app.storage.customers import CustomersDatabase
 from app.storage.engine import Database
 from app.storage.housekeeping import Housekeeping
@@ -124,6 +125,7 @@ def _assemble(settings: Settings, keyring: Keyring, database: Database, snapshot
         programs=PublishProgram(once, reads, shelf=shelf, answers=answers),
         reads=reads,
         snapshots=snapshots,
+        schema_head=migrate.head(),
     )
 
 

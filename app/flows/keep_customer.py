@@ -117,10 +117,8 @@ class KeepCustomer:
             yield self._vault.digest(Identifier(IdentifierKind.CARD, card))
 
     async def _rendered(self, patron: Patron, **known: Any) -> bytes:
-        try:
-            program = (await self._programs.compiled(await self._programs.newest())).program
-        except Rejected:  # Customers may be moved in before the first program is published.
-            program = None
+        current = await self._programs.current()
+        program = current.program if current else None
         return self._answers.customer(profile_of(patron, program, self._vault, version=patron.book.version, **known))
 
 

@@ -81,6 +81,7 @@ class Loyalty:
         programs: PublishProgram,
         reads: Reads,
         snapshots: Snapshots,
+        schema_head: str,
     ) -> None:
         self._rounds = rounds
         self._purchases = purchases
@@ -93,6 +94,7 @@ class Loyalty:
         self._programs = programs
         self._reads = reads
         self._snapshots = snapshots
+        self._schema_head = schema_head
         self._callers: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
 
     async def authenticate(self, key: str) -> Caller:

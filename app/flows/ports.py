@@ -58,6 +58,10 @@ class Programs(Protocol):
         """The newest version, confirmed within the last second. Raises `Rejected(NOT_FOUND)` for none."""
         ...
 
+    async def current(self) -> CompiledProgram | None:
+        """The newest version compiled; None where none is published: customers may be moved in before that."""
+        ...
+
 
 class Snapshots(Protocol):
     """Customers as the cache holds them; may fail at any time, and then says nothing."""

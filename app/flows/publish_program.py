@@ -43,7 +43,7 @@ class ProgramShelf:
             stored = await self._reads.program(version)
             if stored is None:
                 raise Rejected(Rejection.NOT_FOUND, "no such version of the program")
-            found = compile_program(read_program(orjson.loads(stored.document)))
+            found = await asyncio.to_thread(_compiled, orjson.loads(stored.document))
             self._compiled[version] = found
             while len(self._compiled) > COMPILED_MAX:
                 self._compiled.popitem(last=False)
@@ -60,6 +60,13 @@ class ProgramShelf:
         if not self._newest:
             raise Rejected(Rejection.NOT_FOUND, "no program has been published yet")
         return self._newest
+
+    async def current(self) -> CompiledProgram | None:
+        """The newest version compiled; None where none is published."""
+        try:
+            return await self.compiled(await self.newest())
+        except Rejected:
+            return None
 
     def doubt(self) -> None:
         """Ask again before the next quote."""
@@ -79,7 +86,8 @@ class PublishProgram:
         Raises:
             Rejected: `program_invalid` with a fault for every mistake; nothing is kept of it.
         """
-        check(document)
+        # In a thread: a document of a few megabytes takes a third of a second, and tills don't wait for marketers.
+        await asyncio.to_thread(check, document)
 
         async def act(tx: CustomerTx) -> Answer:
             await tx.save_draft(raw.decode(), by=write.caller.key_id)
@@ -111,7 +119,9 @@ class PublishProgram:
         return await self._spread(await self._once.run(write, act))
 
     async def _insert(self, tx: CustomerTx, write: Write, document: str) -> Answer:
-        check(orjson.loads(document))  # An older document may be one that this release no longer reads.
+        await asyncio.to_thread(
+            check, orjson.loads(document)
+        )  # An older document may be one that this release no longer reads.
         version = await tx.insert_program(document, by=write.caller.key_id)
         return Answer(200, self._answers.published(version))
 
@@ -130,7 +140,7 @@ class PublishProgram:
     async def check_draft(self) -> tuple[Fault, ...]:
         """What is wrong with the draft; a kept draft was right when it was kept."""
         try:
-            check(orjson.loads(await self.draft()))
+            await asyncio.to_thread(check, orjson.loads(await self.draft()))
         except Rejected as rejected:
             if rejected.rejection is not Rejection.PROGRAM_INVALID:
                 raise
@@ -151,9 +161,13 @@ class PublishProgram:
         return Page(tuple(items[:limit]), to_cursor(items[limit - 1].version) if more else None)
 
 
+def _compiled(document: object) -> CompiledProgram:
+    return compile_program(read_program(document))
+
+
 def check(document: object) -> None:
     """Raises `Rejected(PROGRAM_INVALID)` with every fault."""
     try:
-        compile_program(read_program(document))
+        _compiled(document)
     except ProgramInvalid as invalid:
         raise Rejected(Rejection.PROGRAM_INVALID, "the program has mistakes", faults=invalid.faults) from None

@@ -13,6 +13,7 @@ from app.domain.ledger.plans import Moment, bring_up_to_date
 from app.domain.ledger.tiers import measure_of, next_tier, tier_of
 from app.domain.program import Program
 from app.domain.rejections import Rejected, Rejection
+from app.domain.rules.compiled import CompiledProgram
 from app.flows.cursors import place_of, to_cursor
 from app.flows.identity import customer_uuid
 from app.flows.ledger_port import Patron
@@ -76,7 +77,7 @@ class ReadCustomer:
 
     async def balance(self, customer_id: UUID, *, min_version: int, as_of: datetime | None) -> BalanceView:
         """Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
-        program = (await self._programs.compiled(await self._programs.newest())).program
+        program = await self._programs.current()
         if as_of is not None:
             return await self._balance_at(customer_id, program, as_of)
         patron, source = await self.patron(customer_id, min_version=min_version)
@@ -105,7 +106,7 @@ class ReadCustomer:
             raise _not_found()
         return patron
 
-    async def _balance_at(self, customer_id: UUID, program: Program, at: datetime) -> BalanceView:
+    async def _balance_at(self, customer_id: UUID, program: CompiledProgram | None, at: datetime) -> BalanceView:
         """As it was, or as it will be if nothing more happens: what was posted by then, and what time had brought by
         then.
         """
@@ -133,10 +134,10 @@ class ReadCustomer:
     async def profile(self, customer_id: UUID) -> CustomerProfile:
         patron, version = await self.current(customer_id)
         registered = await self._reads.registered(customer_id)
-        program = (await self._programs.compiled(await self._programs.newest())).program
+        program = await self._programs.current()
         return profile_of(
             patron,
-            program,
+            program.program if program else None,
             self._vault,
             version=version,
             registered_at=registered.registered_at,
@@ -195,10 +196,10 @@ def _soonest(changes: Iterable[tuple[Lot, datetime]]) -> Instant | None:
 
 
 def _views(
-    book: Book, program: Program, horizon: Mapping[str, tuple[Instant | None, Instant | None]]
+    book: Book, program: CompiledProgram | None, horizon: Mapping[str, tuple[Instant | None, Instant | None]]
 ) -> dict[str, WalletView]:
     views = {}
-    for wallet, balance in book.balances(program.wallets).items():
+    for wallet, balance in book.balances(program.program.wallets if program else ()).items():
         next_expiry, next_activation = horizon.get(wallet, (None, None))
         views[wallet] = WalletView(balance=balance, next_expiry=next_expiry, next_activation=next_activation)
     return views

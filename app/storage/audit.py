@@ -80,6 +80,7 @@ class Snapshot:
         self.strays = strays
         self._txs = txs
         self._papers = papers
+        self._tx_stream: _Stream | None = None
 
     async def count_txs(self) -> int:
         count: int = await self._papers.fetchval(_COUNT_TXS)
@@ -93,7 +94,7 @@ class Snapshot:
         """Every customer who has a row, a lot or a posting, in the order of ids; nobody's postings come first."""
         customers = _Stream(await self._papers.cursor(_CUSTOMERS))
         lots = _Stream(await self._papers.cursor(_LOTS))
-        txs = _Stream(await self._txs.cursor(_TXS), ahead=True)
+        txs = self._tx_stream = _Stream(await self._txs.cursor(_TXS), ahead=True)
         streams = (customers, lots, txs)
         while True:
             owners = [owner for stream in streams if (owner := await stream.owner()) is not None]
@@ -108,19 +109,30 @@ class Snapshot:
                 txs=_tx_batches(txs.of(owner)),
             )
 
+    async def settle(self) -> None:
+        """To be called when the connections are closed: nobody reads the batch that was under way."""
+        if self._tx_stream is not None:
+            await self._tx_stream.settle()
+
 
 @asynccontextmanager
 async def open_snapshot(url: str) -> AsyncIterator[Snapshot]:
     """Read-only, without time limits."""
-    async with AsyncExitStack() as stack:
-        txs = await _connect(stack, url)
-        await txs.execute("begin isolation level repeatable read read only")
-        shared = await txs.fetchrow(_SNAPSHOT)
-        papers, strays = await _connect(stack, url), await _connect(stack, url)
-        for connection in (papers, strays):
-            await connection.execute("begin isolation level repeatable read read only")
-            await connection.execute(f"set transaction snapshot '{shared['name']}'")
-        yield Snapshot(now=shared["now"], txs=txs, papers=papers, strays=strays)
+    snapshot: Snapshot | None = None
+    try:
+        async with AsyncExitStack() as stack:
+            txs = await _connect(stack, url)
+            await txs.execute("begin isolation level repeatable read read only")
+            shared = await txs.fetchrow(_SNAPSHOT)
+            papers, strays = await _connect(stack, url), await _connect(stack, url)
+            for connection in (papers, strays):
+                await connection.execute("begin isolation level repeatable read read only")
+                await connection.execute(f"set transaction snapshot '{shared['name']}'")
+            snapshot = Snapshot(now=shared["now"], txs=txs, papers=papers, strays=strays)
+            yield snapshot
+    finally:
+        if snapshot is not None:
+            await snapshot.settle()
 
 
 async def _connect(stack: AsyncExitStack, url: str) -> asyncpg.Connection:
@@ -162,6 +174,11 @@ class _Stream:
                 end += 1
             self._place = end
             yield rows[start:end]
+
+    async def settle(self) -> None:
+        """Wait for the batch asked for ahead, whatever becomes of it."""
+        if self._coming is not None:
+            await asyncio.gather(self._coming, return_exceptions=True)
 
     async def _turn(self) -> None:
         if self._is_over:

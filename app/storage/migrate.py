@@ -51,12 +51,22 @@ async def read_schema_state(url: str) -> SchemaState:
         current = await connection.fetchval("select version_num from alembic_version") if exists else None
     finally:
         await connection.close()
-    known = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]  # Newest first.
+    known = _revisions()
     if current is None:
         return SchemaState(None, behind=len(known), ahead=0)
     if current in known:
         return SchemaState(current, behind=known.index(current), ahead=0)
     return SchemaState(current, behind=0, ahead=_steps_ahead(current, known[0]))
+
+
+def head() -> str:
+    """The newest migration of this release."""
+    return _revisions()[0]
+
+
+def _revisions() -> list[str]:
+    """This release's migrations, the newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
 def _steps_ahead(current: str, head: str) -> int:

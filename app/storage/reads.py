@@ -64,6 +64,7 @@ select pg_postmaster_start_time() < clock_timestamp() - interval '2 seconds' and
         application_name <> $1)
 """
 CALLER = "select id, role, shops, terminal from keys where digest = $1 and revoked_at is null"
+SCHEMA_VERSION = "select version_num from alembic_version"
 IS_WRITABLE = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off'"
 
 
@@ -160,6 +161,9 @@ class ReadsDatabase:
 
     async def is_writable(self) -> bool:
         return bool(await self._value(IS_WRITABLE))
+
+    async def schema_version(self) -> str:
+        return str(await self._value(SCHEMA_VERSION))
 
     async def _rows(self, statement: str, *arguments: object) -> Sequence[Mapping[str, Any]]:
         async with self._database.connection() as connection:

@@ -11,7 +11,7 @@ from app.domain.ledger.chart import Account, TxKind
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One signed amount on an account. Entries of `customer:*` name the lot they move; without a lot they are a debt."""
+    """One signed amount on an account. Entries of `customer:*` name the lot they move; without one they are a debt."""
 
     account: Account
     wallet: str

@@ -136,10 +136,14 @@ def plan_return(
     purchase's lots.
     """
     refunds: dict[str, int] = {}
+    progress_units = 0  # By share, like money: what a wallet without debt keeps doesn't count for the tier either.
     for line in purchase.lines:
+        accrued = line.accrued.get(purchase.default_wallet, 0)
+        progress_units -= line.share(accrued)
         line.returned_milli += back.get(line.id, 0)
         refunds[line.id] = line.share(line.paid) - line.refunded
         line.refunded += refunds[line.id]
+        progress_units += line.share(accrued)
     if book is None:
         chained = plan_nobodys(moment, kind=TxKind.RETURN, origin=origin, parent=purchase.tx_id)
         return ReturnPlan(chained, _lines_back(purchase, back, refunds, {}, {}), {}, {}, {}, {})
@@ -154,7 +158,7 @@ def plan_return(
     taken, clamped = _take_back(moves, purchase, debts)
     progress = book.progress
     progress.paid -= sum(refunds.values())
-    progress.units -= sum(units.get(purchase.default_wallet, 0) for units in taken.values())
+    progress.units -= progress_units
     if purchase.is_all_back:
         progress.purchases -= 1
     chained = record(

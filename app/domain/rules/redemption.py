@@ -122,7 +122,7 @@ def _refuse_malformed(asked: Asked, redeemable: Sequence[str], wallets: Mapping[
         pointer = "/redeem/" + wallet.replace("~", "~0").replace("/", "~1")
         if wallet not in wallets:
             faults.append(Fault(pointer, "unknown_wallet", "the program has no such wallet"))
-        elif wallet not in redeemable and units != 0:
+        elif wallet not in redeemable and units not in (0, "max"):  # As much as is allowed may be nothing.
             faults.append(Fault(pointer, "not_redeemable", "this wallet can't pay for a basket"))
         elif units != "max" and units < 0:
             faults.append(Fault(pointer, "too_small", "units to redeem can't be negative"))

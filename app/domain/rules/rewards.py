@@ -6,7 +6,7 @@ for accruals.
 
 Decided here: `units` is given once if anything is picked, worth something or not; `multiply` looks at whole lines,
 also where single units of them are picked, and a factor below 1 takes nothing away; a group of `on.units` cheaper
-than its `price` keeps its own price and doesn't pay for the others.
+than its `price` takes nothing off the total, though its units weigh in the spreading as all that are picked do.
 """
 
 from collections.abc import Callable, Iterator, Sequence
