@@ -95,7 +95,7 @@ def redeem(
     """
     redeemable = [wallet for wallet in scheme.wallets if wallets[wallet].value > 0]
     if asked:
-        _refuse_malformed(asked, redeemable, wallets, step=scheme.step)
+        _refuse_malformed(asked, redeemable, wallets, scheme)
     till = _Till.open(scheme, payable, strength=strength)
     terms: dict[str, RedeemTerms] = {}
     units_by_wallet: dict[str, int] = {}
@@ -116,13 +116,16 @@ def redeem(
     return Redeemed(terms, till.money, units_by_wallet, till.units_by_line)
 
 
-def _refuse_malformed(asked: Asked, redeemable: Sequence[str], wallets: Mapping[str, Wallet], *, step: int) -> None:
+def _refuse_malformed(
+    asked: Asked, redeemable: Sequence[str], wallets: Mapping[str, Wallet], scheme: Redemption
+) -> None:
+    step = scheme.step
     faults = []
     for wallet, units in asked.items():
         pointer = "/redeem/" + wallet.replace("~", "~0").replace("/", "~1")
         if wallet not in wallets:
             faults.append(Fault(pointer, "unknown_wallet", "the program has no such wallet"))
-        elif wallet not in redeemable and units not in (0, "max"):  # As much as is allowed may be nothing.
+        elif wallet not in redeemable and units != 0 and (wallet not in scheme.wallets or units != "max"):
             faults.append(Fault(pointer, "not_redeemable", "this wallet can't pay for a basket"))
         elif units != "max" and units < 0:
             faults.append(Fault(pointer, "too_small", "units to redeem can't be negative"))
