@@ -1,1 +1,34 @@
-"""Kopilka."""
+"""Kopilka, a loyalty service for tills: it finds the customer, prices the basket by the shop's program, and posts the
+purchase to a double-entry ledger before it answers.
+
+A functional core inside an imperative shell: the core decides, the shell fetches and writes.
+
+    domain/     no I/O, no clock, no luck, no await
+                program.py (what a program is), programs/ (a document to a program, or to all its mistakes),
+                rules/ (a basket to a decision), ledger/ (a decision to a balanced posting)
+    flows/      one file a use case; rounds.py and post_round.py are the hot path; ports*.py say what flows need
+    storage/    PostgreSQL        cache/  Redis        api/  HTTP        vault.py  personal data, sealed
+    clock.py    the database's time                    telemetry/  logs and metrics
+    wiring.py   the one place that knows every concrete class
+
+    cli.py      the commands (`python -m app`); serve.py, workers.py, jobs_process.py: the processes they start
+    main.py     the ASGI entrance; jobs.py the background work; demo/ a program, customers and keys to try
+    config.py   settings, keyring.py the service's secrets, addresses.py, schema.py, verification.py (the self-audit)
+    engines/    embedded PostgreSQL and Valkey for a start with nothing configured
+
+Everything may import `domain`; `flows` import `domain` and their own ports; `storage`, `cache` and `api` never one
+another; only `wiring` and the entrances above it know all. pyproject.toml says the same to import-linter.
+
+The first ten minutes, in this order:
+
+1. `domain/program.py`: what a program, lane, rule and reward are.
+2. `domain/rules/evaluate.py`: a basket goes in, a decision comes out.
+3. `domain/ledger/plans.py`: a decision becomes one balanced posting.
+4. `flows/rounds.py` and `flows/post_round.py`: requests that one transaction posts together: claim, lock, read,
+   decide, write, commit, tell.
+5. `storage/ledger.py`: the few statements a round runs.
+6. `api/purchases.py`: the calls of a sale, as tills see them.
+
+Words: a *program* has *lanes* of *rules*; a *posting* is balanced *entries*; a *lot* is points that expire together; a
+*claim* takes an idempotency key or a receipt for ever; a *rejection* is a "no" that the business expects.
+"""

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     at_max_age_hours: int = Field(
         default=72, ge=0, le=1_000_000, description="how far back the time of a deal may lie, in hours; 0: no limit"
     )
+    returns_any_shop: bool = Field(default=False, description="true lets a shop take back what another shop has sold")
     phone_region: str = Field(default="RU", description="region of phone numbers written without a country code")
     allow_unsafe_database: bool = Field(
         default=False,

@@ -117,7 +117,7 @@ def _assemble(settings: Settings, keyring: Keyring, database: Database, snapshot
         rounds=rounds,
         purchases=RecordPurchase(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
         points=MovePoints(rounds, vault=vault, answers=answers),
-        returns=ReturnLines(rounds, store=store, programs=shelf, answers=answers),
+        returns=ReturnLines(rounds, store=store, programs=shelf, answers=answers, any_shop=settings.returns_any_shop),
         keeper=KeepCustomer(once, reader=customers, snapshots=snapshots, programs=shelf, vault=vault, answers=answers),
         quotes=QuoteBasket(customers, programs=shelf, vault=vault, clock=clock, limits=limits),
         customers=customers,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from app.domain.rejections import Fault, Rejected, Rejection
+from app.domain.rejections import Fault, Rejected, Rejection, unauthenticated
 
 Headers = dict[bytes, bytes]
 
@@ -51,7 +51,7 @@ def bearer_key(headers: Headers) -> str:
     scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
     key = key.strip()
     if scheme.lower() != b"bearer" or not 0 < len(key) <= BEARER_LENGTH_MAX or not key.isascii():
-        raise Rejected(Rejection.UNAUTHENTICATED, "Send a valid key as Authorization: Bearer KEY.")
+        raise unauthenticated()
     return key.decode("ascii")
 
 

@@ -1,1 +1,10 @@
-"""See the modules."""
+"""The core: values and decisions, without I/O, clock, luck or await.
+
+program      what a program, wallet, tier, lane, rule and reward are; programs/ makes one from its document
+basket       the sale at the till; customer, what rules may know of the person; identifiers, how they are found
+rules/       `evaluate`: a basket goes in, a decision comes out
+decision     all that the program says to a basket: totals, lines, effects, verdicts
+ledger/      a decision becomes one balanced posting
+amounts      integer arithmetic: rounding by name, remainders by rule
+rejections   every "no" that the business expects, in order of precedence
+"""

@@ -46,7 +46,7 @@ def phone(text: str, *, region: str) -> Identifier:
     Raises:
         ValueError: it is no possible number; the message does not repeat it.
     """
-    if not _PHONE_SPELLING.fullmatch(text):  # The library finds numbers inside other text.
+    if not _PHONE_SPELLING.fullmatch(text.strip()):  # The library finds numbers inside other text.
         raise ValueError("not a phone number")
     try:
         number = phonenumbers.parse(text, region)

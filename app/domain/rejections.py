@@ -101,3 +101,8 @@ class Rejected(Exception):
 
     def __str__(self) -> str:
         return f"{self.rejection}: {self.detail}"
+
+
+def unauthenticated() -> Rejected:
+    """One body for missing, unknown and revoked keys: whoever guesses learns nothing from it."""
+    return Rejected(Rejection.UNAUTHENTICATED, "Send a valid key as Authorization: Bearer KEY.")

@@ -1,1 +1,22 @@
-"""See the modules."""
+"""Use cases: gather, decide, apply. They know the domain and their own ports, no driver and no framework.
+
+The hot path, from the request inwards:
+
+    loyalty          the whole service, one method a call; `service` is its shape as the edge sees it
+    record_purchase  `accrue`        move_points  `redeem` and `adjust`        return_lines  returns and their preview
+    sales            deciding a basket, the same for quote and accrue
+    asks             one request on its way through a round; claims, identity: what it claims and whom it is about
+    rounds           the queue: many requests, one transaction
+    post_round       one round: claim, lock, read, decide, write
+
+Beside it:
+
+    quote_basket     prices a basket, writes nothing; promises: its signed token
+    keep_customer    register and change customers; once: writes outside the rounds, exactly once too
+    read_customer    balances, history, lots; read_purchase: stored purchases, and what became of a key
+    publish_program  drafts and versions
+    sweep            posts what time has brought
+
+What passes: `requests` come in, `results` go back, `cursors` are places in lists, `failures` what the database may do
+to us. What flows need is in `ports`, `ports_customers` and `ledger_port`; `app.wiring` puts the real parts in.
+"""

@@ -65,6 +65,7 @@ class Ask:
     needs_lots: bool = False
     tries: int = 0
     owner: CustomerId | None = None
+    asked_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     done: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def handles(self) -> Iterable[object]:

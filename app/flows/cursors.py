@@ -5,6 +5,8 @@ import binascii
 
 from app.domain.rejections import Fault, Rejected, Rejection
 
+PLACE_MAX = 2**31 - 1  # No list is longer: a customer's postings, a customer's lots, the program's versions.
+
 
 def to_cursor(place: int) -> str:
     return base64.urlsafe_b64encode(f"p{place}".encode()).rstrip(b"=").decode()
@@ -14,13 +16,13 @@ def place_of(cursor: str) -> int:
     """The place a cursor stands for.
 
     Raises:
-        Rejected: `validation_error` at `/cursor`.
+        Rejected: `validation_error` at `/query/cursor`.
     """
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-        if not text.startswith("p") or not text[1:].isdecimal() or len(text) > 20:
+        if not text.startswith("p") or not text[1:].isdecimal() or len(text) > 20 or int(text[1:]) > PLACE_MAX:
             raise ValueError
     except (binascii.Error, ValueError):
-        fault = Fault("/cursor", "not_ours", "not a cursor of this list")
+        fault = Fault("/query/cursor", "not_ours", "not a cursor of this list")
         raise Rejected(Rejection.VALIDATION_ERROR, "the cursor can't be read", faults=(fault,)) from None
     return int(text[1:])

@@ -8,6 +8,7 @@ from uuid import UUID
 from app.domain.identifiers import CustomerId, Identifier, IdentifierKind
 from app.domain.ledger.books import Book
 from app.domain.rejections import Fault, Rejected, Rejection
+from app.domain.rules.compiled import CompiledProgram
 from app.flows.ledger_port import Patron
 from app.flows.once import Once
 from app.flows.ports import Answers, Person, Programs, Snapshots, Vault, fresh_ids
@@ -43,6 +44,7 @@ class KeepCustomer:
             Rejected: `customer_not_found` for an unknown referrer; `identifier_taken` comes back as an answer.
         """
         referrer = await self._reader.find(request.referrer) if request.referrer else None
+        program = await self._programs.current()  # Before the transaction: it may take a connection of its own.
         customer_id = CustomerId(next(fresh_ids()))
         person = _with_identifiers(
             Person(name=request.name, birthday=request.birthday, email=request.email, consents=request.consents),
@@ -55,7 +57,7 @@ class KeepCustomer:
             registered_at = await tx.insert_customer(customer_id, profile=profile, tags=request.tags, referrer=referrer)
             await tx.insert_identifiers(customer_id, digests)
             patron = Patron(book=Book(customer_id=customer_id), profile=profile, tags=request.tags)
-            return Answer(201, await self._rendered(patron, registered_at=registered_at, referrer=referrer))
+            return Answer(201, self._rendered(patron, program, registered_at=registered_at, referrer=referrer))
 
         return await self._once.run(write, act)
 
@@ -65,6 +67,7 @@ class KeepCustomer:
         Raises:
             Rejected: `customer_not_found`; `identifier_taken` comes back as an answer.
         """
+        program = await self._programs.current()
         changed: list[Patron] = []  # By each attempt; the last one is the one that was committed.
         dropped: list[bytes] = []
 
@@ -85,7 +88,7 @@ class KeepCustomer:
             known = await tx.registered(request.customer)
             patron.book.revision += 1
             changed.append(patron)
-            body = await self._rendered(patron, registered_at=known.registered_at, referrer=known.referrer)
+            body = self._rendered(patron, program, registered_at=known.registered_at, referrer=known.referrer)
             return Answer(200, body)
 
         answer = await self._once.run(write, act)
@@ -116,8 +119,7 @@ class KeepCustomer:
         for card in person.cards:
             yield self._vault.digest(Identifier(IdentifierKind.CARD, card))
 
-    async def _rendered(self, patron: Patron, **known: Any) -> bytes:
-        current = await self._programs.current()
+    def _rendered(self, patron: Patron, current: CompiledProgram | None, **known: Any) -> bytes:
         program = current.program if current else None
         return self._answers.customer(profile_of(patron, program, self._vault, version=patron.book.version, **known))
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from app.domain.identifiers import Identifier
-from app.domain.rejections import Fault, Rejected, Rejection
+from app.domain.rejections import Fault, Rejected, Rejection, unauthenticated
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone
 from app.flows.keep_customer import KeepCustomer
 from app.flows.move_points import MovePoints
@@ -107,7 +107,7 @@ class Loyalty:
             caller = await self._reads.caller(digest)
         if caller is None:
             self._callers.pop(digest, None)
-            raise Rejected(Rejection.UNAUTHENTICATED, "a valid key is needed")
+            raise unauthenticated()
         self._callers[digest] = (asked_at + KEY_SECONDS, caller)
         self._callers.move_to_end(digest)
         if len(self._callers) > KEYS_MAX:

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from app.domain.rejections import Rejected, Rejection
 from app.flows.claims import key_claim
-from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone
+from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
 from app.flows.ledger_port import Changes, NewClaim, RoundTx
 from app.flows.ports import Answers, fresh_ids
 from app.flows.requests import Answer, Write
@@ -48,6 +48,8 @@ class Once(Generic[Tx]):
         try:
             try:
                 return await self._attempt(write, act)
+            except DatabaseSilent:
+                raise
             except (Conflict, DatabaseGone):
                 # Somebody was first, or the commit's fate is unknown: the second try sees which.
                 return await self._attempt(write, act)

@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | claim | 2 | locks on keys and receipts are tried, then read: which are new, which are answered already |
 | lock | 1 | customers `FOR NO KEY UPDATE SKIP LOCKED`; who is taken goes to another round |
-| read | 0-5 | lots, where a request redeems or something is due; purchases, for returns; answers, for replays |
+| read | 0-7 | lots, where a request redeems or something is due; purchases, for returns; for replays their answers, and customers for the cache |
 | decide | 0 | pure Python, one request after another, each on the books the one before left; no await |
 | write | 2-4 | customers; all that is appended; changed lots and returned purchases where there are any |
 
@@ -13,6 +13,7 @@ taken in one order: keys and receipts (tried, never waited for), customers, purc
 processes can wait for each other, but never in a circle. A refusal has nothing to undo.
 """
 
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from app.domain.identifiers import NOBODY, CustomerId
@@ -42,6 +43,7 @@ class Round:
         self._newest = 0
         self._ids = fresh_ids()
         self.changes = Changes()
+        self.seen: Sequence[Patron] = ()  # Not locked and not changed, only read for the cache.
         self.outcomes: list[tuple[Ask, Answer]] = []
         self.refusals: list[tuple[Ask, Rejected]] = []
         self.left: list[Ask] = []
@@ -63,6 +65,7 @@ class Round:
         replays = {ask: known.claims[ask.key].answer_id for ask in self._asks if ask.key in known.claims}
         if replays:
             await self._replay(replays, known)
+            await self._look_again(replays, known)
         self._asks = [ask for ask in self._asks if ask not in replays and self._find(ask, known)]
 
     def _is_running_elsewhere(self, ask: Ask, held: set[UUID]) -> bool:
@@ -88,6 +91,15 @@ class Round:
                 )
             else:
                 self.outcomes.append((ask, Answer(answer.status, answer.body, is_replayed=True)))
+
+    async def _look_again(self, asks: Iterable[Ask], known: Known) -> None:
+        """Whom repeated answers are about, as they are now: whoever answered first may not have lived to tell the cache."""
+        ids = {owner for ask in asks if isinstance(ask.customer, bytes) and (owner := known.owners.get(ask.customer))}
+        ids |= {CustomerId(ask.customer) for ask in asks if isinstance(ask.customer, UUID)}
+        named = {known.claims[ask.purchase_receipt].answer_id for ask in asks if ask.purchase_receipt in known.claims}
+        if purchases := sorted(named | {ask.purchase for ask in asks if ask.purchase is not None}):
+            ids |= set((await self._tx.purchase_owners(purchases)).values())
+        self.seen = await self._tx.read_patrons(sorted(ids))
 
     def _find(self, ask: Ask, known: Known) -> bool:
         """Resolve customer and purchase; note a receipt that is taken."""

@@ -18,8 +18,12 @@ from app.flows.rounds import Rounds
 
 
 class ReturnLines:
-    def __init__(self, rounds: Rounds, *, store: LedgerStore, programs: Programs, answers: Answers) -> None:
+    def __init__(
+        self, rounds: Rounds, *, store: LedgerStore, programs: Programs, answers: Answers, any_shop: bool
+    ) -> None:
+        """any_shop: whether a shop may take back what another one sold."""
         self._rounds = rounds
+        self._any_shop = any_shop
         self._store = store
         self._programs = programs
         self._answers = answers
@@ -28,7 +32,7 @@ class ReturnLines:
         """Raises `Rejected`."""
 
         def settle(desk: Desk) -> Settled:
-            plan = settle_return(desk, write.caller, request, key=write.key)
+            plan = settle_return(desk, write.caller, request, key=write.key, any_shop=self._any_shop)
             returned = returned_of(desk, plan, is_preview=False)
             return Settled(plan.chained, Answer(201, self._answers.returned(returned)))
 
@@ -70,18 +74,18 @@ class ReturnLines:
                 bring_up_to_date(patron.book, moment)
         program = await self._programs.compiled(stored.program)
         desk = Desk(moment, stored.program, program, patron, stored, program)
-        plan = settle_return(desk, caller, request, key=None)
+        plan = settle_return(desk, caller, request, key=None, any_shop=self._any_shop)
         return returned_of(desk, plan, is_preview=True)
 
 
-def settle_return(desk: Desk, caller: Caller, request: ReturnRequest, *, key: str | None) -> ReturnPlan:
+def settle_return(desk: Desk, caller: Caller, request: ReturnRequest, *, key: str | None, any_shop: bool) -> ReturnPlan:
     """Plan one return on the desk's purchase and books.
 
     Raises:
         Rejected: `not_found` for another shop's purchase, `validation_error`, `return_exceeds_purchase`.
     """
     stored, program = of_desk(desk)
-    if caller.shops and stored.shop not in caller.shops:
+    if caller.shops and stored.shop not in caller.shops and not any_shop:
         raise Rejected(Rejection.NOT_FOUND, "no such purchase")
     asked = None if request.lines is None else [(line.id, line.qty_milli) for line in request.lines]
     back = quantities(stored.state, asked)

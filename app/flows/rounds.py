@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from app.domain.rejections import Rejected, Rejection
 from app.flows.asks import Ask
-from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone
+from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
 from app.flows.ledger_port import LedgerStore
 from app.flows.ports import Answers, Clock, Programs, RoundWatch, Snapshots
 from app.flows.post_round import TRIES_MAX, Round
@@ -25,6 +25,7 @@ IN_FLIGHT_MAX = 2  # One decides while the other commits; more would only divide
 QUEUE_MAX = (
     2_000  # At 1,000 purchases a second the last in the queue waits 2 seconds: beyond that a "no" now is kinder.
 )
+QUEUE_SECONDS_MAX = 2.0  # The same, where rounds are slow: they wait for a database that says nothing.
 BACKOFF_SECONDS = 0.005  # About one commit: how long a skipped request stands aside when nothing else is under way.
 
 
@@ -99,11 +100,9 @@ class Rounds:
                 break  # It waits for its customer's lock in a round of its own.
             ask = self._queue.popleft()
             handles = set(ask.handles())
-            if ask.write.deadline is not None and now > ask.write.deadline:
-                ask.refuse(
-                    Rejected(Rejection.DEADLINE_EXCEEDED, "the till's patience ended before the request could begin")
-                )
-            elif (
+            if _is_too_late(ask, now=now):
+                continue
+            if (
                 handles & seen
                 or handles & self._handled
                 or (ask.customer is not None and ask.customer in self._handled)
@@ -138,6 +137,10 @@ class Rounds:
         """Post a round; where that fails, once more with the same members if the connection broke, else one by one."""
         try:
             return await self._attempt(asks)
+        except DatabaseSilent as error:
+            self._watch.round_failed(error, retried=0)
+            _refuse_all(asks, Rejection.UNAVAILABLE, "the database doesn't answer")
+            return []
         except DatabaseGone as error:
             self._watch.round_failed(error, retried=len(asks))
             try:
@@ -189,12 +192,24 @@ class Rounds:
         self._watch.round_done(size=len(asks), seconds=asyncio.get_running_loop().time() - started)
         self._watch.posted(round_.changes.postings)
         # May fail, and says so itself; the purchases stand.
-        await self._snapshots.put(round_.changes.patrons)
+        await self._snapshots.put([*round_.changes.patrons, *round_.seen])
         for ask, answer in round_.outcomes:
             ask.answer(answer)
         for ask, rejected in round_.refusals:
             ask.refuse(rejected)
         return round_.left
+
+
+def _is_too_late(ask: Ask, *, now: float) -> bool:
+    """Whether the request has waited too long to begin; it is refused then."""
+    if ask.write.deadline is not None and now > ask.write.deadline:
+        late = Rejected(Rejection.DEADLINE_EXCEEDED, "the till's patience ended before the request could begin")
+    elif now > ask.asked_at + QUEUE_SECONDS_MAX:
+        late = Rejected(Rejection.OVERLOADED, "the request could not begin in time", facts={"retry_after_ms": 1_000})
+    else:
+        return False
+    ask.refuse(late)
+    return True
 
 
 def _refuse_all(asks: Iterable[Ask], rejection: Rejection, detail: str) -> None:

@@ -5,6 +5,7 @@ not do.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.domain.amounts import AMOUNT_MAX
 from app.domain.basket import IdentifiedBy, Visit
 from app.domain.customer import CustomerFacts
 from app.domain.decision import Decision
@@ -82,7 +83,7 @@ def decide_sale(
     `promise` is a valid token's: it pins the time too, and `version` and `program` are its own.
 
     Raises:
-        Rejected: what is to be redeemed may not be, or `quote_changed`.
+        Rejected: what is to be redeemed may not be; the program gives more than a posting may move; `quote_changed`.
     """
     person = vault.open(patron.book.customer_id, patron.profile) if patron else Person()
     facts = _facts_of(patron, person, program) if patron else None
@@ -93,6 +94,8 @@ def decide_sale(
         identified_by=_identified_by(request),
     )
     decision = evaluate(program, request.basket, customer=facts, visit=visit, redeem=request.redeem)
+    if any(units > AMOUNT_MAX for units in decision.accrued.values()):
+        raise Rejected(Rejection.LIMIT_EXCEEDED, f"the basket would bring more than {AMOUNT_MAX} units of a wallet")
     made = make_promise(decision, program=version, at=visit.at, now=now, customer=facts.id if facts else None)
     if promise is not None:
         check_promise(promise, made)

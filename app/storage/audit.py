@@ -24,11 +24,9 @@ CONNECT_SECONDS = 10.0
 _NOBODY = str(NOBODY)
 
 _SNAPSHOT = "select pg_export_snapshot() as name, clock_timestamp() as now"
-# Whoever set a limit for the database or the role meant the tills' requests. A server too old for one has no such row.
-_NO_LIMITS = """
-select set_config(name, '0', false) from pg_settings
-where name in ('statement_timeout', 'transaction_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')
-"""
+# Whoever set limits for the database or the role meant the tills' requests. The last is known to newer servers only.
+_NO_LIMITS = {"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+_NO_LIMIT_TOO = "select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'"
 _COUNT_TXS = "select count(*) from txs"
 _PROGRAMS = "select version, document from programs"
 _CUSTOMERS = """
@@ -139,10 +137,10 @@ async def _connect(stack: AsyncExitStack, url: str) -> asyncpg.Connection:
     connection = await asyncpg.connect(
         url,
         timeout=CONNECT_SECONDS,
-        server_settings={"application_name": "kopilka-verify", "timezone": "UTC", "jit": "off"},
+        server_settings={"application_name": "kopilka-verify", "timezone": "UTC", "jit": "off", **_NO_LIMITS},
     )
     stack.callback(connection.terminate)  # Nothing to commit, and a broken connection would not close politely.
-    await connection.execute(_NO_LIMITS)
+    await connection.execute(_NO_LIMIT_TOO)
     return connection
 
 

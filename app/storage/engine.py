@@ -8,6 +8,9 @@ session state, so a connection goes back to the pool without the usual round tri
 Bounds, in milliseconds: a round needs some 10; a statement may wait for a lock as long as a till's cashier barely
 notices; whatever holds a lock on a connection that was cut off is over after TRANSACTION_MS, so that a customer is free
 within 6 seconds (PostgreSQL 17 and newer; older ones end it after IDLE_MS once they notice).
+
+A server that says nothing is given up after PATIENCE_SECONDS, whatever it was asked: the connection is broken off, since
+the driver would wait as long again for an answer to its cancellation, and so are all that were idle beside it.
 """
 
 import asyncio
@@ -19,7 +22,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone
+from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
 
 APP_ROLE = "loyalty_app"
 LOCK_MS = 1_500
@@ -27,7 +30,9 @@ STATEMENT_MS = 3_500
 IDLE_MS = 4_000
 TRANSACTION_MS = 5_000
 CONNECT_SECONDS = 2.0
-COMMAND_SECONDS = 4.5  # The client's own patience, a little more than the server's.
+# For a whole transaction, the wait for a connection included: a request that has waited 2 seconds for its round has its
+# answer in 6.
+PATIENCE_SECONDS = 3.5
 POOL_MIN, POOL_MAX = (
     2,
     12,
@@ -104,7 +109,7 @@ class Database:
                 max_size=POOL_MAX,
                 max_queries=1_000_000,  # Prepared statements stay; a fresh backend now and then bounds its memory.
                 max_inactive_connection_lifetime=0,
-                command_timeout=COMMAND_SECONDS,
+                command_timeout=PATIENCE_SECONDS,
                 timeout=CONNECT_SECONDS,
                 server_settings=manner.settings,
                 init=self._note_identity,
@@ -126,17 +131,39 @@ class Database:
         Raises:
             DatabaseGone, DatabaseBusy, Conflict
         """
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except (asyncio.CancelledError, *_GONE):
+                raise  # The connection is broken off, and the transaction with it.
+            except BaseException:
+                await transaction.rollback()
+                raise
+            await transaction.commit()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection for statements that each stand alone."""
-        if self._pool is None:
+        """A connection for statements that each stand alone.
+
+        Raises:
+            DatabaseGone, DatabaseBusy, Conflict
+        """
+        pool = self._pool
+        if pool is None:
             raise DatabaseGone("the pool is closed")
-        with _translated():
-            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
-                yield connection
+        try:
+            with _translated():
+                async with asyncio.timeout(PATIENCE_SECONDS), pool.acquire() as connection:
+                    try:
+                        yield connection
+                    except (asyncio.CancelledError, *_GONE):
+                        connection.terminate()
+                        raise
+        except DatabaseSilent:
+            await pool.expire_connections()  # Made anew on their next use.
+            raise
 
     async def _probe(self) -> _Manner:
         settings = {
@@ -152,7 +179,7 @@ class Database:
             "tcp_keepalives_count": "3",
         }
         with _translated():
-            connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS)
+            connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS, command_timeout=PATIENCE_SECONDS)
             try:
                 unsafe = [row["name"] for row in await connection.fetch(_UNSAFE)]
                 who = await connection.fetchrow(_WHO, APP_ROLE)
@@ -193,5 +220,7 @@ class _translated:  # noqa: N801 - reads as a clause: `with _translated():`
             raise DatabaseBusy(type(error).__name__) from error
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
             raise Conflict(f"{type(error).__name__}: {error.constraint_name}") from error
+        if isinstance(error, TimeoutError):
+            raise DatabaseSilent(type(error).__name__) from error
         if isinstance(error, _GONE):
             raise DatabaseGone(type(error).__name__) from error

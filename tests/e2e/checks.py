@@ -1,4 +1,4 @@
-"""What the tests of the whole service ask of answers: problem documents by their members, instants, entries behind the curtain."""
+"""What the tests of the whole service ask of answers: problem documents, instants, entries behind the curtain."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta

@@ -71,10 +71,8 @@ async def prepare(till: Desk, admin: Desk) -> str:
     customer = await till.register(phone="8 900 123 45 67", name="Anna")
     await till.accrue(customer, line(price=5000000, no=["accrue"]))
     for points in (1201, *(1, -1) * 19, -1):
-        last = await admin.good(
-            "POST", f"/v1/customers/{customer}/adjust", {"wallet": "points", "points": points, "reason": "moved in"}
-        )
-    assert last["version"] == 41
+        body = {"wallet": "points", "points": points, "reason": "moved in"}
+        await admin.good("POST", f"/v1/customers/{customer}/adjust", body)
     return customer
 
 
@@ -221,22 +219,20 @@ async def test_an_empty_basket_is_quoted_and_not_accrued(till: Desk) -> None:
 async def test_the_time_of_a_deal_has_bounds(stage: Stage, till: Desk, owner: asyncpg.Connection) -> None:
     """72 hours back and 5 minutes ahead, as a service with the default settings has them."""
     customer = await till.register()
-    async with served_here(stage, at_max_age_hours=72) as edge:
-        async with client_of(edge) as http:
-            desk = Desk(http, till.key)
-            for span, status in (
-                ({"hours": 71.9}, 201),
-                ({"hours": 72.1}, 422),
-                ({"minutes": -4.9}, 201),
-                ({"minutes": -5.1}, 422),
-            ):
-                body = purchase(customer, at=ago(**span).isoformat())
-                for path in ("/v1/quote", "/v1/accrue"):
-                    answer = await desk.post(path, body)
-                    if status == 422:
-                        assert pointers(refused(answer, 422, "validation_error")) == {"/at"}
-                    else:
-                        assert answer.is_success, (span, answer.text)
+    async with served_here(stage, at_max_age_hours=72) as edge, client_of(edge) as http:
+        desk = Desk(http, till.key)
+        for span, is_taken in (
+            ({"hours": 71.9}, True),
+            ({"hours": 72.1}, False),
+            ({"minutes": -4.9}, True),
+            ({"minutes": -5.1}, False),
+        ):
+            body = purchase(customer, at=ago(**span).isoformat())
+            for path in ("/v1/quote", "/v1/accrue"):
+                answer = await desk.post(path, body)
+                assert answer.is_success is is_taken, (span, answer.text)
+                if not is_taken:
+                    assert pointers(refused(answer, 422, "validation_error")) == {"/at"}
     assert len(await kinds(owner, customer)) == 2
 
 

@@ -2,7 +2,6 @@
 
 import asyncpg
 import httpx
-import pytest
 
 from tests.e2e.checks import instant, pointers, refused
 from tests.kit import Desk, Stage, line, small_program
@@ -10,12 +9,13 @@ from tests.kit import Desk, Stage, line, small_program
 NOBODY = "01890000-0000-7000-8000-000000000000"
 
 
-@pytest.mark.parametrize("spelling", ["+7 900 123-45-67", "8 (900) 123-45-67", "89001234567", "+79001234567"])
-async def test_a_phone_finds_its_customer_in_any_usual_spelling(till: Desk, spelling: str) -> None:
+async def test_a_phone_finds_its_customer_in_any_usual_spelling(till: Desk) -> None:
     customer = await till.register(phone="+7 (900) 123 45 67")
-    found = await till.good("POST", "/v1/customers/lookup", {"customer": {"phone": spelling}})
-    assert found["id"] == customer
-    refused(await till.post("/v1/customers", {"phone": spelling}), 409, "identifier_taken")
+    spellings = ("+79001234567", "79001234567", "89001234567", "9001234567", "+7 900 123-45-67", "8 (900) 123-45-67")
+    for spelling in (*spellings, "+7(900)1234567", " 8-900-123-45-67 ", "+7\u00a0900\u00a0123\u201345\u201367"):
+        found = await till.good("POST", "/v1/customers/lookup", {"customer": {"phone": spelling}})
+        assert found["id"] == customer, spelling
+        refused(await till.post("/v1/customers", {"phone": spelling}), 409, "identifier_taken")
 
 
 async def test_a_new_customer_is_answered_with_its_books_empty(till: Desk) -> None:
@@ -41,9 +41,9 @@ async def test_each_reference_finds_the_customer(till: Desk) -> None:
         assert (found["id"], found["balances"]["points"]["available"]) == (customer, 0), reference
 
 
-@pytest.mark.parametrize("reference", [{}, {"phone": "+79001234567", "card": "1"}, {"email": "a@b.ru"}, {"phone": None}])
-async def test_a_reference_is_exactly_one_of_its_members(till: Desk, reference: dict[str, object]) -> None:
-    refused(await till.post("/v1/customers/lookup", {"customer": reference}), 422, "validation_error")
+async def test_a_reference_is_exactly_one_of_its_members(till: Desk) -> None:
+    for reference in ({}, {"phone": "+79001234567", "card": "1"}, {"email": "a@b.ru"}, {"phone": None}, "1", None):
+        refused(await till.post("/v1/customers/lookup", {"customer": reference}), 422, "validation_error")
 
 
 async def test_an_unknown_customer_is_not_found_whatever_names_it(till: Desk) -> None:
@@ -62,9 +62,8 @@ async def test_a_customer_needs_an_identifier(till: Desk) -> None:
     refused(await till.post("/v1/customers", {"name": "Anna"}), 422, "validation_error")
 
 
-@pytest.mark.parametrize(
-    ("profile", "pointer"),
-    [
+async def test_a_profile_with_a_mistake_is_refused_with_its_place(till: Desk) -> None:
+    mistakes: tuple[tuple[dict[str, object], str], ...] = (
         ({"phone": "12"}, "/phone"),
         ({"phone": "+7 900 12x"}, "/phone"),
         ({"card": "--"}, "/card"),
@@ -76,25 +75,23 @@ async def test_a_customer_needs_an_identifier(till: Desk) -> None:
         ({"card": 1}, "/card"),
         ({"card": "1", "name": ""}, "/name"),
         ({"card": "1", "name": "A\x00"}, "/name"),
-    ],
-)
-async def test_a_profile_with_a_mistake_is_refused_with_its_place(
-    till: Desk, profile: dict[str, object], pointer: str
-) -> None:
-    assert pointer in pointers(refused(await till.post("/v1/customers", profile), 422, "validation_error"))
+    )
+    for profile, pointer in mistakes:
+        problem = refused(await till.post("/v1/customers", profile), 422, "validation_error")
+        assert pointers(problem) == {pointer}, profile
 
 
-@pytest.mark.parametrize("identifier", [{"phone": "+79001234567"}, {"card": "77"}, {"external_id": "crm"}])
-async def test_a_taken_identifier_refuses_the_second_customer_for_good(till: Desk, identifier: dict[str, str]) -> None:
-    first = await till.register(**identifier)
-    body = {"card": "new", **identifier, "name": "Second"}
-    problem = refused(await till.post("/v1/customers", body, key="second"), 409, "identifier_taken")
-    assert problem["retryable"] is False
-    again = await till.post("/v1/customers", body, key="second")
-    assert again.headers["Idempotent-Replayed"] == "true"
-    refused(again, 409, "identifier_taken")
-    found = await till.good("POST", "/v1/customers/lookup", {"customer": identifier})
-    assert found["id"] == first
+async def test_a_taken_identifier_refuses_the_second_customer_for_good(till: Desk) -> None:
+    for identifier in ({"phone": "+79001234567"}, {"card": "77"}, {"external_id": "crm"}):
+        (kind,) = identifier
+        first = await till.register(**identifier)
+        body = {"card": "new", **identifier, "name": "Second"}
+        problem = refused(await till.post("/v1/customers", body, key=kind), 409, "identifier_taken")
+        assert (problem["retryable"], pointers(problem)) == (False, {f"/{kind}"})
+        again = await till.post("/v1/customers", body, key=kind)
+        assert (again.json(), again.headers["Idempotent-Replayed"]) == (problem, "true")
+        found = await till.good("POST", "/v1/customers/lookup", {"customer": identifier})
+        assert found["id"] == first
 
 
 async def test_a_refused_customer_uses_up_none_of_its_identifiers(till: Desk) -> None:
@@ -153,7 +150,8 @@ async def test_answers_that_are_stored_hold_no_personal_data(
     for (table,) in tables:
         rows = await owner.fetch(f'select t::text from "{table}" t')
         for (row,) in rows:
-            assert "astasia" not in row and "9001234567" not in row and b"Anastasia".hex() not in row, table
+            shown = [secret for secret in ("astasia", "9001234567", b"Anastasia".hex()) if secret in row]
+            assert shown == [], table
 
 
 async def test_support_sees_the_profile_and_a_till_a_masked_one(till: Desk, stage: Stage) -> None:

@@ -41,6 +41,23 @@ async def test_a_quote_says_what_the_purchase_will_say(till: Desk) -> None:
     assert (sold["state"], sold["version"], sold["quote"], sold["valid_until"]) == ("committed", 2, None, None)
 
 
+async def test_balances_of_a_quote_are_those_after_the_purchase_whatever_the_dates(till: Desk, admin: Desk) -> None:
+    customer = await till.register()
+    for terms in (
+        {},
+        {"activate_after_days": 3},
+        {"expire_after_days": 5},
+        {"activate_after_days": 3, "expire_after_days": 5},
+        {"activate_after_days": 5, "expire_after_days": 3},
+    ):
+        await admin.publish(small_program(wallets={"points": {"value": 100, **terms}, "stars": {"value": 1}}))
+        for days in (0, 2, 4, 6):
+            body = asked(customer, line(price=12345), at=ago(days=days).isoformat(), redeem={"points": "max"})
+            quoted = await till.good("POST", "/v1/quote", body)
+            sold = await till.good("POST", "/v1/accrue", {**body, "receipt": {"number": f"{terms}{days}"[-60:]}})
+            assert (quoted["balances"], quoted["totals"]) == (sold["balances"], sold["totals"]), (terms, days)
+
+
 async def test_a_quote_writes_nothing(till: Desk, owner: asyncpg.Connection) -> None:
     customer = await till.register()
     await till.accrue(customer)

@@ -1,12 +1,13 @@
 """Goods brought back: in any split, previewed, by id or receipt, and what may not be returned."""
 
+import asyncio
 from typing import Any
 
 import asyncpg
 import pytest
 
 from tests.e2e.checks import entries, kinds, pointers, refused
-from tests.kit import Desk, Stage, line, refund, small_program
+from tests.kit import Desk, Stage, client_of, line, refund, served_here, small_program
 
 Sold = dict[str, Any]
 
@@ -54,7 +55,7 @@ async def test_a_return_is_answered_line_by_line(till: Desk, owner: asyncpg.Conn
         ["3.5", "0.25", "3.25"],
         ["2", "5"],
     ],
-    ids=lambda split: "+".join(split),
+    ids="+".join,
 )
 async def test_any_split_ends_exactly_at_the_whole(till: Desk, split: list[str]) -> None:
     customer = await till.register()
@@ -85,15 +86,16 @@ async def test_a_preview_says_the_same_and_writes_nothing(till: Desk, owner: asy
     await sell(till, customer, line(price=100000))
     sold = await sell(till, customer, line(price=30000, qty=3), redeem={"points": 200})
     body = refund(("1", 2), receipt="P-1")
-    for _ in range(2):  # A preview needs no key and uses up no receipt.
-        headers = {"Authorization": f"Bearer {till.key}", "Content-Type": "application/json"}
-        preview = await till.http.post(returns(sold) + "?preview=true", json=body, headers=headers)
+    headers = {"Authorization": f"Bearer {till.key}", "Content-Type": "application/json"}
+    # A preview needs no key and uses up no receipt.
+    previews = [await till.http.post(returns(sold) + "?preview=true", json=body, headers=headers) for _ in range(2)]
+    for preview in previews:
         assert preview.status_code == 200
         assert (preview.json()["id"], preview.json()["tx_id"]) == (None, None)
     assert await kinds(owner, customer) == [("purchase", 1), ("purchase", 2)]
     assert (await till.good("GET", f"/v1/purchases/{sold['id']}"))["returned"] == {"1": 0}
     real = await till.good("POST", returns(sold), body)
-    assert {**preview.json(), "id": real["id"], "tx_id": real["id"]} == real
+    assert [{**preview.json(), "id": real["id"], "tx_id": real["id"]} for preview in previews] == [real, real]
     too_much = refund(("1", 2))
     refused(await till.post(returns(sold) + "?preview=true", too_much), 409, "return_exceeds_purchase")
 
@@ -112,9 +114,9 @@ async def test_more_than_was_bought_is_refused_and_nothing_comes_back(till: Desk
     assert [(each["id"], each["qty"]) for each in rest["lines"]] == [("1", 1), ("2", "0.5")]
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
-    [
+async def test_a_return_with_a_mistake_is_refused_with_its_place(till: Desk) -> None:
+    sold = await sell(till, await till.register(), line(qty=5))
+    mistakes: tuple[tuple[dict[str, object], str], ...] = (
         ({"lines": [{"id": "9", "qty": 1}]}, "/lines/0/id"),
         ({"lines": [{"id": "1", "qty": 1}, {"id": "1", "qty": 1}]}, "/lines/1/id"),
         ({"lines": [{"id": "1", "qty": 0}]}, "/lines/0/qty"),
@@ -126,15 +128,11 @@ async def test_more_than_was_bought_is_refused_and_nothing_comes_back(till: Desk
         ({"all": True, "lines": [{"id": "1", "qty": 1}]}, ""),
         ({}, ""),
         ({"all": True, "receipt": {}}, "/receipt/number"),
-    ],
-    ids=str,
-)
-async def test_a_return_with_a_mistake_is_refused_with_its_place(
-    till: Desk, change: dict[str, object], pointer: str
-) -> None:
-    sold = await sell(till, await till.register(), line(qty=5))
-    response = await till.post(returns(sold), {"receipt": {"number": "M"}} | change)
-    assert pointers(refused(response, 422, "validation_error")) == {pointer}
+    )
+    for mistake, pointer in mistakes:
+        response = await till.post(returns(sold), {"receipt": {"number": "M"}} | mistake)
+        assert pointers(refused(response, 422, "validation_error")) == {pointer}, mistake
+    assert (await till.good("GET", f"/v1/purchases/{sold['id']}"))["returned"] == {"1": 0}
 
 
 async def test_a_purchase_is_named_by_its_receipt(till: Desk, stage: Stage) -> None:
@@ -166,6 +164,30 @@ async def test_another_shops_purchase_is_not_there(till: Desk, stage: Stage, adm
         refused(await desk.get("/v1/purchases?shop=S1&terminal=T1&number=O-1"), 404, "not_found")
     assert (await admin.get(f"/v1/purchases/{sold['id']}")).status_code == 200
     assert (await till.post(returns(sold), refund())).status_code == 201
+
+
+async def test_what_is_returned_at_many_tills_at_once_comes_back_once(till: Desk) -> None:
+    customer = await till.register()
+    sold, other = await sell(till, customer, line(qty=5)), await sell(till, customer, line(qty=2))
+    asked = [returns(sold)] * 12 + [returns(other)] * 4
+    answers = await asyncio.gather(*(till.post(path, refund(("1", 1))) for path in asked))
+    for path, bought in ((returns(sold), 5), (returns(other), 2)):
+        mine = [answer for answer, where in zip(answers, asked, strict=True) if where == path]
+        assert sorted(answer.status_code for answer in mine) == [201] * bought + [409] * (len(mine) - bought)
+        for answer in mine:
+            if answer.status_code == 409:
+                refused(answer, 409, "return_exceeds_purchase")
+    assert await till.balance(customer, min_version=9) == 0
+
+
+async def test_any_shop_takes_goods_back_where_the_setting_says_so(till: Desk, stage: Stage) -> None:
+    sold = await sell(till, await till.register(), line(qty=2), receipt="O-2")
+    async with served_here(stage, returns_any_shop=True) as edge, client_of(edge) as http:
+        elsewhere = Desk(http, await stage.key("pos", shop="S2", terminal="T1"))
+        name = {"shop": "S1", "terminal": "T1", "number": "O-2"}
+        back = await elsewhere.good("POST", "/v1/returns", {**refund(("1", 1)), "purchase": name})
+        assert (back["purchase"], back["refund"]) == (sold["id"], 10000)
+        assert (await elsewhere.good("POST", returns(sold), refund()))["refund"] == 10000
 
 
 async def test_nobodys_purchase_is_returned_for_its_money(till: Desk, owner: asyncpg.Connection) -> None:

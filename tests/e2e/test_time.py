@@ -1,4 +1,4 @@
-"""What time brings: activation and expiry at their instants, posted before whatever meets them. No background job runs here."""
+"""What time brings: activation and expiry at their instants, posted before whatever meets them. No job runs here."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -86,7 +86,7 @@ async def test_activation_holds_at_its_instant_and_is_posted_before_what_meets_i
     assert answer["wallets"]["points"]["next_activation"] is None
     assert answer["version"] == 1  # Nothing has been posted so far.
     assert await kinds(owner, customer) == [("purchase", 1)]
-    sold = await sell(till, customer, redeem={"points": 60})  # What is active can be spent, by the purchase that meets it.
+    sold = await sell(till, customer, redeem={"points": 60})  # By the very purchase that meets what time has brought.
     assert (sold["version"], sold["balances"]["points"]["available"]) == (3, 40)
     assert await kinds(owner, customer) == [("purchase", 1), ("activate", 2), ("purchase", 3)]
     row = await owner.fetchrow(
@@ -220,15 +220,16 @@ async def test_the_time_of_a_deal_may_be_written_in_any_offset(till: Desk, owner
         sold = await sell(till, customer, at=text)
         assert instant(sold["at"]) == instant(utc)
         assert await owner.fetchval("select at from audit_tx where tx_id = $1", sold["tx_id"]) == instant(utc)
-    for text in ("2026-01-02", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z", "now", 1767323045):
-        refused(await till.accrue(customer, at=text), 422, "validation_error")
+    for wrong in ("2026-01-02", "2026-01-02T03:04:05", "2026-13-01T00:00:00Z", "now", 1767323045):
+        refused(await till.accrue(customer, at=wrong), 422, "validation_error")
 
 
 async def test_hours_and_days_of_rules_are_the_programs_local_ones(till: Desk, admin: Desk) -> None:
+    first_of_march = {"from": "2026-03-01", "until": "2026-03-01"}
     rules = [
         {"id": "night", "kind": "bonus", "when": {"hours": ["22:00", "06:00"]}, "give": {"units": 1}},
         {"id": "sunday", "kind": "bonus", "when": {"weekday": [7]}, "give": {"units": 10}},
-        {"id": "march", "kind": "bonus", "when": {"date": {"from": "2026-03-01", "until": "2026-03-01"}}, "give": {"units": 100}},
+        {"id": "march", "kind": "bonus", "when": {"date": first_of_march}, "give": {"units": 100}},
     ]
     await admin.publish(small_program(rules=rules, timezone="Asia/Vladivostok"))  # UTC+10.
     customer = await till.register()

@@ -10,42 +10,58 @@ from tests.model.lots import Lot
 
 
 @dataclass
-class Purchase:
-    """`lines` are the decided ones by id with `qty` and `returned`; `spent` has the lots that paid, in their order."""
+class Line:
+    """A bought line: what it paid, brought and cost in units by wallet, and what has come back of it so far.
 
-    number: int
-    customer: str | None
-    at: datetime
-    lines: dict[str, Json]
-    spent: dict[str, list[tuple[Lot, int]]]
-    taken_back: Counter[str] = field(default_factory=Counter)  # Units posted, by wallet.
+    `taken_back` and `given_back` are posted units by wallet.
+    """
+
+    qty: Fraction
+    paid: int
+    accrued: dict[str, int]
+    redeemed_units: dict[str, int]
+    returned: Fraction = Fraction(0)
+    taken_back: Counter[str] = field(default_factory=Counter)
     given_back: Counter[str] = field(default_factory=Counter)
 
-    def share(self, line_id: str) -> Fraction:
-        """How much of a line has come back, of 1."""
-        line = self.lines[line_id]
-        return Fraction(line["returned"]) / Fraction(line["qty"])
-
-    def due_of_line(self, line_id: str) -> Json:
-        """What a line owes by now: half-up of what it paid, accrued and redeemed times the share returned so far."""
-        line, share = self.lines[line_id], self.share(line_id)
-        return {
-            "refund": half_up(line["paid"] * share),
-            "taken_back": {wallet: half_up(units * share) for wallet, units in line["accrued"].items()},
-            "given_back": {wallet: half_up(units * share) for wallet, units in line["redeemed_units"].items()},
-        }
-
-    def due(self, what: str, wallet: str) -> int:
-        """Units of a wallet to be `taken_back` or `given_back` by now, over all lines."""
-        return sum(int(self.due_of_line(line_id)[what].get(wallet, 0)) for line_id in self.lines)
-
-    @property
-    def refunded(self) -> int:
-        return sum(int(self.due_of_line(line_id)["refund"]) for line_id in self.lines)
+    def due(self, whole: int) -> int:
+        """What of `whole` belongs to the share that has come back by now."""
+        return half_up(whole * self.returned / self.qty)
 
     @property
     def is_all_back(self) -> bool:
-        return all(line["returned"] == line["qty"] for line in self.lines.values())
+        return self.returned == self.qty
+
+
+@dataclass
+class Purchase:
+    """`program` decided it; `spent` has by wallet the lots that paid, in their order."""
+
+    number: int
+    program: Json
+    customer: str | None
+    at: datetime
+    lines: dict[str, Line]
+    spent: dict[str, list[tuple[Lot, int]]] = field(default_factory=dict)
+
+    @property
+    def paid(self) -> int:
+        return sum(line.paid for line in self.lines.values())
+
+    @property
+    def refunded(self) -> int:
+        return sum(line.due(line.paid) for line in self.lines.values())
+
+    @property
+    def is_all_back(self) -> bool:
+        return all(line.is_all_back for line in self.lines.values())
+
+    def given_back(self, wallet: str) -> int:
+        """Units posted so far, over all lines."""
+        return sum(line.given_back[wallet] for line in self.lines.values())
+
+    def taken_back(self, wallet: str) -> int:
+        return sum(line.taken_back[wallet] for line in self.lines.values())
 
 
 @dataclass

@@ -3,79 +3,45 @@
 Derived from the contract (section 4: "Lots", "Tiers", "Returns"); every operation takes JSON of the contract, the time
 of the deal `at` and the service's clock `now` (default: `at`), which never goes back. Readings taken where the contract
 leaves a choice:
-- both `activate_after_days` and `expire_after_days` count from `at`, on the program's local clock;
-- a return takes back first, then gives back; points given back cover a debt like any that become active;
+- both `activate_after_days` and `expire_after_days` count from `at`, on the program's local clock; points without a
+  delay are active at once, at the earlier of `at` and the clock;
+- points that end before they begin are pending until they expire;
+- a return gives back first, then takes back, so that what comes back can cover what the purchase had brought;
+- points given back cover a debt like any that become active; those whose lot has expired meanwhile don't become active;
 - taking back reaches into other lots only where they are active; a pending lot of another purchase is left alone;
 - what `clamp` could not take is due again with the next return of that purchase (the difference to what was *posted*);
+  what could be taken counts for the earlier lines first, and lines tell what was posted of them;
+- tier progress moves back by the returned share, whatever `clamp` let go;
 - a positive adjustment is a lot with its wallet's dates; a negative one needs the points to be there;
+- `strength` bounds a redemption with no basket too;
 - the measure `units` counts the first wallet's; tiers never go down.
 """
 
-from collections import Counter
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from tests.model.accounts import Customer, Purchase
+from tests.model.accounts import Customer, Line, Purchase
 from tests.model.arithmetic import Json, number
-from tests.model.lots import Lot, take, units_of
+from tests.model.lots import take, units_of
 from tests.model.pricing import decide
-from tests.model.redemption import Refused
+from tests.model.redemption import Refused, strength_of
+from tests.model.wallets import Wallets, cover_debt, open_lots
 
 
-def difference(after: Json, before: Json) -> Json:
-    """What came on top since `before`: `refund`, and by wallet `taken_back` and `given_back`, without zeros."""
-    on_top: Json = {"refund": after["refund"] - before["refund"]}
-    for name in ("taken_back", "given_back"):
-        units = {wallet: after[name][wallet] - before[name][wallet] for wallet in after[name]}
-        on_top[name] = {wallet: count for wallet, count in units.items() if count}
-    return on_top
-
-
-class Books:
-    """The bank under one program. `flows` counts units by (wallet, why): what came less what went is what there is."""
+class Books(Wallets):
+    """The bank under one program, until `publish` puts another in force."""
 
     def __init__(self, program: Json) -> None:
-        self.program = program
-        self.zone = ZoneInfo(program["timezone"])
-        self.customers: dict[str, Customer] = {}
+        super().__init__(program)
         self.purchases: list[Purchase] = []
-        self.flows: Counter[tuple[str, str]] = Counter()
-        self.lots_made = 0
 
     def register(self, customer_id: str, *, birthday: str | None = None) -> None:
         self.customers[customer_id] = Customer(birthday=birthday, tier=self.tier_at(0))
 
-    # --- what time brings ---------------------------------------------------------------------------------------------
+    def publish(self, program: Json) -> None:
+        """From now on purchases are decided by another program; what was bought and brought stays as it is."""
+        self.program = program
 
-    def advance(self, to: datetime) -> None:
-        """Let time pass for everyone: lots activate and expire, each at its instant."""
-        for customer in self.customers.values():
-            self.settle(customer, to)
-
-    def settle(self, customer: Customer, now: datetime) -> None:
-        while due := self.next_due(customer, now):
-            if due.is_expired(now) and (due.is_active or due.expires_at <= due.active_at):  # type: ignore[operator]
-                self.flows[due.wallet, "expired"] += due.remaining
-                due.remaining = 0
-            else:
-                due.is_active = True
-                self.cover_debt(customer, due)
-
-    def next_due(self, customer: Customer, now: datetime) -> Lot | None:
-        """The lot whose activation or expiry comes first, of those that have come."""
-        due: list[tuple[datetime, Lot]] = []
-        for lot in customer.lots:
-            if not lot.is_active and lot.active_at <= now:
-                due.append((lot.active_at, lot))
-            elif lot.expires_at is not None and lot.expires_at <= now and lot.remaining:
-                due.append((lot.expires_at, lot))
-        return min(due, key=lambda each: (each[0], each[1].spending_order))[1] if due else None
-
-    def cover_debt(self, customer: Customer, lot: Lot) -> None:
-        for covering, units in take([lot], customer.debts[lot.wallet]):
-            customer.debts[covering.wallet] -= units
-
-    # --- operations ---------------------------------------------------------------------------------------------------
+    # --- purchases, and points that move with no basket ---------------------------------------------------------------
 
     def accrue(
         self,
@@ -86,7 +52,7 @@ class Books:
         at: datetime,
         shop: str,
         channel: str,
-        identified_by: str,
+        identified_by: str | None,
         now: datetime | None = None,
     ) -> Json | Refused:
         """Decide and post a purchase; answers the decision, `purchase` (its place in `purchases`) and `balances`."""
@@ -107,17 +73,24 @@ class Books:
         )
         if isinstance(decision, Refused):
             return decision
-        quantities = {line["id"]: number(line["qty"]) for line in basket["lines"]}
         purchase = Purchase(
             number=len(self.purchases),
+            program=self.program,
             customer=customer_id,
             at=at,
-            lines={line["id"]: {**line, "qty": quantities[line["id"]], "returned": 0} for line in decision["lines"]},
-            spent={},
+            lines={
+                line["id"]: Line(
+                    qty=number(bought["qty"]),
+                    paid=line["paid"],
+                    accrued=line["accrued"],
+                    redeemed_units=line["redeemed_units"],
+                )
+                for line, bought in zip(decision["lines"], basket["lines"], strict=True)
+            },
         )
         self.purchases.append(purchase)
         if customer_id is None:
-            return {**decision, "purchase": purchase.number}
+            return {**decision, "purchase": purchase.number, "balances": {}}
         customer = self.customers[customer_id]
         for wallet, units in decision["totals"]["redeemed_units"].items():
             purchase.spent[wallet] = self.spend(customer, wallet, units)
@@ -127,14 +100,24 @@ class Books:
         return {**decision, "purchase": purchase.number, "balances": self.balances(customer_id)}
 
     def redeem(
-        self, customer_id: str, *, wallet: str, points: int, at: datetime, now: datetime | None = None
+        self,
+        customer_id: str,
+        *,
+        wallet: str,
+        points: int,
+        at: datetime,
+        identified_by: str = "card",
+        now: datetime | None = None,
     ) -> Json | Refused:
         """Spend points with no basket."""
-        customer = self.customers[customer_id]
-        self.settle(customer, now or at)
-        if points > self.available(customer, wallet):
-            return Refused(["insufficient_points"])
-        self.spend(customer, wallet, points)
+        self.settle(self.customers[customer_id], now or at)
+        strength = strength_of(self.program, identified_by)
+        codes = ["confirmation_required"] if strength is not None and points > strength else []
+        if points > self.available(customer_id, wallet):
+            codes.append("insufficient_points")
+        if codes:
+            return Refused(codes)
+        self.spend(self.customers[customer_id], wallet, points)
         return {"balances": self.balances(customer_id)}
 
     def adjust(
@@ -142,124 +125,99 @@ class Books:
     ) -> Json | Refused:
         customer = self.customers[customer_id]
         self.settle(customer, now or at)
-        if points < 0:
-            if -points > self.available(customer, wallet):
-                return Refused(["insufficient_points"])
-            take(self.open_lots(customer, wallet, active=True), -points)
-            self.flows[wallet, "adjusted"] += points
+        if points > 0:
+            self.make_lot(customer, wallet, points, at=at, now=now or at, why="adjusted")
+        elif -points > self.available(customer_id, wallet):
+            return Refused(["insufficient_points"])
         else:
-            self.make_lot(customer, wallet, points, at=at, now=now or at, why="adjusted", purchase=None)
+            take(open_lots(customer, wallet, active=True), -points)
+            self.flows[wallet, "adjusted"] += points
         return {"balances": self.balances(customer_id)}
+
+    # --- returns ------------------------------------------------------------------------------------------------------
 
     def return_lines(self, purchase_number: int, *, lines: list[Json] | None, now: datetime) -> Json | Refused:
         """Take back `[{"id", "qty"}]` of a purchase, or all that is left of it.
 
-        Lines tell what is due of each; `taken_back` in total is less where `clamp` let something go.
+        `expired_again` is what was given back to lots that had expired meanwhile, `clamped` what could not be taken.
         """
         purchase = self.purchases[purchase_number]
-        before = {id_: line["returned"] for id_, line in purchase.lines.items()}
         if lines is None:
-            back = {id_: line["qty"] - line["returned"] for id_, line in purchase.lines.items()}
+            back = {id_: line.qty - line.returned for id_, line in purchase.lines.items() if not line.is_all_back}
         else:
             back = {line["id"]: number(line["qty"]) for line in lines}
-        if not any(back.values()) or any(before[id_] + qty > purchase.lines[id_]["qty"] for id_, qty in back.items()):
+        if not back or any(purchase.lines[id_].returned + qty > purchase.lines[id_].qty for id_, qty in back.items()):
             return Refused(["return_exceeds_purchase"])
-        due_before = {id_: purchase.due_of_line(id_) for id_ in back}
+        before = {id_: posted(purchase.lines[id_]) for id_ in back}
         for id_, qty in back.items():
-            purchase.lines[id_]["returned"] += qty
-        lines_back = [
-            {"id": id_, "qty": qty, **difference(purchase.due_of_line(id_), due_before[id_])}
-            for id_, qty in back.items()
-            if qty
+            purchase.lines[id_].returned += qty
+        moved = self.move_back(purchase, now) if purchase.customer is not None else {what: {} for what in MOVED}
+        told = [
+            {"id": id_, "qty": qty, **on_top(posted(purchase.lines[id_]), before[id_])} for id_, qty in back.items()
         ]
-        answer = {
-            "purchase": purchase.number,
-            "refund": sum(line["refund"] for line in lines_back),
-            "lines": lines_back,
-        }
-        if purchase.customer is None:
-            return {**answer, "taken_back": {}, "given_back": {}}
-        self.settle(self.customers[purchase.customer], now)
-        taken_back = {wallet: self.take_back(purchase, wallet) for wallet in self.program["wallets"]}
-        given_back = {wallet: self.give_back(purchase, wallet, now) for wallet in self.program["wallets"]}
-        self.measure(purchase.customer)
         return {
-            **answer,
-            "taken_back": {wallet: units for wallet, units in taken_back.items() if units},
-            "given_back": {wallet: units for wallet, units in given_back.items() if units},
-            "balances": self.balances(purchase.customer),
+            "purchase": purchase.number,
+            "refund": sum(line["refund"] for line in told),
+            "lines": told,
+            **moved,
+            "balances": self.balances(purchase.customer) if purchase.customer is not None else {},
         }
 
-    # --- lots ---------------------------------------------------------------------------------------------------------
-
-    def make_lot(
-        self,
-        customer: Customer,
-        wallet: str,
-        units: int,
-        *,
-        at: datetime,
-        now: datetime,
-        why: str,
-        purchase: int | None,
-    ) -> None:
-        terms = self.program["wallets"][wallet]
-        expires_after = terms.get("expire_after_days")
-        self.lots_made += 1
-        lot = Lot(
-            id=self.lots_made,
-            wallet=wallet,
-            remaining=units,
-            active_at=self.days_later(at, terms.get("activate_after_days", 0)),
-            expires_at=None if expires_after is None else self.days_later(at, expires_after),
-            purchase=purchase,
-        )
-        customer.lots.append(lot)
-        self.flows[wallet, why] += units
+    def move_back(self, purchase: Purchase, now: datetime) -> Json:
+        """The units of a return, by what became of them and wallet: `MOVED`."""
+        customer_id = purchase.customer or ""
+        customer = self.customers[customer_id]
         self.settle(customer, now)
+        moved: Json = {what: {} for what in MOVED}
+        for wallet in purchase.program["wallets"]:
+            moved["given_back"][wallet], moved["expired_again"][wallet] = self.give_back(
+                customer, purchase, wallet, now
+            )
+        for wallet in purchase.program["wallets"]:
+            moved["taken_back"][wallet], moved["clamped"][wallet] = self.take_back(customer, purchase, wallet)
+        self.measure(customer_id)
+        return {what: {wallet: units for wallet, units in moved[what].items() if units} for what in MOVED}
 
-    def days_later(self, at: datetime, days: int) -> datetime:
-        return (at.astimezone(self.zone) + timedelta(days=days)).astimezone(UTC)
-
-    def open_lots(self, customer: Customer, wallet: str, *, active: bool) -> list[Lot]:
-        lots = [lot for lot in customer.lots if lot.wallet == wallet and lot.remaining and lot.is_active == active]
-        return sorted(lots, key=lambda lot: lot.spending_order)
-
-    def spend(self, customer: Customer, wallet: str, units: int) -> list[tuple[Lot, int]]:
-        self.flows[wallet, "redeemed"] += units
-        return take(self.open_lots(customer, wallet, active=True), units)
-
-    def take_back(self, purchase: Purchase, wallet: str) -> int:
-        """From the purchase's own lots, pending before active, then other lots in spending order, then per `debt`."""
-        customer = self.customers[purchase.customer or ""]
-        units = purchase.due("taken_back", wallet) - purchase.taken_back[wallet]
-        pending, active = (self.open_lots(customer, wallet, active=active) for active in (False, True))
-        own = [lot for lot in pending + active if lot.purchase == purchase.number]
-        others = [lot for lot in active if lot.purchase != purchase.number]
-        taken = units_of(take(own + others, units))
-        if self.program["wallets"][wallet].get("debt", "allow") == "allow":
-            customer.debts[wallet] += units - taken
-            taken = units
-        purchase.taken_back[wallet] += taken
-        self.flows[wallet, "taken_back"] += taken
-        return taken
-
-    def give_back(self, purchase: Purchase, wallet: str, now: datetime) -> int:
+    def give_back(self, customer: Customer, purchase: Purchase, wallet: str, now: datetime) -> tuple[int, int]:
         """To the lots they came from, in the order they were spent; what expired meanwhile expires again at once."""
-        customer = self.customers[purchase.customer or ""]
-        units = purchase.due("given_back", wallet) - purchase.given_back[wallet]
-        skip, rest = purchase.given_back[wallet], units
+        skip = purchase.given_back(wallet)
+        for line in purchase.lines.values():
+            line.given_back[wallet] = line.due(line.redeemed_units.get(wallet, 0))
+        rest = units = purchase.given_back(wallet) - skip
+        expired = 0
         for lot, spent in purchase.spent.get(wallet, []):
             skipped = min(skip, spent)
             part = min(rest, spent - skipped)
             skip, rest = skip - skipped, rest - part
             lot.remaining += part
-            if not lot.is_expired(now):
-                self.cover_debt(customer, lot)
-        self.settle(customer, now)
-        purchase.given_back[wallet] += units
+            if part and lot.is_expired(now):
+                self.expire(lot, part)
+                expired += part
+            elif part:
+                cover_debt(customer, lot)
         self.flows[wallet, "given_back"] += units
-        return units
+        return units, expired
+
+    def take_back(self, customer: Customer, purchase: Purchase, wallet: str) -> tuple[int, int]:
+        """From the purchase's own lots, pending before active, then other lots in spending order, then per `debt`."""
+        due = {
+            id_: line.due(line.accrued.get(wallet, 0)) - line.taken_back[wallet] for id_, line in purchase.lines.items()
+        }
+        units = sum(due.values())
+        pending, active = (open_lots(customer, wallet, active=active) for active in (False, True))
+        own = [lot for lot in pending + active if lot.purchase == purchase.number]
+        others = [lot for lot in active if lot.purchase != purchase.number]
+        taken = units_of(take(own + others, units))
+        if purchase.program["wallets"][wallet].get("debt", "allow") == "allow":
+            customer.debts[wallet] += units - taken
+            taken = units
+        left = taken
+        for id_, line in purchase.lines.items():
+            part = min(left, due[id_])
+            line.taken_back[wallet] += part
+            left -= part
+        self.flows[wallet, "taken_back"] += taken
+        return taken, units - taken
 
     # --- what is known of a customer ----------------------------------------------------------------------------------
 
@@ -271,33 +229,15 @@ class Books:
             "birthday": customer.birthday,
             "purchases": len(kept),
             "last_purchase_at": max((each.at for each in kept), default=None),
-            "available": {wallet: self.available(customer, wallet) for wallet in self.program["wallets"]},
-        }
-
-    def available(self, customer: Customer, wallet: str) -> int:
-        return sum(lot.remaining for lot in self.open_lots(customer, wallet, active=True)) - customer.debts[wallet]
-
-    def balances(self, customer_id: str) -> Json:
-        customer = self.customers[customer_id]
-        return {
-            wallet: {
-                "available": self.available(customer, wallet),
-                "pending": sum(lot.remaining for lot in self.open_lots(customer, wallet, active=False)),
-            }
-            for wallet in self.program["wallets"]
+            "available": {wallet: self.available(customer_id, wallet) for wallet in self.program["wallets"]},
         }
 
     def state(self, customer_id: str) -> Json:
         """What must be equal elsewhere: balances, open lots in spending order, tier, purchases not fully returned."""
-        customer = self.customers[customer_id]
-        lots = {}
-        for wallet in self.program["wallets"]:
-            both = self.open_lots(customer, wallet, active=True) + self.open_lots(customer, wallet, active=False)
-            lots[wallet] = [lot.shown() for lot in sorted(both, key=lambda lot: lot.spending_order)]
         facts = self.facts_of(customer_id)
         return {
             "balances": self.balances(customer_id),
-            "lots": lots,
+            "lots": self.lots(customer_id),
             "tier": facts["tier"],
             "purchases": facts["purchases"],
         }
@@ -307,16 +247,16 @@ class Books:
     def measure(self, customer_id: str) -> None:
         """Lift the tier if the measure has reached the next; it never goes down."""
         mine = [each for each in self.purchases if each.customer == customer_id]
-        first_wallet = next(iter(self.program["wallets"]))
         measure = self.program.get("tier_policy", {}).get("measure", "paid")
         if measure == "paid":
-            reached = sum(line["paid"] for each in mine for line in each.lines.values())
-            reached -= sum(each.refunded for each in mine)
+            reached = sum(each.paid - each.refunded for each in mine)
         elif measure == "purchases":
             reached = sum(not each.is_all_back for each in mine)
         else:
-            accrued = sum(line["accrued"].get(first_wallet, 0) for each in mine for line in each.lines.values())
-            reached = accrued - sum(each.due("taken_back", first_wallet) for each in mine)
+            first = next(iter(self.program["wallets"]))
+            lines = [line for each in mine for line in each.lines.values()]
+            accrued = [(line, line.accrued.get(first, 0)) for line in lines]
+            reached = sum(units - line.due(units) for line, units in accrued)
         order = [tier["id"] for tier in sorted(self.program.get("tiers", []), key=lambda tier: int(tier["from"]))]
         customer = self.customers[customer_id]
         now_at = self.tier_at(reached)
@@ -326,3 +266,24 @@ class Books:
     def tier_at(self, reached: int) -> str | None:
         held = [tier for tier in self.program.get("tiers", []) if tier["from"] <= reached]
         return max(held, key=lambda tier: int(tier["from"]))["id"] if held else None
+
+
+MOVED = ("taken_back", "given_back", "expired_again", "clamped")
+
+
+def posted(line: Line) -> Json:
+    """What a line has posted by now."""
+    return {
+        "refund": line.due(line.paid),
+        "taken_back": dict(line.taken_back),
+        "given_back": dict(line.given_back),
+    }
+
+
+def on_top(after: Json, before: Json) -> Json:
+    """What came since `before`, without zeros."""
+    told: Json = {"refund": after["refund"] - before["refund"]}
+    for name in ("taken_back", "given_back"):
+        units = {wallet: count - before[name].get(wallet, 0) for wallet, count in after[name].items()}
+        told[name] = {wallet: count for wallet, count in units.items() if count}
+    return told

@@ -27,6 +27,11 @@ class Lot:
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
+    @property
+    def never_becomes_active(self) -> bool:
+        """It ends before it begins."""
+        return self.expires_at is not None and self.expires_at <= self.active_at
+
     def shown(self) -> Json:
         return {"remaining": self.remaining, "active_at": self.active_at, "expires_at": self.expires_at}
 

@@ -11,60 +11,69 @@ Outcome = Json | Refused | None  # None: left out, since the purchase it is abou
 
 def customer_ids(operations: list[Json]) -> list[str]:
     """Everyone whom the sequence names, by the names the books know them by."""
-    return sorted({str(operation["customer"]) for operation in operations if "customer" in operation})
+    return sorted({str(each["customer"]) for each in operations if each.get("customer") is not None})
 
 
-def play(
-    program: Json, operations: list[Json], *, start: datetime, clock: datetime | None = None
-) -> tuple[Books, list[Outcome]]:
-    """The books after the whole sequence, and what each operation was answered.
+class Player:
+    """The books of everyone whom the sequence names; `perform` its operations in their order."""
 
-    Days pass from `start` on. Without `clock` the service's clock goes with them. With it the clock stands still there,
-    as it nearly does over HTTP: only purchases are made at their own `at`, earlier than the clock, everything else
-    happens now.
-    """
-    books = Books(program)
-    for customer_id in customer_ids(operations):
-        books.register(customer_id)
-    at = start
-    outcomes: list[Outcome] = []
-    purchases: list[Outcome] = []
+    def __init__(self, program: Json, operations: list[Json]) -> None:
+        self.books = Books(program)
+        self.purchases: list[Outcome] = []  # What each purchase was answered.
+        for customer_id in customer_ids(operations):
+            self.books.register(customer_id)
+
+    def perform(self, operation: Json, *, now: datetime) -> Outcome:
+        books = self.books
+        match operation["op"]:
+            case "purchase":
+                outcome = books.accrue(
+                    None if operation["customer"] is None else str(operation["customer"]),
+                    basket=operation["basket"],
+                    redeem=operation["redeem"],
+                    at=at_of(operation, now),
+                    now=now,
+                    shop=operation["shop"],
+                    channel=operation["channel"],
+                    identified_by=operation["identified_by"],
+                )
+                self.purchases.append(outcome)
+                return outcome
+            case "return":
+                about = self.purchases[operation["purchase"]]
+                if about is None or isinstance(about, Refused):
+                    return None
+                return books.return_lines(about["purchase"], lines=operation["lines"], now=now)
+            case "redeem":
+                return books.redeem(
+                    str(operation["customer"]),
+                    wallet=operation["wallet"],
+                    points=operation["points"],
+                    identified_by=operation["identified_by"],
+                    at=now,
+                )
+            case "adjust":
+                return books.adjust(
+                    str(operation["customer"]), wallet=operation["wallet"], points=operation["points"], at=now
+                )
+            case "publish":
+                books.publish(operation["program"])
+                return {}
+            case other:
+                raise ValueError(f"unknown operation {other}")
+
+
+def at_of(operation: Json, now: datetime) -> datetime:
+    """The time of a purchase's deal."""
+    return now - timedelta(minutes=operation["minutes_late"])
+
+
+def play(program: Json, operations: list[Json], *, start: datetime) -> tuple[Books, list[Outcome]]:
+    """The books after the whole sequence, and what each operation was answered; days pass from `start` on."""
+    player, now = Player(program, operations), start
+    outcomes = []
     for operation in operations:
-        at += timedelta(days=operation["days"])
-        outcome = perform(books, operation, purchases, at=at, now=clock or at)
-        outcomes.append(outcome)
-        if operation["op"] == "purchase":
-            purchases.append(outcome)
-    books.advance(clock or at)
-    return books, outcomes
-
-
-def perform(books: Books, operation: Json, purchases: list[Outcome], *, at: datetime, now: datetime) -> Outcome:
-    """One operation; `purchases` are the outcomes of those before it."""
-    match operation["op"]:
-        case "purchase":
-            return books.accrue(
-                str(operation["customer"]),
-                basket=operation["basket"],
-                redeem=operation["redeem"],
-                at=at,
-                now=now,
-                shop=operation["shop"],
-                channel=operation["channel"],
-                identified_by=operation["identified_by"],
-            )
-        case "return":
-            about = purchases[operation["purchase"]]
-            if about is None or isinstance(about, Refused):
-                return None
-            return books.return_lines(about["purchase"], lines=operation["lines"], now=now)
-        case "redeem":
-            return books.redeem(
-                str(operation["customer"]), wallet=operation["wallet"], points=operation["points"], at=now
-            )
-        case "adjust":
-            return books.adjust(
-                str(operation["customer"]), wallet=operation["wallet"], points=operation["points"], at=now
-            )
-        case other:
-            raise ValueError(f"unknown operation {other}")
+        now += timedelta(days=operation["days"])
+        outcomes.append(player.perform(operation, now=now))
+    player.books.advance(now)
+    return player.books, outcomes

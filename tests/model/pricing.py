@@ -26,7 +26,7 @@ def decide(
     channel: str,
     at: datetime,
     redeem: Json,
-    identified_by: str,
+    identified_by: str | None,
 ) -> Json | Refused:
     """The totals, lines, redeem terms and effects of the contract's answer, or what it is refused for.
 

@@ -33,7 +33,7 @@ class Redeemed:
 
 
 def redeem_basket(
-    program: Json, lines: list[Json], net: list[int], *, customer: Json | None, request: Json, identified_by: str
+    program: Json, lines: list[Json], net: list[int], *, customer: Json | None, request: Json, identified_by: str | None
 ) -> Redeemed | Refused:
     """`net` is gross − discount by line; `request` names units a wallet, or `"max"`.
 
@@ -46,7 +46,7 @@ def redeem_basket(
     if any(name not in wallets or (units != "max" and units < 0) for name, units in request.items()):
         return Refused(["validation_error"])
     in_wallets = customer["available"] if customer else {}
-    strength = policy.get("strength", {}).get("card" if identified_by in ("id", "external_id") else identified_by)
+    strength = strength_of(program, identified_by)
     spent_units = 0
     for wallet in wallets:
         left_of_strength = None if strength is None else strength - spent_units
@@ -63,6 +63,12 @@ def redeem_basket(
         spend(result, units, wallet, lines, net, value=program["wallets"][wallet].get("value", 1))
     order = ("validation_error", "confirmation_required", "insufficient_points", "redeem_limit_exceeded")
     return Refused([code for code in order if code in codes]) if codes else result
+
+
+def strength_of(program: Json, identified_by: str | None) -> int | None:
+    """The most units of a redemption by how the customer was identified; None is no limit."""
+    strength: Json = program.get("redemption", {}).get("strength") or {}
+    return strength.get("card" if identified_by in ("id", "external_id") else identified_by)
 
 
 def wallet_terms(

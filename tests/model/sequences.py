@@ -5,62 +5,108 @@ earlier ones by place: `{"op": "return", "purchase": 2}` is about the third purc
 refused, the return is left out.
 """
 
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.model.arithmetic import Json
 from tests.model.strategies import CHANNELS, SHOPS, baskets, redeem_requests
 
+OPS = ("purchase", "purchase", "purchase", "return", "return", "redeem", "adjust")
+DAYS = st.sampled_from([0, 0, 0, 1, 2, 13, 14, 15, 31])
+DAY = 24 * 60
+# A till's clock runs a little ahead, or the receipt was made without connection days ago.
+LATENESS = st.sampled_from([0, 0, 0, 0, 0, -4, DAY, 14 * DAY, 20 * DAY, 40 * DAY])
+BASKETS = baskets(lines_max=3)
+POINTS = st.integers(1, 300)
+Wishes = Callable[[Json], st.SearchStrategy[Json]]
+
+
+def redeem_or_not(program: Json) -> st.SearchStrategy[Json]:
+    return st.one_of(st.just({}), redeem_requests(program))
+
 
 @st.composite
-def operations(draw: st.DrawFn, program: Json, *, customers_max: int = 2, size_max: int = 14) -> list[Json]:
-    """A sequence. Every operation has `op`, `days` passed since the one before, and then:
+def operations(
+    draw: st.DrawFn,
+    program: Json,
+    *,
+    later: Json | None = None,
+    customers_max: int = 2,
+    size_max: int = 14,
+    basket: st.SearchStrategy[Json] = BASKETS,
+    wishes: Wishes = redeem_or_not,
+    points: st.SearchStrategy[int] = POINTS,
+    ops: Sequence[str] = OPS,
+) -> list[Json]:
+    """A sequence; `wishes` are what purchases under a program ask to redeem.
 
-    `purchase`: `customer`, `basket`, `redeem`, `shop`, `channel`, `identified_by` · `redeem` and `adjust`: `customer`,
+    Every operation has `op`, `days` passed since the one before, and then:
+
+    `purchase`: `customer` (None: nobody), `minutes_late` of its `at` behind the clock, `basket`, `redeem`, `shop`,
+    `channel`, `identified_by` · `redeem`: `customer`, `wallet`, `points`, `identified_by` · `adjust`: `customer`,
     `wallet`, `points` · `return`: `purchase` (its place among purchases), `lines` as in the contract, or None for all
-    that is left.
+    that is left · `publish`: `program`, which is `later`, at most once.
     """
     left: list[dict[str, Decimal]] = []  # What of each purchase can still come back.
-    made: list[Json] = [
-        {
-            "op": "adjust",
-            "days": 0,
-            "customer": who,
-            "wallet": wallet,
-            "points": draw(st.sampled_from([20, 333, 5_000])),
-        }
-        for who in range(customers_max)
-        for wallet in program["wallets"]
-        if draw(st.sampled_from([True, True, False]))
-    ]
-    for _ in range(draw(st.sampled_from(range(2, size_max + 1)))):
-        op = draw(st.sampled_from(["purchase", "purchase", "purchase", "return", "return", "redeem", "adjust"]))
-        step: Json = {"op": op, "days": draw(st.sampled_from([0, 0, 0, 1, 2, 13, 14, 15, 31]))}
+    made = draw(first_points(program, customers_max))
+    size = draw(st.sampled_from(range(2, size_max + 1)))
+    published_before = draw(st.integers(0, 2 * size)) if later is not None else None
+    for place in range(size):
+        if place == published_before and later is not None:
+            made.append({"op": "publish", "days": 0, "program": later})
+            program = later
+        op = draw(st.sampled_from(ops))
+        if op == "return" and not left:
+            continue
+        step: Json = {"op": op, "days": draw(DAYS)}
         if op == "purchase":
-            basket = draw(baskets(lines_max=3))
-            left.append({line["id"]: Decimal(str(line["qty"])) for line in basket["lines"]})
+            step.update(draw(purchases(customers_max, basket, wishes(program))))
+            left.append({line["id"]: Decimal(str(line["qty"])) for line in step["basket"]["lines"]})
+        elif op == "return":
+            purchase = draw(st.integers(0, len(left) - 1))
+            step.update(purchase=purchase, lines=draw(return_lines(left[purchase])))
+        else:
             step.update(
                 customer=draw(st.integers(0, customers_max - 1)),
-                basket=basket,
-                redeem=draw(st.one_of(st.just({}), redeem_requests(program))),
-                shop=draw(st.sampled_from(SHOPS)),
-                channel=draw(st.sampled_from(CHANNELS)),
-                identified_by=draw(st.sampled_from(["card", "phone", "card"])),
+                wallet=draw(st.sampled_from(list(program["wallets"]))),
+                points=draw(points),
             )
-        elif op == "return":
-            if not left:
-                continue
-            place = draw(st.integers(0, len(left) - 1))
-            step.update(purchase=place, lines=draw(return_lines(left[place])))
-        else:
-            points = draw(st.integers(1, 300))
-            step.update(
-                customer=draw(st.integers(0, customers_max - 1)), wallet=draw(st.sampled_from(list(program["wallets"])))
-            )
-            step["points"] = points if op == "redeem" or draw(st.booleans()) else -points
+            if op == "redeem":
+                step["identified_by"] = draw(st.sampled_from(["card", "phone", "card"]))
+            elif draw(st.integers(0, 2)) == 0:
+                step["points"] *= -1
         made.append(step)
     return made
+
+
+@st.composite
+def first_points(draw: st.DrawFn, program: Json, customers_max: int) -> list[Json]:
+    """Something to spend, for most of them in most wallets."""
+    return [
+        {"op": "adjust", "days": 0, "customer": who, "wallet": wallet, "points": points}
+        for who in range(customers_max)
+        for wallet in program["wallets"]
+        if (points := draw(st.sampled_from([20, 333, 5_000, 0])))
+    ]
+
+
+@st.composite
+def purchases(
+    draw: st.DrawFn, customers_max: int, basket: st.SearchStrategy[Json], wishes: st.SearchStrategy[Json]
+) -> Json:
+    somebody = draw(st.integers(0, 15)) > 0
+    return {
+        "customer": draw(st.integers(0, customers_max - 1)) if somebody else None,
+        "minutes_late": draw(LATENESS),
+        "basket": draw(basket),
+        "redeem": draw(wishes) if somebody else {},
+        "shop": draw(st.sampled_from(SHOPS)),
+        "channel": draw(st.sampled_from(CHANNELS)),
+        "identified_by": draw(st.sampled_from(["card", "phone", "card"])) if somebody else None,
+    }
 
 
 @st.composite
@@ -81,6 +127,6 @@ def return_lines(draw: st.DrawFn, left: dict[str, Decimal]) -> list[Json] | None
     return [{"id": name, "qty": quantity(back[name])} for name in names]
 
 
-def quantity(value: Decimal) -> int | str:
+def quantity(value: Decimal) -> Any:
     """As the contract writes it: an integer, or a decimal string."""
     return int(value) if value == int(value) else str(value.normalize())

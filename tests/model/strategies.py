@@ -186,14 +186,14 @@ RARE: list[Json] = [
 ]
 
 
+WALLETS = [["points"], ["points", "cashback"], ["cashback", "stamps"], ["points", "stamps", "cashback"]]
+
+
 @st.composite
-def wallets(draw: st.DrawFn) -> Json:
+def wallets(draw: st.DrawFn, names: list[str] | None = None) -> Json:
     """One to three; the first can be redeemed. Lots expire later than they activate."""
-    names = draw(
-        st.sampled_from([["points"], ["points", "cashback"], ["cashback", "stamps"], ["points", "stamps", "cashback"]])
-    )
     made = {}
-    for name in names:
+    for name in names or draw(st.sampled_from(WALLETS)):
         terms: Json = {"value": {"points": draw(st.sampled_from([1, 10, 100])), "cashback": 1, "stamps": 0}[name]}
         if draw(st.booleans()):
             terms["activate_after_days"] = draw(st.sampled_from([0, 1, 14]))
@@ -206,12 +206,28 @@ def wallets(draw: st.DrawFn) -> Json:
 
 
 @st.composite
-def programs(draw: st.DrawFn, *, rules_max: int = 7) -> Json:
-    """A valid document of the half of the language that is built: small, with everything in it now and then."""
+def tiers(draw: st.DrawFn) -> Json:
+    """`tiers` and `tier_policy`, or neither."""
+    if not draw(st.booleans()):
+        return {}
+    starts = sorted(draw(st.lists(st.integers(1, 10_000), max_size=2, unique=True)))
+    measure = draw(st.sampled_from(["paid", "purchases", "units"]))
+    return {
+        "tiers": [{"id": f"t{i}", "from": start} for i, start in enumerate([0, *starts])],
+        "tier_policy": {"measure": measure, "window": "ever", "down": "never"},
+    }
+
+
+@st.composite
+def programs(draw: st.DrawFn, *, rules_max: int = 7, after: Json | None = None) -> Json:
+    """A valid document of the half of the language that is built: small, with everything in it now and then.
+
+    `after` is the version before it: wallets and tiers keep their names, and tiers what they ask.
+    """
     program: Json = {
         "currency": "RUB",
         "timezone": draw(st.sampled_from(["Europe/Moscow", "UTC", "Asia/Kolkata"])),
-        "wallets": draw(wallets()),
+        "wallets": draw(wallets(list(after["wallets"]) if after else None)),
     }
     spendable = [name for name, terms in program["wallets"].items() if terms["value"]]
     redemption = draw(
@@ -230,20 +246,17 @@ def programs(draw: st.DrawFn, *, rules_max: int = 7) -> Json:
         program["redemption"] = redemption
     if draw(st.booleans()):
         program["accrual"] = {"base": draw(st.sampled_from(["paid", "net", "gross"]))}
-    tiers: list[str] = []
-    if draw(st.booleans()):
-        starts = sorted(draw(st.lists(st.integers(1, 10_000), max_size=2, unique=True)))
-        program["tiers"] = [{"id": f"t{i}", "from": start} for i, start in enumerate([0, *starts])]
-        tiers = [tier["id"] for tier in program["tiers"]]
-        measure = draw(st.sampled_from(["paid", "purchases", "units"]))
-        program["tier_policy"] = {"measure": measure, "window": "ever", "down": "never"}
+    program.update(
+        {name: after[name] for name in ("tiers", "tier_policy") if name in after} if after else draw(tiers())
+    )
+    named_tiers = [tier["id"] for tier in program.get("tiers", [])]
     lanes = [
         {"id": f"l{i}", "combine": each} for i, each in enumerate(draw(st.lists(st.sampled_from(COMBINES), max_size=4)))
     ]
     if lanes:
         program["lanes"] = lanes
     count = draw(st.sampled_from(range(1, rules_max + 1)))
-    program["rules"] = [draw(rules(i, lanes, list(program["wallets"]), tiers)) for i in range(count)]
+    program["rules"] = [draw(rules(i, lanes, list(program["wallets"]), named_tiers)) for i in range(count)]
     return program
 
 

@@ -163,6 +163,6 @@ def test_nothing_is_made_or_lost(data: st.DataObject) -> None:
         assert came - went == there[wallet]
         for purchase in books.purchases:
             if purchase.is_all_back:
-                assert purchase.given_back[wallet] == sum(part for _, part in purchase.spent.get(wallet, []))
-                accrued = sum(line["accrued"].get(wallet, 0) for line in purchase.lines.values())
-                assert purchase.taken_back[wallet] == accrued or terms.get("debt") == "clamp"
+                assert purchase.given_back(wallet) == sum(part for _, part in purchase.spent.get(wallet, []))
+                accrued = sum(line.accrued.get(wallet, 0) for line in purchase.lines.values())
+                assert purchase.taken_back(wallet) == accrued or terms.get("debt") == "clamp"

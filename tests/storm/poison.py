@@ -33,8 +33,8 @@ class Poison:
         return [f"{prefix}:{customer.replace('-', '')}" for prefix in prefixes]
 
     async def wrong_type(self, name: str) -> None:
-        await self._redis.delete(name)
-        await self._redis.rpush(name, b"a list")
+        async with self._redis.pipeline(transaction=True) as at_once:
+            await at_once.delete(name).rpush(name, b"a list").execute()
 
     async def garbage(self, name: str) -> None:
         await self._plant(name, {b"r": b"\xff\x00nonsense", b"b": b"\x00" * 200})
@@ -61,15 +61,17 @@ class Poison:
         return [self.wrong_type, self.garbage, self.ten_times, self.somebody_elses, self.stale]
 
     async def _plant(self, name: str, value: dict[bytes, bytes]) -> None:
-        await self._redis.delete(name)
-        await self._redis.hset(name, mapping={k.decode(): v for k, v in value.items()})
+        async with self._redis.pipeline(transaction=True) as at_once:
+            await at_once.delete(name).hset(name, mapping=value).execute()
 
     @asynccontextmanager
     async def spread(self, customer: str) -> AsyncIterator[None]:
         """One lie after another while the block lasts."""
 
+        stop = asyncio.Event()  # Not a cancellation: the driver's `wait_for` swallows one now and then on Python 3.11.
+
         async def lie() -> None:
-            while True:
+            while not stop.is_set():
                 for name in self.names_of(customer):
                     for each in self.lies:
                         await each(name)
@@ -79,5 +81,5 @@ class Poison:
         try:
             yield
         finally:
-            lying.cancel()
-            await asyncio.gather(lying, return_exceptions=True)
+            stop.set()
+            await lying

@@ -32,7 +32,7 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The first `passed` bytes of the chunk go on (None: all of them), then both ends see the connection break."""
+    """The first `passed` bytes of the chunk go on (None: all of them; -1: all but the last), then both ends see the connection break."""
 
     passed: int | None = 0
 

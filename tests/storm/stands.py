@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,14 @@ import asyncpg
 import httpx
 import orjson
 
-from tests.kit import Desk, LiveService, Stage, live, purchase
+from app.engines.places import SOCKETS_PARENT
+from tests.kit import Desk, LiveService, Stage, live, purchase, small_program
 from tests.storm.audit import audit
+from tests.storm.proxy import Proxy, proxied
 from tests.storm.wire import ANSWER_SECONDS_MAX, Lost, Reply, Wire
 
 SETTLE_SECONDS_MAX = 20.0
+SOCKET_NAME = ".s.PGSQL.5432"
 _SERIAL = count(1)
 
 
@@ -34,6 +39,7 @@ class Till:
 
     wire: Wire
     bearer: str
+    put_off: Counter[str | None] = field(default_factory=Counter)  # Answers that said "not now", by their code.
 
     async def call(
         self, method: str, target: str, body: Any = None, *, key: str | None = None, seconds: float = ANSWER_SECONDS_MAX
@@ -66,6 +72,7 @@ class Till:
                 reply = None
             if reply is not None and is_definite(reply):
                 return reply
+            self.put_off[reply.code if reply else "lost"] += 1
             await asyncio.sleep(random.uniform(0.02, 0.1))
         raise AssertionError(f"{target} under {key} never came to an end: {reply}")
 
@@ -74,9 +81,12 @@ class Till:
         assert reply.is_good, f"{method} {target}: {reply}"
         return reply.json()
 
-    async def balance(self, customer: str, *, min_version: int = 0) -> int:
-        answer = await self.good("GET", f"/v1/customers/{customer}/balance?min_version={min_version}")
+    async def balance(self, customer: str) -> int:
+        answer = await self.good("GET", f"/v1/customers/{customer}/balance")
         return int(answer["wallets"]["points"]["available"])
+
+    async def version(self, customer: str) -> int:
+        return int((await self.good("GET", f"/v1/customers/{customer}/balance"))["version"])
 
 
 def is_definite(reply: Reply) -> bool:
@@ -141,9 +151,17 @@ def tills(url: str, bearers: Iterable[str]) -> Iterator[list[Till]]:
             till.wire.hang_up()
 
 
+def address_of(url: str) -> tuple[str, int]:
+    """Host and port of a service."""
+    parts = urlsplit(url)
+    if parts.hostname is None or parts.port is None:
+        raise ValueError(f"{url} names no host and port")
+    return parts.hostname, parts.port
+
+
 def socket_of(database_url: str) -> Path:
     """The Unix socket that the database listens on."""
-    return Path(parse_qs(urlsplit(database_url).query)["host"][0]) / ".s.PGSQL.5432"
+    return Path(parse_qs(urlsplit(database_url).query)["host"][0]) / SOCKET_NAME
 
 
 def sale(customer: str | None, *, price: int = 10_000, qty: int = 1, receipt: str | None = None, **more: Any) -> dict[str, Any]:
@@ -160,3 +178,22 @@ def redemption(customer: str, points: int) -> dict[str, Any]:
         "receipt": {"number": fresh("gift")},
         "reason": "gift",
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """A service whose connections to the database go through a proxy."""
+
+    ground: Ground
+    database: Proxy
+
+
+@asynccontextmanager
+async def on_a_cable(stage: Stage, *, workers: int = 1) -> AsyncIterator[Cable]:
+    with tempfile.TemporaryDirectory(prefix="kopilka-storm-", dir=SOCKETS_PARENT) as directory:
+        at = Path(directory) / SOCKET_NAME
+        async with proxied(socket_of(stage.database_url), at=at) as proxy:
+            cabled = replace(stage, database_url=f"{stage.database_url.partition('?')[0]}?host={directory}")
+            async with ground(cabled, workers=workers) as stand:
+                await stand.admin.publish(small_program())
+                yield Cable(stand, proxy)

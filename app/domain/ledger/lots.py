@@ -30,6 +30,11 @@ class Lot:
         """Expiry holds at its instant."""
         return self.expires_at is not None and self.expires_at <= now
 
+    @property
+    def is_born_dead(self) -> bool:
+        """It ends before it begins: pending until then, it never becomes active."""
+        return self.expires_at is not None and self.expires_at <= self.active_at
+
     def next_change(self) -> datetime | None:
         """The next instant at which time changes this lot; None: never, or nothing is left in it."""
         if not self.remaining:

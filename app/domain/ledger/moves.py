@@ -21,8 +21,12 @@ class Moves:
     entries: list[Entry] = field(default_factory=list)
     _against: dict[tuple[str, Account], int] = field(default_factory=dict)
 
-    def credit(self, lot: Lot, units: int, *, against: Account, rule: str | None = None) -> None:
-        """Put units into a lot; what lands in an active one covers the wallet's debt first."""
+    def credit(
+        self, lot: Lot, units: int, *, against: Account, rule: str | None = None, covers_debt: bool = True
+    ) -> None:
+        """Put units into a lot; what lands in an active one covers the wallet's debt first, unless it is to expire
+        at once.
+        """
         purse = self.book.purse(lot.wallet)
         lot.remaining += units
         lot.is_changed = True
@@ -33,7 +37,8 @@ class Moves:
             debt = max(0, -purse.available)
             purse.available += units
             self._note(Account.AVAILABLE, lot, units, against=against, rule=rule)
-            self._cover(lot, min(debt, units))
+            if covers_debt:
+                self._cover(lot, min(debt, units))
         self.book.wait_for(lot.next_change())
 
     def debit(self, lot: Lot, units: int, *, against: Account) -> None:

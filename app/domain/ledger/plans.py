@@ -57,8 +57,7 @@ def bring_up_to_date(book: Book, moment: Moment) -> list[Chained]:
     postings: list[Chained] = []
     active = Moves(book)
     for lot in sorted(book.lots.values(), key=lambda lot: (lot.active_at, lot.id)):
-        is_born_dead = lot.expires_at is not None and lot.expires_at <= lot.active_at
-        if lot.is_pending and lot.remaining and lot.active_at <= moment.now and not is_born_dead:
+        if lot.is_pending and lot.remaining and lot.active_at <= moment.now and not lot.is_born_dead:
             active.activate(lot)
     if active.entries:
         postings.append(record(book, active, moment, kind=TxKind.ACTIVATE, tx_id=TxId(moment.new_id())))
@@ -114,16 +113,18 @@ def dates_of(wallet: Wallet, *, now: datetime, at: datetime) -> tuple[datetime, 
 def new_lot(wallet: Wallet, moment: Moment, *, tx_id: TxId) -> Lot:
     """An empty lot by the wallet's terms."""
     active_at, expires_at = dates_of(wallet, now=moment.now, at=moment.at)
-    return Lot(
+    lot = Lot(
         id=LotId(moment.new_id()),
         wallet=wallet.id,
         tx_id=tx_id,
         remaining=0,
         active_at=active_at,
         expires_at=expires_at,
-        is_pending=active_at > moment.now,
+        is_pending=False,
         is_new=True,
     )
+    lot.is_pending = active_at > moment.now or lot.is_born_dead
+    return lot
 
 
 def balances_after(
@@ -136,11 +137,12 @@ def balances_after(
         accrued = decision.accrued.get(wallet, 0)
         if accrued:
             active_at, expires_at = dates_of(program.wallets[wallet], now=now, at=at)
-            if active_at > now:
-                pending += accrued
-            elif expires_at is None or expires_at > now:
-                available += accrued
-            else:  # Expired on arrival, but for what covers a debt first.
+            if expires_at is None or expires_at > now:
+                if active_at > now:
+                    pending += accrued
+                else:
+                    available += accrued
+            elif active_at < expires_at:  # Expired on arrival, but for what covers a debt first.
                 available += min(accrued, max(0, -available))
         balances[wallet] = WalletBalance(available=available, pending=pending, held=before.held)
     return balances

@@ -6,7 +6,8 @@ refunded `Σ half_up(paid_i · r_i)`; each return posts the difference to what w
 whole.
 
 Points are given back before any are taken: what a customer gets back can cover what the purchase had brought, and a
-loop of buy, spend, return leaves nothing behind.
+loop of buy, spend, return leaves nothing behind. What goes back to a lot that has ended expires at once and covers
+nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -148,7 +149,7 @@ def plan_return(
         chained = plan_nobodys(moment, kind=TxKind.RETURN, origin=origin, parent=purchase.tx_id)
         return ReturnPlan(chained, _lines_back(purchase, back, refunds, {}, {}), {}, {}, {}, {})
     moves = Moves(book)
-    before = {wallet: _posted(purchase, wallet) for wallet in {wallet for wallet, _, _ in purchase.spent}}
+    before = {wallet: _posted(purchase, wallet) for wallet in dict.fromkeys(wallet for wallet, _, _ in purchase.spent)}
     given = {line.id: _advance(line, line.redeemed_units, line.given_back) for line in purchase.lines}
     expired_again = {
         wallet: units
@@ -213,7 +214,7 @@ def _give_back(moves: Moves, purchase: PurchaseState, moment: Moment, *, wallet:
         portion = min(left, units - passed_over)
         if portion:
             lot = lots[lot_id]
-            moves.credit(lot, portion, against=Account.RETURNED)
+            moves.credit(lot, portion, against=Account.RETURNED, covers_debt=not lot.has_expired(moment.now))
             expired += moves.expire_if_over(lot, now=moment.now)
             left -= portion
     return expired

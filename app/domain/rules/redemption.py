@@ -24,6 +24,7 @@ from app.domain.rules.spreading import spread
 
 Asked = Mapping[str, int | Literal["max"]]
 
+_SHOWN_MAX = 2**53 - 1  # What every reader of JSON holds; no basket comes near it.
 _PRECEDENCE = {rejection: place for place, rejection in enumerate(Rejection)}
 
 
@@ -141,7 +142,7 @@ def _reckon(till: _Till, *, value: int, available: int) -> tuple[int, RedeemTerm
     terms = {
         "max_share": max(till.share, 0),
         "lines_room": sum(till.rooms),
-        "available": available * value,
+        "available": min(available * value, _SHOWN_MAX),
         "min_paid": max(till.due, 0),
     }
     bound_by = min(terms, key=terms.__getitem__)  # The first of equal ones.

@@ -36,7 +36,7 @@ class Check(StrEnum):
     CUSTOMER_DUE = "customer_due"  # `due_at` is not later than the first change that time brings.
     CUSTOMER_PAID = "customer_paid"  # Money paid less money refunded.
     CUSTOMER_PURCHASES = "customer_purchases"  # Purchases that are not wholly returned.
-    CUSTOMER_UNITS = "customer_units"  # Units of the default wallet, accrued less taken back.
+    CUSTOMER_UNITS = "customer_units"  # Units accrued to the default wallet, less the share of what was returned.
     CUSTOMER_LAST_PURCHASE = "customer_last_purchase"  # The latest of those purchases.
     # Lots and debts.
     LOT_REMAINING = "lot_remaining"  # What is left is the sum of the lot's entries.

@@ -30,6 +30,10 @@ class LineRow(NamedTuple):
         """Something came back, or is said to."""
         return bool(self.returned_milli or self.refunded or self.taken_back or self.given_back)
 
+    def share(self, whole: int) -> int:
+        """The part of `whole` that belongs to what was returned so far."""
+        return half_up(whole * self.returned_milli, self.qty_milli)
+
 
 def read_lines(text: str) -> list[LineRow] | None:
     """The lines of a purchase; None where they are something else."""
@@ -83,16 +87,16 @@ def check_line(line: LineRow, tx_id: str, notes: Notes, terms: Terms | None) -> 
 
 def _check_shares(line: LineRow, tx_id: str, notes: Notes, terms: Terms | None) -> None:
     """What came back is the returned share of the whole; of a wallet without debt less may have been taken."""
-    refunded = half_up(line.paid * line.returned_milli, line.qty_milli)
+    refunded = line.share(line.paid)
     if refunded != line.refunded:
         notes.add(Check.PURCHASE_SHARES, tx_id, expected=f"line {line.id}: {refunded} refunded", found=line.refunded)
     for wallet, whole in line.redeemed_units.items():
-        share, given = half_up(whole * line.returned_milli, line.qty_milli), line.given_back.get(wallet, 0)
+        share, given = line.share(whole), line.given_back.get(wallet, 0)
         if share != given:
             expected = f"line {line.id}: {share} {wallet} given back"
             notes.add(Check.PURCHASE_SHARES, tx_id, expected=expected, found=given)
     for wallet, whole in line.accrued.items():
-        share, taken = half_up(whole * line.returned_milli, line.qty_milli), line.taken_back.get(wallet, 0)
+        share, taken = line.share(whole), line.taken_back.get(wallet, 0)
         if taken > share or (taken < share and not _is_clamped(terms, wallet)):
             expected = f"line {line.id}: {share} {wallet} taken back"
             notes.add(Check.PURCHASE_SHARES, tx_id, expected=expected, found=taken)

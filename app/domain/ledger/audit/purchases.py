@@ -94,8 +94,8 @@ class PurchasesAudit:
         self.paid -= sum([line.refunded for line in touched])
         taken = total([line.taken_back for line in touched])
         given = total([line.given_back for line in touched])
-        if terms is not None:
-            self.units -= taken.get(terms.default_wallet, 0)
+        if terms is not None:  # By share: what a wallet without debt could not give back doesn't count either.
+            self.units -= sum([line.share(line.accrued.get(terms.default_wallet, 0)) for line in touched])
         if taken or given:
             back = self._back(tx_id)
             back.taken_said, back.given_said = taken, given

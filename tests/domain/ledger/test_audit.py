@@ -1,0 +1,200 @@
+"""The audit's pure part: right books are right, and each wrong row is named by the check that is there for it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.ledger import chain
+from app.domain.ledger.audit import Check, CustomerAudit, EntryRow, LotRow, TxRow, read_terms
+from app.domain.ledger.audit.links import GENESIS, canonical
+from app.domain.ledger.chart import TxKind
+from app.domain.ledger.plans import plan_adjust, plan_nobodys, plan_redeem
+from app.domain.ledger.postings import Origin
+from tests.domain.ledger.forgeries import ACTIVATED, ADJUSTED, DAY, FIRST, FORGERIES, GIFT, SPENDING, indebted, visits
+from tests.domain.ledger.papers import bring_back, papers_of
+from tests.domain.ledger.shop import START, Shop
+
+
+def test_right_books_are_right() -> None:
+    assert [tx.kind for tx in visits().txs] == [
+        "purchase", "activate", "purchase", "return", "redeem", "adjust", "activate", "purchase",
+    ]  # fmt: skip
+    assert visits().audit() == []
+    assert indebted().audit() == []
+
+
+@pytest.mark.parametrize("terms", [{}, {"debt": "clamp"}, {"activate_after_days": 3, "expire_after_days": 5}])
+@given(data=st.data())
+def test_whatever_happens_the_books_are_right(terms: dict[str, object], data: st.DataObject) -> None:
+    shop = Shop(**terms)
+    purchases = []
+    for step in data.draw(
+        st.lists(st.sampled_from(["buy", "spend", "return", "days", "gift", "correct"]), max_size=12)
+    ):
+        units = data.draw(st.integers(1, 30))
+        wallet = shop.program.wallets["points"]
+        if step == "buy":
+            purchases.append(shop.buy(accrue=units, paid=units * 97, qty=data.draw(st.integers(1, 3))))
+        elif step == "spend" and shop.available > 0:
+            purchases.append(shop.buy(accrue=units, redeem=min(units, shop.available)))
+        elif step == "return" and purchases and (bought := data.draw(st.sampled_from(purchases))).is_all_back is False:
+            left = bought.lines[0].qty_milli - bought.lines[0].returned_milli
+            bring_back(shop, bought, data.draw(st.integers(1, left)))
+        elif step == "days":
+            shop.pass_days(data.draw(st.integers(1, 4)))
+        elif step == "gift" and shop.available > 0:
+            units = min(units, shop.available)
+            shop.postings.append(plan_redeem(shop.book, shop.moment(), wallet="points", units=units, origin=Origin()))
+        elif step == "correct":
+            shop.postings.append(plan_adjust(shop.book, wallet, shop.moment(), units=units, origin=Origin()))
+    assert papers_of(shop, purchases).audit() == []
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forgery_is_named(name: str) -> None:
+    forge, expected = FORGERIES[name]
+    papers = visits()
+    forge(papers)
+    assert papers.checks() == expected
+
+
+def test_a_finding_names_the_transaction_and_both_sides() -> None:
+    papers = visits()
+    papers.forge_entry(GIFT, 1, amount=6)
+    by_check = {finding.check: finding for finding in papers.audit()}
+    found = by_check[Check.ENTRY_SUM]
+    assert (found.customer, found.tx) == (papers.customer, papers.txs[GIFT].tx_id)
+    assert (found.expected, found.found) == ("points: 0", "1")
+
+
+def test_a_changed_posting_is_one_finding_of_the_chain() -> None:
+    papers = visits()
+    papers.forge_tx(FIRST, receipt="x")
+    assert [(finding.check, finding.tx) for finding in papers.audit()] == [(Check.TX_HASH, papers.txs[FIRST].tx_id)]
+
+
+def test_swapped_versions_break_the_chain() -> None:
+    papers = visits()
+    gift, adjusted = papers.txs[GIFT], papers.txs[ADJUSTED]
+    papers.txs[GIFT] = adjusted._replace(version=gift.version)
+    papers.txs[ADJUSTED] = gift._replace(version=adjusted.version)
+    assert [finding.tx for finding in papers.audit() if finding.check is Check.TX_HASH] == [
+        adjusted.tx_id, gift.tx_id, papers.txs[ACTIVATED].tx_id,
+    ]  # fmt: skip
+
+
+def test_a_debt_is_made_by_a_return_only() -> None:
+    papers = indebted()
+    papers.forge_tx(2, kind=TxKind.EXPIRE)
+    assert Check.DEBT in papers.checks()
+
+
+def test_a_wallet_without_debt_never_owes() -> None:
+    papers = indebted()
+    papers.terms = papers_of(Shop(debt="clamp"), []).terms
+    assert {(finding.check, finding.tx) for finding in papers.audit()} == {(Check.DEBT, papers.txs[2].tx_id)}
+
+
+def test_a_debt_leaves_no_active_units() -> None:
+    papers = indebted()
+    entries = papers.txs[3].entries  # 4 accrued; out of the lot and onto the debt; the program's side.
+    papers.forge_tx(3, entries=[entries[0], entries[3]._replace(seq=2)])
+    assert papers.checks() == {Check.TX_HASH, Check.DEBT, Check.LOT_REMAINING}
+
+
+def test_a_missing_customer_is_named_with_all_that_hangs_on_it() -> None:
+    papers = visits()
+    audit = CustomerAudit(papers.customer, None, lots=papers.lots, terms=papers.terms)
+    for tx in papers.txs:
+        audit.post(tx)
+    audit.close()
+    assert [finding.check for finding in audit.take_findings()] == [Check.CUSTOMER_MISSING]
+
+
+def test_findings_are_taken_once() -> None:
+    papers = visits()
+    audit = CustomerAudit(papers.customer, papers.row, lots=papers.lots, terms=papers.terms)
+    audit.post(papers.txs[0]._replace(hash=bytes(32)))
+    assert [finding.check for finding in audit.take_findings()] == [Check.TX_HASH]
+    assert audit.take_findings() == []
+
+
+def _nobodys(**columns: Any) -> TxRow:
+    posting = plan_nobodys(Shop().moment(), kind=TxKind.RETURN, origin=Origin(receipt="r")).posting
+    row = TxRow(
+        version=0, tx_id=str(posting.tx_id), kind="return", idempotency_key=None, shop=None, terminal=None, receipt="r",
+        parent_tx=None, program=None, at=posting.at, created_at=posting.created_at,
+        hash=chain.next_hash(GENESIS, posting), entries=[], purchase=None,
+    )  # fmt: skip
+    return row._replace(**columns)
+
+
+def test_each_posting_of_nobody_is_a_chain_of_its_own() -> None:
+    audit = CustomerAudit(None, None, lots=[], terms={})
+    for row in (_nobodys(), _nobodys(), _nobodys(receipt="x")):
+        audit.post(row)
+    audit.close()
+    assert [(finding.check, finding.customer) for finding in audit.take_findings()] == [(Check.TX_HASH, None)]
+
+
+def test_nobody_has_no_points() -> None:
+    entries = [
+        EntryRow(1, "customer:available", "points", 5, None, None),
+        EntryRow(2, "program:returned", "points", -5, None, None),
+    ]
+    audit = CustomerAudit(None, None, lots=[], terms={})
+    audit.post(_nobodys(entries=entries))
+    assert Check.ENTRY_ACCOUNT in {finding.check for finding in audit.take_findings()}
+
+
+def test_a_kind_of_a_later_release_may_use_the_whole_chart() -> None:
+    papers = visits()
+    papers.forge_tx(GIFT, kind="capture")
+    assert papers.checks() == {Check.TX_HASH}
+    papers.forge_entry(GIFT, 1, account="partner:airline")
+    assert papers.checks() == {Check.TX_HASH}
+
+
+@given(
+    receipt=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    seconds=st.integers(0, 2**32),
+)
+def test_the_canonical_form_is_the_chains_and_rfc_8785(receipt: str, seconds: int) -> None:
+    papers = visits()
+    at = datetime.fromtimestamp(seconds, UTC)
+    tx = papers.txs[SPENDING]._replace(receipt=receipt, at=at)
+    shown = canonical(tx, customer=papers.customer)
+    members = {name: getattr(tx, name) for name in tx._fields if name not in {"hash", "created_at", "purchase"}}
+    members["at"] = chain.utc_microseconds(at)
+    members["customer_id"] = papers.customer
+    members["entries"] = [
+        {
+            **{name: value for name, value in entry._asdict().items() if name != "seq"},
+            "entry_id": f"{tx.tx_id}-{entry.seq:06}", "tx_id": tx.tx_id, "customer_id": papers.customer,
+        }
+        for entry in tx.entries
+    ]  # fmt: skip
+    assert shown == rfc8785.dumps(members)
+
+
+def test_terms_are_read_from_the_stored_document() -> None:
+    terms = read_terms(
+        '{"currency": "RUB", "timezone": "UTC", "wallets": {"b": {}, "a": {"debt": "clamp"}}, "rules": []}'
+    )
+    assert terms is not None
+    assert (terms.default_wallet, list(terms.wallets)) == ("b", ["b", "a"])
+    assert read_terms('{"currency": 1}') is None
+    assert read_terms("not JSON") is None
+
+
+def test_an_unlike_lot_keeps_its_next_change() -> None:
+    lot = LotRow("1", "points", "2", 5, START + DAY, START + 2 * DAY, is_pending=True)
+    assert lot.next_change() == START + DAY
+    assert lot._replace(is_pending=False).next_change() == START + 2 * DAY
+    assert lot._replace(expires_at=START).next_change() == START
+    assert lot._replace(expires_at=None, is_pending=False).next_change() is None
+    assert lot._replace(remaining=0).next_change() is None

@@ -1,0 +1,102 @@
+"""Who may call what: every route by every role."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from app.flows.requests import Role
+from tests.e2e.checks import refused
+from tests.kit import Desk, Stage
+
+NOBODY = "01890000-0000-7000-8000-000000000000"
+
+TILLS = {"pos", "shop", "admin"}
+SALES_AND_SUPPORT = {*TILLS, "support"}
+SUPPORT = {"support", "admin"}
+MARKETERS = {"marketer", "admin"}
+READERS = {*MARKETERS, "analyst"}
+
+# Method, path, and who may call it (CONTRACT, section 3). What is sent is wrong on purpose, so nothing is written.
+ROUTES: Mapping[tuple[str, str], set[str]] = {
+    ("POST", "/v1/customers"): SALES_AND_SUPPORT,
+    ("POST", "/v1/customers/lookup"): SALES_AND_SUPPORT,
+    ("GET", f"/v1/customers/{NOBODY}"): SALES_AND_SUPPORT,
+    ("PATCH", f"/v1/customers/{NOBODY}"): SALES_AND_SUPPORT,
+    ("GET", f"/v1/customers/{NOBODY}/balance"): SALES_AND_SUPPORT,
+    ("GET", f"/v1/customers/{NOBODY}/history"): SALES_AND_SUPPORT,
+    ("GET", f"/v1/customers/{NOBODY}/lots"): SALES_AND_SUPPORT,
+    ("POST", f"/v1/customers/{NOBODY}/adjust"): SUPPORT,
+    ("POST", "/v1/quote"): TILLS,
+    ("POST", "/v1/accrue"): TILLS,
+    ("POST", "/v1/redeem"): TILLS,
+    ("POST", f"/v1/purchases/{NOBODY}/returns"): TILLS,
+    ("POST", "/v1/returns"): TILLS,
+    ("GET", f"/v1/purchases/{NOBODY}"): SALES_AND_SUPPORT,
+    ("GET", "/v1/purchases?number=1&shop=S1&terminal=T1"): SALES_AND_SUPPORT,
+    ("GET", "/v1/requests/x"): {*SALES_AND_SUPPORT, "marketer"},
+    ("PUT", "/v1/program/draft"): MARKETERS,
+    ("GET", "/v1/program/draft"): READERS,
+    ("POST", "/v1/program/draft/check"): MARKETERS,
+    ("POST", "/v1/program/publish"): MARKETERS,
+    ("GET", "/v1/program"): READERS,
+    ("GET", "/v1/program/versions"): READERS,
+    ("POST", "/v1/program/versions/9/republish"): MARKETERS,
+}
+OPEN = ("/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs")
+
+
+def _key(role: Role) -> dict[str, Any]:
+    """What the key of a role needs."""
+    if role is Role.POS:
+        return {"shop": "S1", "terminal": "T1"}
+    return {"shop": "S1"} if role is Role.SHOP else {}
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_a_role_may_do_its_own_and_nothing_else(till: Desk, stage: Stage, role: Role) -> None:
+    desk = Desk(till.http, await stage.key(role, **_key(role)))
+    for (method, path), roles in ROUTES.items():
+        response = await desk.call(method, path, {"unknown": 1})
+        if role in roles:
+            assert response.status_code in {200, 404, 422}, f"{method} {path}: {response.text}"
+            assert response.is_success or response.json()["code"] != "insufficient_scope"
+        else:
+            refused(response, 403, "insufficient_scope")
+
+
+async def test_without_a_key_only_the_open_places_answer(till: Desk) -> None:
+    for path in OPEN:
+        assert (await till.http.get(path)).status_code == 200, path
+    for method, path in ROUTES:
+        refused(await till.http.request(method, path), 401, "unauthenticated")
+
+
+async def test_the_matrix_has_every_route_of_the_document(till: Desk) -> None:
+    document = (await till.http.get("/openapi.json")).json()
+    documented = {
+        (method.upper(), path.format(id=NOBODY, key="x", version=9))
+        for path, methods in document["paths"].items()
+        for method in methods
+        if not path.startswith(("/health", "/metrics"))
+    }
+    assert documented == {(method, path.partition("?")[0]) for method, path in ROUTES}
+
+
+async def test_identifiers_are_changed_by_support_alone(till: Desk, stage: Stage) -> None:
+    customer = await till.register(phone="+79001234567")
+    path = f"/v1/customers/{customer}"
+    for change in ({"phone": "+79002222222"}, {"card": "5"}, {"external_id": "x"}):
+        refused(await till.call("PATCH", path, change), 403, "insufficient_scope")
+    support = Desk(till.http, await stage.key("support"))
+    assert (await support.call("PATCH", path, {"card": "5"})).status_code == 200
+    assert (await till.call("PATCH", path, {"name": "Anna"})).status_code == 200
+
+
+async def test_a_person_who_sells_names_the_shop(admin: Desk, till: Desk) -> None:
+    body = {"receipt": {"number": "1"}, "basket": {"lines": [{"id": "1", "price": 5, "qty": 1}]}}
+    refused(await admin.post("/v1/accrue", body), 422, "validation_error")
+    body["receipt"]["shop"] = "S1"  # type: ignore[index]
+    sold = await admin.post("/v1/accrue", body)
+    assert sold.status_code == 201
+    assert (await till.get(f"/v1/purchases/{sold.json()['id']}")).status_code == 200

@@ -1,0 +1,123 @@
+"""Books filled through the real service: every kind of posting, debts, refusals, and purchases of nobody."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from tests.kit import Desk, Stage, client_of, line, purchase, refund, served_here, small_program
+
+_SOON = timedelta(seconds=1.5)  # Some ten requests, a few milliseconds each.
+
+PROGRAM: Mapping[str, Any] = {
+    "wallets": {
+        "points": {"value": 100, "expire_after_days": 30},
+        "cashback": {"value": 1, "activate_after_days": 10, "debt": "clamp"},
+    },
+    "redemption": {"wallets": ["points", "cashback"]},
+    "rules": [
+        {"id": "base", "kind": "bonus", "give": {"per": {"amount": 1000, "units": 1}}},
+        {"id": "cash", "kind": "cashback", "give": {"percent": "1"}},
+    ],
+}
+
+
+@dataclass(slots=True)
+class Books:
+    """Ids by name: customers `anna`, `boris`, `vera`, and the transactions that plants are made in."""
+
+    ids: dict[str, str]
+
+    def sql(self, text: str) -> str:
+        """`:name` stands for an id, quoted; a colon inside a word, as in `program:issued`, stays."""
+        return re.sub(r"(?<!\w):([a-z]\w*)", lambda name: f"'{self.ids[name[1]]}'", text)
+
+
+async def fill(stage: Stage) -> Books:
+    """A database that the audit must find nothing in."""
+    async with served_here(stage) as edge, client_of(edge) as http:
+        admin = Desk(http, await stage.key("admin"))
+        till = Desk(http, await stage.key("pos", shop="S1", terminal="T1"))
+        await admin.publish(small_program(**PROGRAM))
+        anna, boris, vera = [await till.register() for _ in range(3)]
+        ids = {"anna": anna, "boris": boris, "vera": vera, "nobody": "00000000-0000-0000-0000-000000000000"}
+        # Vera's first purchase becomes active, her second expires, while the others are served.
+        now = datetime.now(UTC)
+        before = await _bought(till, vera, line(price=50_000), at=(now - timedelta(days=10) + _SOON).isoformat())
+        ids["ripening"] = before["id"]
+        await _bought(till, vera, line(price=30_000), at=(now - timedelta(days=30) + _SOON).isoformat())
+        await _fill_anna(till, admin, anna, ids)
+        await _fill_boris(till, boris, ids)
+        ids["anonymous"] = (await _bought(till, None, line(price=9_900)))["id"]
+        await till.good("POST", f"/v1/purchases/{ids['anonymous']}/returns", refund())
+        await asyncio.sleep(_SOON.total_seconds())
+        await _fill_vera(till, vera, ids)
+    await _name_txs(stage, ids)
+    return Books(ids)
+
+
+async def _fill_anna(till: Desk, admin: Desk, anna: str, ids: dict[str, str]) -> None:
+    first = await _bought(till, anna, line(price=100_000), line(2, price=20_000, qty="0.5"))
+    ids["first"] = first["id"]
+    spending = await _bought(till, anna, line(price=30_000, qty=3), redeem={"points": 40})
+    ids["spending"] = spending["id"]
+    back = await till.good("POST", f"/v1/purchases/{spending['id']}/returns", refund(("1", 1)))
+    ids["back"] = back["id"]
+    gift = {
+        "customer": {"id": anna},
+        "wallet": "points",
+        "points": 5,
+        "reason": "gift",
+        "receipt": {"number": "gift-1"},
+    }
+    ids["gift"] = (await till.good("POST", "/v1/redeem", gift))["tx_id"]
+    for units in (12, -4):
+        correction = {"wallet": "points", "points": units, "reason": "correction"}
+        ids["adjusted"] = (await admin.good("POST", f"/v1/customers/{anna}/adjust", correction))["tx_id"]
+    refused = await till.post("/v1/redeem", {**gift, "points": 10_000, "receipt": {"number": "gift-2"}})
+    assert refused.json()["code"] == "insufficient_points"
+    ids["last"] = (await _bought(till, anna, line(price=7_000)))["id"]
+
+
+async def _fill_boris(till: Desk, boris: str, ids: dict[str, str]) -> None:
+    """Points spent before their purchase comes back whole: a debt, of which the next purchase covers a part."""
+    bought = await _bought(till, boris, line(price=50_000))
+    await _bought(till, boris, line(price=6_000), redeem={"points": 50})
+    debt = await till.good("POST", f"/v1/purchases/{bought['id']}/returns", refund())
+    assert debt["balances"]["points"]["available"] == -49
+    ids["debt"] = debt["id"]
+    ids["returned"] = bought["id"]
+    covering = await _bought(till, boris, line(price=20_000))
+    assert covering["balances"]["points"]["available"] == -29
+
+
+async def _fill_vera(till: Desk, vera: str, ids: dict[str, str]) -> None:
+    """What time has brought is posted first; then cashback is spent that its return can't have back."""
+    spent = await _bought(till, vera, line(price=10_000), redeem={"cashback": 800})
+    assert spent["balances"]["cashback"] == {"available": 0, "pending": 92, "held": 0}
+    back = await till.good("POST", f"/v1/purchases/{ids['ripening']}/returns", refund())
+    assert back["clamped"] == {"cashback": 500}
+
+
+async def _bought(till: Desk, customer: str | None, *lines: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    bought: dict[str, Any] = await till.good("POST", "/v1/accrue", purchase(customer, *lines, **more))
+    return bought
+
+
+async def _name_txs(stage: Stage, ids: dict[str, str]) -> None:
+    """The postings that time made, and lots, which have no answer of their own."""
+    connection = await asyncpg.connect(stage.owner_url)
+    try:
+        for kind in ("activate", "expire"):
+            statement = "select tx_id from audit_tx where customer_id = $1 and kind = $2"
+            ids[kind] = await connection.fetchval(statement, ids["vera"], kind)
+        statement = "select lot_id from audit_lot where tx_id = $1 and wallet = 'points'"
+        ids["lot"] = await connection.fetchval(statement, ids["first"])
+        statement = "select lot_id from audit_lot where tx_id = $1 and wallet = 'cashback'"
+        ids["pending_lot"] = await connection.fetchval(statement, ids["first"])
+    finally:
+        await connection.close()

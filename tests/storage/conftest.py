@@ -1,0 +1,62 @@
+"""A filled database that each test gets a copy of, to plant errors in."""
+
+from collections.abc import AsyncIterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.engines import ThrowawayEngines
+from tests.kit import Stage
+from tests.storage.books import Books, fill
+
+_FILLED = "template_filled"
+_SERIAL = count(1)
+
+
+@pytest.fixture(scope="session")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the secrets that the filled books and all their copies were made with."""
+    return tmp_path_factory.mktemp("filled")
+
+
+@pytest.fixture(scope="session")
+async def books(engines: ThrowawayEngines, template: str, secrets: Path) -> Books:
+    """Filled once; `forged` hands out copies."""
+    await _run(engines, f"create database {_FILLED} template {template}")
+    return await fill(_stage(engines, _FILLED, secrets))
+
+
+@pytest.fixture
+async def forged(engines: ThrowawayEngines, books: Books, secrets: Path) -> AsyncIterator[Stage]:
+    """A copy of the filled books; their ids are those of `books`."""
+    name = f"forged_{next(_SERIAL)}"
+    await _run(engines, f"create database {name} template {_FILLED}")
+    yield _stage(engines, name, secrets)
+    await _run(engines, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def owner_of_forged(forged: Stage) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser's connection to the copy."""
+    connection = await asyncpg.connect(forged.owner_url)
+    yield connection
+    await connection.close()
+
+
+def _stage(engines: ThrowawayEngines, database: str, secrets: Path) -> Stage:
+    return Stage(
+        database_url=engines.database_url(user="loyalty_app", database=database),
+        owner_url=engines.database_url(database=database),
+        redis_url=engines.redis_url,
+        data_dir=secrets,
+    )
+
+
+async def _run(engines: ThrowawayEngines, statement: str) -> None:
+    connection = await asyncpg.connect(engines.database_url(database="postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
