@@ -92,8 +92,9 @@ def _no_port(settings: Settings, error: OSError) -> CannotStart:
 
 def _demo(settings: Settings, addresses: Addresses, keyring: Keyring, *, wanted: bool) -> DemoFacts | None:
     """The demo's facts if there is one, made on the first start where wanted; never in a database that was named."""
-    if wanted and not addresses.embedded:
-        say("a named database gets no demo data by itself (python -m app demo makes it)")
+    if not addresses.embedded:
+        if wanted:
+            say("a named database gets no demo data by itself (python -m app demo makes it)")
         return None
     if not wanted and not (settings.data_dir / "demo.json").exists():
         return None

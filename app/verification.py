@@ -20,6 +20,8 @@ from app.storage.audit import Folder, open_snapshot
 from app.storage.audit_strays import find_strays
 
 ROWS_SAID_MAX = 1_000  # Whoever reads the report has seen enough by then, and gets the count.
+# The driver says a connection that was cut in one of many ways.
+_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _COLUMNS = ("check", "customer", "transaction", "expected", "found")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -93,7 +95,7 @@ async def _audit(database_url: str, tally: Tally, bar: Progress) -> AsyncIterato
             async for folder in snapshot.folders():
                 async for finding in _audit_folder(folder, terms, tally, tell=tell):
                     yield finding
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except _LOST as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CannotStart(f"the audit could not go on: {reason}") from None
 

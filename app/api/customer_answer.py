@@ -1,7 +1,8 @@
 """Answers about a customer: profile, balance, history, lots."""
 
-from app.api.masking import mask_card, mask_name, mask_phone
+from app.api.masking import mask_card, mask_phone
 from app.api.sale_answer import balances_document
+from app.domain.customer import mask_name
 from app.flows.results import BalanceView, CustomerProfile, HistoryItem, Instant, LotView, TierView, WalletView
 
 

@@ -54,12 +54,12 @@ Every posting sums to 0 in each wallet. A positive amount on `customer:*` adds t
 | --- | --- |
 | `purchase` | accrual: `customer:available` or `customer:pending` against `program:issued` |
 | `purchase` | redemption: `customer:available` against `program:redeemed` |
-| `purchase` | a lot that had expired on arrival: `customer:available` against `program:expired` |
+| `purchase` | a lot that had expired on arrival: `customer:available` or `customer:pending` against `program:expired` |
 | `redeem` | `customer:available` against `program:redeemed` |
 | `return` | taken back, given back: `customer:available`, `customer:pending` against `program:returned` |
 | `return` | given back to a lot that has expired: `customer:available` against `program:expired` |
 | `activate` | `customer:pending` to `customer:available` |
-| `expire` | `customer:available` against `program:expired` |
+| `expire` | `customer:available` or `customer:pending` against `program:expired` |
 | `adjust` | `customer:available` against `program:adjusted` |
 | `hold`, `capture`, `release` | `customer:available` to `customer:held`, and on or back (later) |
 | `convert` | both wallets against `program:converted` (later) |

@@ -1,18 +1,13 @@
 """Personal data as tills and stored answers may show it: enough to ask "is that you?", not enough to find anybody."""
 
-SHOWN_OF_NAME = 2
+SHOWN_OF_PREFIX = 2
 SHOWN_OF_NUMBER = 4
-
-
-def mask_name(name: str) -> str:
-    """`Anna` is `An***`."""
-    return name[:SHOWN_OF_NAME] + "***"
 
 
 def mask_phone(phone: str) -> str:
     """`+79001234567` is `+7******4567`."""
-    hidden = max(len(phone) - SHOWN_OF_NAME - SHOWN_OF_NUMBER, 0)
-    return phone[:SHOWN_OF_NAME] + "*" * hidden + phone[-SHOWN_OF_NUMBER:]
+    hidden = max(len(phone) - SHOWN_OF_PREFIX - SHOWN_OF_NUMBER, 0)
+    return phone[:SHOWN_OF_PREFIX] + "*" * hidden + phone[-SHOWN_OF_NUMBER:]
 
 
 def mask_card(card: str) -> str:

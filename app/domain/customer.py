@@ -1,8 +1,10 @@
-"""What the rules may know of the customer."""
+"""What the rules may know of the customer, and what of the name may be shown and stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+
+SHOWN_OF_NAME = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,8 @@ class CustomerFacts:
     last_purchase_at: datetime | None = None
     birthday: date | None = None
     tags: frozenset[str] = frozenset()
+
+
+def mask_name(name: str) -> str:
+    """`Anna` is `An***`: enough for a cashier to ask, too little to learn; a short name loses its last letter too."""
+    return name[: min(SHOWN_OF_NAME, max(len(name) - 1, 0))] + "***"

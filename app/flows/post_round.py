@@ -2,9 +2,9 @@
 
 | phase | statements | what happens |
 | --- | --- | --- |
-| claim | 2 | locks on keys and receipts are tried, then read: which are new, which are answered already |
+| claim | 2-5 | locks on keys and receipts are tried, then read: which are new, which are answered already (and how) |
 | lock | 1 | customers `FOR NO KEY UPDATE SKIP LOCKED`; who is taken goes to another round |
-| read | 0-7 | lots, where a request redeems or something is due; purchases, for returns; for replays their answers, and customers for the cache |
+| read | 0-5 | lots, where a request redeems or something is due; purchases, for returns |
 | decide | 0 | pure Python, one request after another, each on the books the one before left; no await |
 | write | 2-4 | customers; all that is appended; changed lots and returned purchases where there are any |
 
@@ -96,9 +96,11 @@ class Round:
         """Whom repeated answers are about, as they are now: whoever answered first may not have lived to tell the cache."""
         ids = {owner for ask in asks if isinstance(ask.customer, bytes) and (owner := known.owners.get(ask.customer))}
         ids |= {CustomerId(ask.customer) for ask in asks if isinstance(ask.customer, UUID)}
-        named = {known.claims[ask.purchase_receipt].answer_id for ask in asks if ask.purchase_receipt in known.claims}
-        if purchases := sorted(named | {ask.purchase for ask in asks if ask.purchase is not None}):
-            ids |= set((await self._tx.purchase_owners(purchases)).values())
+        receipts = [ask.purchase_receipt for ask in asks if ask.purchase_receipt is not None]
+        purchases = {ask.purchase for ask in asks if ask.purchase is not None}
+        purchases |= {known.claims[receipt].answer_id for receipt in receipts if receipt in known.claims}
+        if purchases:
+            ids |= set((await self._tx.purchase_owners(sorted(purchases))).values())
         self.seen = await self._tx.read_patrons(sorted(ids))
 
     def _find(self, ask: Ask, known: Known) -> bool:

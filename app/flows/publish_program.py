@@ -35,6 +35,7 @@ class ProgramShelf:
         self._compiled: OrderedDict[int, CompiledProgram] = OrderedDict()
         self._newest = 0
         self._confirmed_at = float("-inf")
+        self._doubts = 0
 
     async def compiled(self, version: int) -> CompiledProgram:
         """Raises `Rejected(NOT_FOUND)` for a version that doesn't exist."""
@@ -53,9 +54,10 @@ class ProgramShelf:
     async def newest(self) -> int:
         """Raises `Rejected(NOT_FOUND)` where none is published."""
         if time.monotonic() - self._confirmed_at > CONFIRM_SECONDS:
-            asked_at = time.monotonic()
+            asked_at, doubts = time.monotonic(), self._doubts
             now, self._newest = await self._reads.newest_program()
-            self._confirmed_at = asked_at
+            # Who asked before a doubt and hears after it may have heard of the version before.
+            self._confirmed_at = asked_at if doubts == self._doubts else float("-inf")
             self._clock.note(now)
         if not self._newest:
             raise Rejected(Rejection.NOT_FOUND, "no program has been published yet")
@@ -70,6 +72,7 @@ class ProgramShelf:
 
     def doubt(self) -> None:
         """Ask again before the next quote."""
+        self._doubts += 1
         self._confirmed_at = float("-inf")
 
 

@@ -183,9 +183,7 @@ def horizon_of(book: Book) -> dict[str, tuple[Instant | None, Instant | None]]:
         wallet: (
             _soonest((lot, lot.expires_at) for lot in lots if lot.wallet == wallet and lot.expires_at),
             _soonest(
-                (lot, lot.active_at)
-                for lot in lots
-                if lot.wallet == wallet and lot.is_pending and not lot.is_born_dead
+                (lot, lot.active_at) for lot in lots if lot.wallet == wallet and lot.is_pending and not lot.is_born_dead
             ),
         )
         for wallet in book.purses

@@ -106,9 +106,10 @@ def settle_return(desk: Desk, caller: Caller, request: ReturnRequest, *, key: st
         origin=origin,
     )
     if desk.patron is not None and stored.state.is_all_back:
-        progress = desk.patron.book.progress
-        if progress.last_purchase_at == stored.at:
-            progress.last_purchase_at = stored.previous_at
+        book = desk.patron.book
+        if book.progress.last_purchase_at == stored.at:
+            others = (stored.previous_at, *book.bought_at)
+            book.progress.last_purchase_at = max((at for at in others if at is not None), default=None)
     return plan
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from app.domain.amounts import AMOUNT_MAX
 from app.domain.basket import IdentifiedBy, Visit
-from app.domain.customer import CustomerFacts
+from app.domain.customer import CustomerFacts, mask_name
 from app.domain.decision import Decision
 from app.domain.identifiers import IdentifierKind
 from app.domain.ledger.tiers import tier_of
@@ -108,7 +108,7 @@ def sale_of(decided: Decided, request: PurchaseRequest, *, at: datetime, version
     """The answer of a quote; a purchase fills in its ids. `version` and `balances` are the customer's."""
     customer = None
     if decided.facts is not None and decided.patron is not None:
-        name = _masked(decided.person.name)
+        name = mask_name(decided.person.name) if decided.person.name else None
         customer = SaleCustomer(id=decided.patron.book.customer_id, tier=decided.facts.tier, name=name)
     return Sale(
         id=None,
@@ -146,8 +146,3 @@ def _identified_by(request: PurchaseRequest) -> IdentifiedBy | None:
     if request.customer is None:
         return None
     return IdentifiedBy.PHONE if request.customer.kind is IdentifierKind.PHONE else IdentifiedBy.CARD
-
-
-def _masked(name: str | None) -> str | None:
-    """`Anna` is `An***`: enough for a cashier to ask, too little to learn."""
-    return f"{name[:2]}***" if name else None

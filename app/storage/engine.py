@@ -28,7 +28,7 @@ APP_ROLE = "loyalty_app"
 LOCK_MS = 1_500
 STATEMENT_MS = 3_500
 IDLE_MS = 4_000
-TRANSACTION_MS = 5_000
+TRANSACTION_MS = 4_500
 CONNECT_SECONDS = 2.0
 # For a whole transaction, the wait for a connection included: a request that has waited 2 seconds for its round has its
 # answer in 6.

@@ -57,9 +57,11 @@ PROGRAMS = """
 select version, document, published_at, published_by from programs
 where $1::int is null or version < $1 order by version desc limit $2
 """
-# Whoever quotes has had a connection within the last second, which a server that has just started may have cut.
+# Whoever quotes has had a connection within the last second, which a server that has just started may have cut. After a
+# crash of one of its sessions it starts again without a new process; its statistics tell.
 SERVES_ALONE = """
-select pg_postmaster_start_time() < clock_timestamp() - interval '2 seconds' and not exists (
+select greatest(pg_postmaster_start_time(), (select stats_reset from pg_stat_bgwriter))
+    < clock_timestamp() - interval '2 seconds' and not exists (
     select from pg_stat_activity where datname = current_database() and application_name like 'kopilka/%' and
         application_name <> $1)
 """

@@ -12,9 +12,10 @@ from app.api import answers
 from app.api.answers import ANSWERS
 from app.api.answers_schema import Problem
 from app.api.calls import Operation
-from app.api.masking import mask_card, mask_name, mask_phone
+from app.api.masking import mask_card, mask_phone
 from app.api.operations import OPERATIONS
 from app.api.sale_answer import quantity
+from app.domain.customer import mask_name
 from app.domain.rejections import Rejected, Rejection
 from tests.api import samples
 from tests.api.doubles import MemoryService
@@ -223,7 +224,7 @@ def test_quantities_are_told_as_they_are_sent(milli: int, told: object) -> None:
 def test_masks_leave_too_little_to_find_anybody() -> None:
     assert mask_phone(samples.PHONE) == "+7******4567"
     assert mask_phone("+442079460018") == "+4*******0018"
-    assert (mask_name("Anna"), mask_name("Я"), mask_name("")) == ("An***", "Я***", "***")
+    assert (mask_name("Anna"), mask_name("Я"), mask_name("")) == ("An***", "***", "***")
     assert (mask_card("4276000011112222"), mask_card("22001")) == ("****2222", "****")
 
 

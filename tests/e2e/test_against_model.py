@@ -57,7 +57,7 @@ def drawn(count: int) -> list[Batch]:
     """So many batches, the same ones each time unless chance is asked for."""
     found: list[Batch] = []
 
-    @settings(examples(count), phases=[Phase.generate], database=None)
+    @settings(examples(count), max_examples=count, phases=[Phase.generate], database=None)
     @given(batches())
     def draw(batch: Batch) -> None:
         found.append(batch)

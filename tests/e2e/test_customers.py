@@ -164,6 +164,13 @@ async def test_support_sees_the_profile_and_a_till_a_masked_one(till: Desk, stag
     assert "anna@" not in masked.text
 
 
+async def test_a_short_name_is_not_shown_whole(till: Desk) -> None:
+    for name, shown in (("Anna Petrova", "An***"), ("Ян", "Я***"), ("Z", "***")):
+        customer = await till.good("POST", "/v1/customers", {"external_id": shown, "name": name})
+        sold = (await till.accrue(customer["id"])).json()
+        assert (customer["name"], sold["customer"]["name"]) == (shown, shown)
+
+
 async def test_a_referrer_is_named_by_reference_or_id_and_must_exist(till: Desk) -> None:
     friend = await till.register(phone="+79001234567")
     by_id = await till.good("POST", "/v1/customers", {"card": "1", "referrer": friend})

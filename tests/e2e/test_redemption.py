@@ -88,7 +88,8 @@ async def test_nobody_and_the_unknown_wallet_redeem_nothing(till: Desk, admin: D
     assert refused(anonymous, 409, "insufficient_points")["available"] == 0
     body = purchase(customer) | {"redeem": {"stars": 1}}
     assert pointers(refused(await till.post("/v1/accrue", body), 422, "validation_error")) == {"/redeem/stars"}
-    for wrong in ({"rewards": {"r": 1}}, {"points": -1}, {"points": 1.5}, {"points": "all"}, {"points": None}, []):
+    mistakes: tuple[object, ...] = ({"rewards": {"r": 1}}, {"points": -1}, {"points": 1.5}, {"points": "all"}, [])
+    for wrong in mistakes:
         refused(await till.post("/v1/accrue", purchase(customer) | {"redeem": wrong}), 422, "validation_error")
 
 

@@ -47,19 +47,21 @@ async def test_every_kind_of_posting_is_among_them(forged: Stage, owner_of_forge
 
 
 @pytest.mark.parametrize("name", PLANTS)
-async def test_a_planted_error_is_found(forged: Stage, books: Books, name: str) -> None:
-    planted = PLANTS[name]
-    await plant(forged, books.sql(planted.sql))
-    found = await findings(forged.owner_url)
-    assert {finding.check for finding in found} == {planted.check} | planted.also
-    customer, tx = (None if each is None else books.sql(each).strip("'") for each in planted.at)
-    assert [
-        finding for finding in found if (finding.check, finding.customer, finding.tx) == (planted.check, customer, tx)
-    ]
+async def test_a_planted_error_is_found(planted: Stage, books: Books, name: str) -> None:
+    error = PLANTS[name]
+    await plant(planted, books.sql(error.sql))
+    found = await findings(planted.owner_url)
+    assert {finding.check for finding in found} == {error.check} | error.also
+    customer, tx = (None if each is None else books.sql(each).strip("'") for each in error.at)
+    assert (error.check, customer, tx) in {(finding.check, finding.customer, finding.tx) for finding in found}
+
+
+async def test_what_was_planted_is_undone(planted: Stage) -> None:
+    assert await findings(planted.owner_url) == []
 
 
 def test_every_check_has_an_error_planted_for_it() -> None:
-    assert {planted.check for planted in PLANTS.values()} == set(Check)
+    assert {error.check for error in PLANTS.values()} == set(Check)
 
 
 async def test_what_was_wrong_and_is_right_again_is_not_found(forged: Stage, books: Books) -> None:
@@ -136,7 +138,15 @@ async def test_what_is_posted_meanwhile_is_not_half_seen(forged: Stage, books: B
     assert rounds > 1
 
 
-async def test_nothing_is_written(forged: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("statement", [audit._TXS, audit._CUSTOMERS, audit._LOTS])
+async def test_the_streams_come_out_of_indexes_unsorted(forged: Stage, statement: str) -> None:
+    async with audit.open_snapshot(forged.owner_url) as snapshot:
+        plan = "\n".join(row[0] for row in await snapshot._txs.fetch(f"explain (costs off) {statement}"))
+    assert "Index Scan using" in plan
+    assert not re.search(r"^[ >-]*(Incremental )?Sort$|Hash", plan, re.MULTILINE), plan
+
+
+async def test_nothing_is_written(forged: Stage) -> None:
     async with audit.open_snapshot(forged.owner_url) as snapshot:
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await snapshot.strays.execute("update customers set paid = 0")

@@ -57,7 +57,7 @@ async def arena(
 async def cable(
     engines: ThrowawayEngines, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Cable]:
-    """A service of one worker, whose connections to its database can be delayed and cut."""
+    """Two instances of one worker; the first one's connections to their database can be delayed and cut."""
     await _run(engines, f"create database cable template {template}")
     async with on_a_cable(_stage(engines, "cable", tmp_path_factory.mktemp("cable"))) as cable:
         yield cable

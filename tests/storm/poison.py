@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import orjson
 from redis.asyncio import Redis
@@ -26,7 +27,7 @@ class Poison:
         async for key in self._redis.scan_iter("kopilka:*:c:*"):
             name = key.decode()
             if await self._redis.type(name) == b"hash":
-                self._values[name] = await self._redis.hgetall(name)
+                self._values[name] = cast(dict[bytes, bytes], await self._redis.hgetall(name))
 
     def names_of(self, customer: str) -> list[str]:
         prefixes = {name.rpartition(":")[0] for name in self._values}
@@ -34,7 +35,9 @@ class Poison:
 
     async def wrong_type(self, name: str) -> None:
         async with self._redis.pipeline(transaction=True) as at_once:
-            await at_once.delete(name).rpush(name, b"a list").execute()
+            at_once.delete(name)
+            at_once.rpush(name, b"a list")
+            await at_once.execute()
 
     async def garbage(self, name: str) -> None:
         await self._plant(name, {b"r": b"\xff\x00nonsense", b"b": b"\x00" * 200})
@@ -62,7 +65,9 @@ class Poison:
 
     async def _plant(self, name: str, value: dict[bytes, bytes]) -> None:
         async with self._redis.pipeline(transaction=True) as at_once:
-            await at_once.delete(name).hset(name, mapping=value).execute()
+            at_once.delete(name)
+            at_once.hset(name, mapping=dict(value.items()))
+            await at_once.execute()
 
     @asynccontextmanager
     async def spread(self, customer: str) -> AsyncIterator[None]:

@@ -39,7 +39,11 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Swallow:
-    """The chunk and all that follows on this connection is never seen again, and neither end is told."""
+    """But for its first `passed` bytes (-1: all but the last), the chunk and all that follows on this connection is never
+    seen again, and neither end is told.
+    """
+
+    passed: int = 0
 
 
 Fate = Pass | Cut | Swallow
@@ -123,6 +127,7 @@ class Proxy:
             while data := await source.read(CHUNK_BYTES):
                 fate = Swallow() if self.is_black_hole else self.fault(side, data)
                 if isinstance(fate, Swallow):
+                    target.write(data[: fate.passed])
                     await asyncio.Event().wait()
                 elif isinstance(fate, Cut):
                     target.write(data[: fate.passed])

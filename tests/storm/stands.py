@@ -95,6 +95,17 @@ def is_definite(reply: Reply) -> bool:
     return reply.status not in {429, 503} and reply.code != "request_in_progress"
 
 
+class Stopwatch:
+    """How long what is inside took."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+
 @dataclass(slots=True)
 class Ground:
     """A service with a database, and whom it has told what."""
@@ -122,6 +133,15 @@ class Ground:
     def note(self, replies: Iterable[Reply]) -> None:
         """Remember what good answers to writes have said was posted."""
         self.told |= {reply.json()["tx_id"] for reply in replies if reply.is_good}
+
+    async def posted_version(self, customer: str) -> int:
+        """As the ledger has it."""
+        owner = await asyncpg.connect(self.stage.owner_url)
+        try:
+            query = "select max(version) from audit_tx where customer_id = $1"
+            return int(await owner.fetchval(query, customer))
+        finally:
+            await owner.close()
 
     async def audit(self) -> None:
         owner = await asyncpg.connect(self.stage.owner_url)
@@ -170,6 +190,11 @@ def sale(customer: str | None, *, price: int = 10_000, qty: int = 1, receipt: st
     return purchase(customer, line, receipt=receipt or fresh("receipt"), **more)
 
 
+def in_shop(body: dict[str, Any]) -> dict[str, Any]:
+    """The same from a person, who may sell in any shop and says in which."""
+    return {**body, "receipt": {**body["receipt"], "shop": "S1"}}
+
+
 def redemption(customer: str, points: int) -> dict[str, Any]:
     return {
         "customer": {"id": customer},
@@ -182,18 +207,22 @@ def redemption(customer: str, points: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Cable:
-    """A service whose connections to the database go through a proxy."""
+    """Two instances with one database and one DATA_DIR: the connections of the first go through a proxy."""
 
     ground: Ground
     database: Proxy
+    beside: Ground
 
 
 @asynccontextmanager
-async def on_a_cable(stage: Stage, *, workers: int = 1) -> AsyncIterator[Cable]:
+async def on_a_cable(stage: Stage) -> AsyncIterator[Cable]:
     with tempfile.TemporaryDirectory(prefix="kopilka-storm-", dir=SOCKETS_PARENT) as directory:
         at = Path(directory) / SOCKET_NAME
-        async with proxied(socket_of(stage.database_url), at=at) as proxy:
-            cabled = replace(stage, database_url=f"{stage.database_url.partition('?')[0]}?host={directory}")
-            async with ground(cabled, workers=workers) as stand:
-                await stand.admin.publish(small_program())
-                yield Cable(stand, proxy)
+        cabled = replace(stage, database_url=f"{stage.database_url.partition('?')[0]}?host={directory}")
+        async with (
+            proxied(socket_of(stage.database_url), at=at) as proxy,
+            ground(cabled) as first,
+            ground(stage) as second,
+        ):
+            await first.admin.publish(small_program())
+            yield Cable(first, proxy, second)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.storm.proxy import Cut, Fate, Pass, Side, Swallow, once, proxied
-from tests.storm.stands import Cable, Ground, Till, address_of, fresh, redemption, sale, tills
+from tests.storm.stands import Cable, Ground, Till, address_of, fresh, in_shop, redemption, sale, tills
 from tests.storm.wire import Lost, Reply
 
 PATIENCE_SECONDS = 0.4  # Of a till that hears nothing.
@@ -86,12 +86,12 @@ async def test_a_database_that_falls_silent_at_the_commit_is_a_503_in_time(cable
     stand = cable.ground
     with tills(stand.service.url, [stand.admin.key] * 2) as (till, neighbour):
         customer, other = await stand.customer(points=1_000), await stand.customer()
-        body, key = _in_shop(sale(customer)), fresh("silence")
+        body, key = in_shop(sale(customer)), fresh("silence")
         cable.database.fault = once(*INTO_SILENCE[accident])
         began = time.monotonic()
         asked = asyncio.create_task(till.post("/v1/accrue", body, key=key))
         await asyncio.sleep(0.2)
-        beside = await neighbour.post("/v1/accrue", _in_shop(sale(other)))
+        beside = await neighbour.post("/v1/accrue", in_shop(sale(other)))
         assert beside.status == 201, "another customer's purchase waits for nothing"
         told = await asked
         took = time.monotonic() - began
@@ -126,21 +126,16 @@ async def test_nothing_is_answered_before_its_commit_has_passed(cable: Cable) ->
 
 async def _writes(stand: Ground, till: Till, customer: str) -> list[tuple[str, dict[str, Any]]]:
     """One of each kind of write on the books, for a customer who has points."""
-    bought = await till.settle("/v1/accrue", _in_shop(sale(customer, qty=3)), key=fresh("bought"))
+    bought = await till.settle("/v1/accrue", in_shop(sale(customer, qty=3)), key=fresh("bought"))
     stand.note([bought])
     back = {"receipt": {"number": fresh("back")}, "lines": [{"id": "1", "qty": 1}]}
     return [
-        ("/v1/accrue", _in_shop(sale(customer))),
-        ("/v1/accrue", _in_shop(sale(customer, redeem={"points": "max"}))),
-        (f"/v1/purchases/{bought.json()['id']}/returns", _in_shop(back)),
-        ("/v1/redeem", _in_shop(redemption(customer, 10))),
+        ("/v1/accrue", in_shop(sale(customer))),
+        ("/v1/accrue", in_shop(sale(customer, redeem={"points": "max"}))),
+        (f"/v1/purchases/{bought.json()['id']}/returns", in_shop(back)),
+        ("/v1/redeem", in_shop(redemption(customer, 10))),
         (f"/v1/customers/{customer}/adjust", {"wallet": "points", "points": 7, "reason": "storm"}),
     ]
-
-
-def _in_shop(body: dict[str, Any]) -> dict[str, Any]:
-    """A person may sell in any shop, and says in which."""
-    return {**body, "receipt": {**body["receipt"], "shop": "S1"}}
 
 
 async def _stands(

@@ -59,14 +59,18 @@ class Wire:
             self.hang_up()
             raise
 
-    async def send(self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"") -> asyncio.StreamReader:
-        """Only the request; the reader is where its answer would come."""
+    async def send(
+        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", sent: int | None = None
+    ) -> asyncio.StreamReader:
+        """Only the request, and of its body only the first `sent` bytes if given; the reader is where its answer would
+        come.
+        """
         if self._reader is None or self._writer is None:
             parts = urlsplit(self.url)
             self._reader, self._writer = await asyncio.open_connection(parts.hostname, parts.port)
         lines = [f"{method} {target} HTTP/1.1", "Host: kopilka", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        self._writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        self._writer.write("\r\n".join([*lines, "", ""]).encode() + body[:sent])
         await self._writer.drain()
         return self._reader
 

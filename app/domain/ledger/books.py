@@ -60,6 +60,7 @@ class Book:
     updated_at: datetime | None = None
     lots: dict[LotId, Lot] | None = None
     added: list[Lot] = field(default_factory=list)
+    bought_at: list[datetime] = field(default_factory=list)  # Deals of this round, which the database doesn't know yet.
 
     def purse(self, wallet: str) -> Purse:
         """One wallet's purse; a wallet not used so far is empty."""

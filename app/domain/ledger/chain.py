@@ -16,7 +16,7 @@ from app.domain.ledger.postings import Posting, entry_id
 
 def utc_microseconds(moment: datetime) -> str:
     """`2026-11-21T09:00:00.000000Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def canonical(posting: Posting) -> bytes:

@@ -163,6 +163,7 @@ def plan_purchase(book: Book, program: Program, decision: Decision, moment: Mome
     progress = book.progress
     progress.paid += decision.paid
     progress.purchases += 1
+    book.bought_at.append(moment.at)
     progress.units += decision.accrued.get(program.default_wallet, 0)
     if progress.last_purchase_at is None or progress.last_purchase_at < moment.at:
         progress.last_purchase_at = moment.at

@@ -160,7 +160,7 @@ def compare(program: Json, operations: list[Json]) -> None:
         core.bank.check(known_as(customer_id))
 
 
-@examples(3_000)
+@examples(2_400)
 @given(busy.stories())
 def test_books_are_kept_as_the_model_keeps_them(story: tuple[Json, list[Json]]) -> None:
     """Lots that come and go, debts, returns in any split."""
@@ -169,7 +169,7 @@ def test_books_are_kept_as_the_model_keeps_them(story: tuple[Json, list[Json]]) 
     compare(program, operations)
 
 
-@examples(300)
+@examples(150)
 @given(st.data())
 def test_books_are_kept_as_the_model_keeps_them_under_any_program(data: st.DataObject) -> None:
     """The whole language; a program is dear to draw, so each is played twice."""

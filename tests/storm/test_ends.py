@@ -1,0 +1,122 @@
+"""The service ends under load: asked to, or with no time to say goodbye."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.kit import Stage, free_port, small_program
+from tests.storm.stands import Ground, Till, fresh, ground, sale, tills
+from tests.storm.wire import Lost, Reply
+
+CLIENTS = 12
+UNDER_LOAD_SECONDS = 0.6
+LOCKED_SECONDS = 0.7  # Less than a round's patience with a locked customer.
+
+
+@dataclass(slots=True)
+class Tape:
+    """What one till sent, and what it heard."""
+
+    heard: dict[str, tuple[dict[str, Any], Reply]] = field(default_factory=dict)
+    unheard: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+async def test_a_stop_under_load_loses_nothing_that_was_answered(
+    stage: Stage, number: signal.Signals, workers: int
+) -> None:
+    async with ground(stage, workers=workers) as stand:
+        tapes = await _sell_until(stand, stop=lambda: stand.service.process.send_signal(number))
+        assert await asyncio.to_thread(stand.service.process.wait, 15) == 0
+        with pytest.raises(OSError, match="Connect call failed"):
+            await asyncio.open_connection("127.0.0.1", int(stand.service.url.rpartition(":")[2]))
+        await _all_there(stand, tapes)
+
+
+async def test_what_was_in_progress_when_the_stop_came_is_finished(stage: Stage) -> None:
+    async with ground(stage) as stand:
+        await stand.admin.publish(small_program())
+        customer = await stand.customer()
+        owner = await asyncpg.connect(stage.owner_url)
+        with tills(stand.service.url, [await stand.key("T1")]) as (till,):
+            async with owner.transaction():
+                await owner.execute("select from customers where id = $1::uuid for update", customer)
+                asked = asyncio.create_task(till.post("/v1/accrue", sale(customer)))
+                await asyncio.sleep(LOCKED_SECONDS / 2)
+                stand.service.process.send_signal(signal.SIGTERM)
+                await asyncio.sleep(LOCKED_SECONDS / 2)
+                assert not asked.done()
+            reply = await asked
+        await owner.close()
+        assert reply.status == 201
+        assert await asyncio.to_thread(stand.service.process.wait, 15) == 0
+        stand.note([reply])
+        await stand.audit()
+
+
+@pytest.mark.parametrize("workers", [2])
+async def test_a_killed_service_answers_with_the_same_bytes_after_its_restart(stage: Stage, workers: int) -> None:
+    port = free_port()
+    async with ground(stage, workers=workers, port=port) as stand:
+        tapes = await _sell_until(stand, stop=stand.service.kill)
+    async with ground(stage, workers=workers, port=port) as again:
+        bearers = [await again.key(f"E{place}") for place in range(CLIENTS)]
+        with tills(again.service.url, bearers) as crowd:
+            await asyncio.gather(*(_settle(till, tape) for till, tape in zip(crowd, tapes, strict=True)))
+        assert sum(len(tape.unheard) for tape in tapes) == 0
+        await _all_there(again, tapes)
+
+
+async def _sell_until(stand: Ground, *, stop: Callable[[], None]) -> list[Tape]:
+    """Tills sell to a few customers until the service is gone; `stop` is called in the middle of it."""
+    await stand.admin.publish(small_program())
+    customers = [await stand.customer() for _ in range(4)]
+    bearers = [await stand.key(f"E{place}") for place in range(CLIENTS)]
+    tapes = [Tape() for _ in bearers]
+    with tills(stand.service.url, bearers) as crowd:
+        selling = [
+            asyncio.create_task(_sell(till, tape, customers)) for till, tape in zip(crowd, tapes, strict=True)
+        ]
+        await asyncio.sleep(UNDER_LOAD_SECONDS)
+        stop()
+        await asyncio.gather(*selling)
+    assert sum(len(tape.heard) for tape in tapes) > CLIENTS
+    return tapes
+
+
+async def _sell(till: Till, tape: Tape, customers: list[str]) -> None:
+    """One purchase after another, until one isn't answered, or is told that the service stops."""
+    for place in count():
+        key, body = fresh("sold"), sale(customers[place % len(customers)])
+        try:
+            reply = await till.post("/v1/accrue", body, key=key)
+        except Lost:
+            tape.unheard[key] = body
+            return
+        if reply.status == 503:
+            tape.unheard[key] = body
+            return
+        assert reply.status == 201, reply
+        tape.heard[key] = (body, reply)
+
+
+async def _settle(till: Till, tape: Tape) -> None:
+    """Repeat what was heard, which is the same, and what was not, which ends well."""
+    for key, (body, reply) in tape.heard.items():
+        again = await till.settle("/v1/accrue", body, key=key)
+        assert (again.status, again.body) == (reply.status, reply.body)
+    for key, body in list(tape.unheard.items()):
+        tape.heard[key] = (tape.unheard.pop(key), await till.settle("/v1/accrue", body, key=key))
+
+
+async def _all_there(stand: Ground, tapes: list[Tape]) -> None:
+    for tape in tapes:
+        stand.note(reply for _, reply in tape.heard.values())
+    await stand.audit()
