@@ -23,6 +23,7 @@ from app.keyring import Keyring
 
 _NONCE_BYTES = 12
 _NOBODY = Person()
+_FIELDS = frozenset(field.name for field in fields(Person))
 
 
 class KeyringVault:
@@ -64,8 +65,7 @@ def _open(cipher: AESGCM, sealed: bytes, customer_id: UUID) -> bytes:
 
 
 def _person(stored: dict[str, Any]) -> Person:
-    known = {field.name for field in fields(Person)}
-    values = {name: value for name, value in stored.items() if name in known}
+    values = {name: value for name, value in stored.items() if name in _FIELDS}
     values["birthday"] = date.fromisoformat(values["birthday"]) if values.get("birthday") else None
     values["cards"] = tuple(values.get("cards") or ())
     values["consents"] = tuple(values.get("consents") or ())

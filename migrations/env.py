@@ -7,6 +7,7 @@ do.
 import asyncio
 import os
 
+import asyncpg
 from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -28,7 +29,10 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _run(url: str) -> None:
-    engine = create_async_engine(url, poolclass=pool.NullPool)
+    # The driver takes the plain address, with every option that libpq knows; SQLAlchemy's own spelling loses some.
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=pool.NullPool
+    )
     async with engine.connect() as connection:
         await connection.run_sync(_migrate)
     await engine.dispose()
@@ -38,4 +42,4 @@ if context.is_offline_mode():
     raise SystemExit("migrations ask the database what it can do: they have no offline form")
 
 given = context.config.attributes.get("url") or os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
-asyncio.run(_run(str(given).replace("postgresql://", "postgresql+asyncpg://", 1)))
+asyncio.run(_run(str(given)))

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,24 +59,20 @@ class Running:
 
     def wait_for(self, beginning: str) -> str:
         """The first line that begins so."""
-        give_up = time.monotonic() + SECONDS_MAX
-        while time.monotonic() < give_up:
-            is_over = self._process.poll() is not None
-            for line in self.said.splitlines():
-                if line.startswith(beginning):
-                    return line
-            if is_over:
-                break
-            time.sleep(0.05)
-        raise AssertionError(f"{self.command} said no {beginning!r}: {self.said[-2000:]}")
 
-    def runs_for(self, seconds: float) -> None:
-        """Fails if it ends by itself in that time."""
-        try:
-            code = self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return
-        raise AssertionError(f"{self.command} ended by itself ({code}): {self.said[-2000:]}")
+        def found() -> list[str]:
+            return [line for line in self.said.splitlines() if line.startswith(beginning)]
+
+        self.wait_until(lambda: bool(found()), what=f"it says {beginning!r}")
+        return found()[0]
+
+    def wait_until(self, holds: Callable[[], bool], *, what: str) -> None:
+        """Fails if it ends, or too much time passes, before `holds` does."""
+        give_up = time.monotonic() + SECONDS_MAX
+        while not holds():
+            assert self._process.poll() is None, f"{self.command} ended before {what}: {self.said[-2000:]}"
+            assert time.monotonic() < give_up, f"{self.command} runs, but it isn't so that {what}: {self.said[-2000:]}"
+            time.sleep(0.05)
 
     def stop(self, number: signal.Signals) -> int:
         """Sends the signal to all its processes, as Ctrl-C does; the exit code, minus a signal's number."""
@@ -172,6 +168,8 @@ class Newcomer:
     def _environment(self) -> dict[str, str]:
         """Ours without settings, with the newcomer's port and variables."""
         ours = {name: value for name, value in os.environ.items() if name not in _SETTINGS | _OF_MAKE}
+        if ours.pop("PYTHONDONTWRITEBYTECODE", None):  # Compiling everything at each command takes most of its time.
+            ours["PYTHONPYCACHEPREFIX"] = str(self._home / "compiled")
         return {**ours, "PORT": str(self.port), **self._variables, **self.exported}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app import config
-from app.addresses import plain_database_url, sqlalchemy_url, without_password
+from app.addresses import plain_database_url, without_password
 from app.config import BadSetting, Settings, describe_settings
 
 CONTRACT = {
@@ -107,23 +107,6 @@ def test_a_container_secret_is_a_setting_and_the_environment_wins(
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings.read().port = 1  # type: ignore[misc]
-
-
-@pytest.mark.parametrize(
-    ("plain", "for_sqlalchemy"),
-    [
-        ("postgresql://user@/db?host=/run/sockets", "postgresql+asyncpg://user@/db?host=/run/sockets"),
-        ("postgresql://u:p@h:5433/db?sslmode=require", "postgresql+asyncpg://u:p@h:5433/db?ssl=require"),
-        ("postgres://u@h/db", "postgresql+asyncpg://u@h/db"),
-    ],
-)
-def test_addresses_are_spelled_for_sqlalchemy(plain: str, for_sqlalchemy: str) -> None:
-    assert sqlalchemy_url(plain) == for_sqlalchemy
-
-
-def test_an_option_that_sqlalchemy_would_misread_is_refused() -> None:
-    with pytest.raises(ValueError, match="sslrootcert"):
-        sqlalchemy_url("postgresql://u@h/db?sslrootcert=/ca.pem")
 
 
 def test_a_shown_address_has_no_password() -> None:

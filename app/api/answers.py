@@ -13,7 +13,8 @@ import orjson
 
 from app.api.customer_answer import balance_document, history_document, lot_document, profile_document
 from app.api.errors import problem
-from app.api.sale_answer import balances_document, quantity, record_document, sale_document
+from app.api.sale_answer import balances_document, record_document, sale_document
+from app.domain.amounts import quantity
 from app.domain.rejections import Fault, Rejected
 from app.flows.requests import Answer
 from app.flows.results import (

@@ -113,4 +113,3 @@ class Operation:
     media_type: str = JSON_TYPE
     description: str = ""
     examples: Mapping[str, object] = field(default_factory=dict)
-    answer_example: object = None

@@ -1,7 +1,7 @@
 """Answers about a customer: profile, balance, history, lots."""
 
 from app.api.masking import mask_card, mask_phone
-from app.api.sale_answer import balances_document
+from app.api.sale_answer import balance_of, balances_document
 from app.domain.customer import mask_name
 from app.flows.results import BalanceView, CustomerProfile, HistoryItem, Instant, LotView, TierView, WalletView
 
@@ -80,9 +80,7 @@ def lot_document(lot: LotView) -> dict[str, object]:
 
 def _wallet(view: WalletView) -> dict[str, object]:
     return {
-        "available": view.balance.available,
-        "pending": view.balance.pending,
-        "held": view.balance.held,
+        **balance_of(view.balance),
         "next_expiry": _instant(view.next_expiry),
         "next_activation": _instant(view.next_activation),
     }

@@ -56,12 +56,23 @@ class RegisterBody(Body):
         return self
 
 
-class UpdateBody(Body):
-    """Only what is sent changes; null takes a member away. An identifier is added, or replaces the one of its kind."""
+def _is_not_null(value: object) -> object:
+    if value is None:
+        raise PydanticCustomError("type", "must be a string: it can be replaced, and not be taken away")
+    return value
 
-    phone: Id = ""
-    card: Id = ""
-    external_id: Id = ""
+
+OwnId = Annotated[Id, BeforeValidator(_is_not_null)]
+
+
+class UpdateBody(Body):
+    """Only what is sent changes; null takes name, birthday or e-mail away. A phone, card or external id is added, or
+    replaces the one of its kind; tags and consents are replaced as a whole.
+    """
+
+    phone: OwnId = ""
+    card: OwnId = ""
+    external_id: OwnId = ""
     name: Name | None = None
     birthday: Birthday | None = None
     email: Email | None = None

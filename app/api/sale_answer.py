@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 
 from app.api.sentences import sentence
-from app.domain.amounts import MILLI
+from app.domain.amounts import quantity
 from app.domain.decision import Effect, LineDecision, Part, RedeemTerms, Verdict
+from app.domain.ledger.balances import WalletBalance
 from app.domain.rules.prices import split_price
 from app.flows.results import Balances, PurchaseRecord, Sale
 
@@ -15,17 +16,12 @@ _UNKNOWN_COUPON = "There is no such coupon."
 _UNKNOWN_COUPON_RUSSIAN = "Такого купона нет."
 
 
-def quantity(milli: int) -> int | str:
-    """Thousandths as the contract writes them: an integer, or a decimal string."""
-    whole, rest = divmod(milli, MILLI)
-    return f"{whole}.{rest:03}".rstrip("0") if rest else whole
+def balance_of(balance: WalletBalance) -> dict[str, object]:
+    return {"available": balance.available, "pending": balance.pending, "held": balance.held}
 
 
 def balances_document(balances: Balances) -> dict[str, object]:
-    return {
-        wallet: {"available": balance.available, "pending": balance.pending, "held": balance.held}
-        for wallet, balance in balances.items()
-    }
+    return {wallet: balance_of(balance) for wallet, balance in balances.items()}
 
 
 def sale_document(sale: Sale) -> dict[str, object]:

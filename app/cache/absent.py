@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.flows.ledger_port import Patron
+from app.flows.ports import Seen
 
 
 class NoSnapshots:
@@ -16,7 +17,13 @@ class NoSnapshots:
     async def put(self, patrons: Sequence[Patron]) -> None:
         return None
 
-    async def get(self, customer_id: UUID) -> Patron | None:
+    async def get(self, customer_id: UUID) -> Seen:
+        return Seen(None, "")
+
+    async def fill(self, patron: Patron, *, mark: str) -> None:
+        return None
+
+    async def forget(self, customer_ids: Sequence[UUID]) -> None:
         return None
 
     async def owner(self, digest: bytes) -> UUID | None:

@@ -4,8 +4,9 @@ Made once in a DATA_DIR; the keys' plain text is kept there, readable by its own
 a call that works.
 """
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
@@ -17,11 +18,15 @@ import orjson
 from app.config import Settings
 from app.domain.identifiers import Identifier, card, phone
 from app.domain.rejections import Rejected, Rejection
-from app.flows.requests import Caller, RegisterRequest, Role, Write
+from app.flows.requests import Answer, Caller, RegisterRequest, Role, Write
 from app.flows.service import Service
 from app.keyring import Keyring
 from app.storage.keys import create_key, is_live_key
 from app.wiring import open_service
+
+# Of two first starts at once one writes a part of the demo; the other repeats until it is there, for 10 s at most.
+TRIES_MAX = 50
+PAUSE_SECONDS = 0.2
 
 _MAKER = Caller(key_id="demo", role=Role.ADMIN)
 _KEYS = {  # By name in the file: role, shops, terminal.
@@ -71,8 +76,8 @@ async def _publish(service: Service) -> bool:
     else:
         return False
     raw = resources.files(__name__).joinpath("program.json").read_bytes()
-    await service.put_draft(_write("demo/draft", raw), orjson.loads(raw), raw)
-    await service.publish(_write("demo/publish", raw))
+    await _written(lambda: service.put_draft(_write("demo/draft", raw), orjson.loads(raw), raw))
+    await _written(lambda: service.publish(_write("demo/publish", raw)))
     return True
 
 
@@ -88,7 +93,21 @@ async def _register(service: Service, place: int, *, region: str) -> None:
         consents=(),
         referrer=None,
     )
-    await service.register(_write(f"demo/customer/{place}", orjson.dumps(asdict(request))), request)
+    await _written(lambda: service.register(_write(f"demo/customer/{place}", orjson.dumps(asdict(request))), request))
+
+
+async def _written(write: Callable[[], Awaitable[Answer]]) -> None:
+    """Write once, whoever else is writing the same; a "no" that stays is raised."""
+    for _ in range(TRIES_MAX - 1):
+        try:
+            await write()
+        except Rejected as rejected:
+            if not rejected.rejection.is_retryable:
+                raise
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return
+    await write()
 
 
 def _write(key: str, body: bytes) -> Write:

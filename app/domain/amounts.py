@@ -30,6 +30,12 @@ def gross(price: int, qty_milli: int) -> int:
     return half_up(price * qty_milli, MILLI)
 
 
+def quantity(milli: int) -> int | str:
+    """Thousandths as the contract writes quantities: an integer, or a decimal string."""
+    whole, rest = divmod(milli, MILLI)
+    return f"{whole}.{rest:03}".rstrip("0") if rest else whole
+
+
 def allocate(total: int, weights: Sequence[int]) -> list[int]:
     """Split `total` over `weights` by largest remainder; the parts sum to `total` exactly.
 

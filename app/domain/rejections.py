@@ -81,7 +81,9 @@ _RETRYABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One mistake in a document: where (RFC 6901 pointer), which, and a sentence."""
+    """One mistake in a document: where (RFC 6901 pointer), which, and what is to be there: "must be …", or a sentence
+    of its own in programs.
+    """
 
     pointer: str
     code: str
@@ -90,8 +92,8 @@ class Fault:
 
 @dataclass(eq=False)  # Not frozen: contextlib sets __traceback__ on what passes through it.
 class Rejected(Exception):
-    """Raised by the domain and by flows; `facts` holds members of the problem document such as `available` or
-    `original_tx_id`.
+    """Raised by the domain, by flows and by the edge. `detail` is a sentence, `facts` are members of the problem
+    document such as `available` or `original_tx_id`.
     """
 
     rejection: Rejection

@@ -18,5 +18,6 @@ Beside it:
     sweep            posts what time has brought
 
 What passes: `requests` come in, `results` go back, `cursors` are places in lists, `failures` what the database may do
-to us. What flows need is in `ports`, `ports_customers` and `ledger_port`; `app.wiring` puts the real parts in.
+to us, `refusals` what several flows answer with a "no". What flows need is in `ports`, `ports_customers` and
+`ledger_port`; `app.wiring` puts the real parts in.
 """

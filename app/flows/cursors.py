@@ -23,6 +23,6 @@ def place_of(cursor: str) -> int:
         if not text.startswith("p") or not text[1:].isdecimal() or len(text) > 20 or int(text[1:]) > PLACE_MAX:
             raise ValueError
     except (binascii.Error, ValueError):
-        fault = Fault("/query/cursor", "not_ours", "not a cursor of this list")
-        raise Rejected(Rejection.VALIDATION_ERROR, "the cursor can't be read", faults=(fault,)) from None
+        fault = Fault("/query/cursor", "not_ours", "must be a cursor of this list")
+        raise Rejected(Rejection.VALIDATION_ERROR, "The cursor can't be read.", faults=(fault,)) from None
     return int(text[1:])

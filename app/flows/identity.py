@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from app.domain.identifiers import Identifier, IdentifierKind
-from app.domain.rejections import Rejected, Rejection
+from app.flows import refusals
 from app.flows.ports import Vault
 
 
@@ -16,7 +16,7 @@ def customer_uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise Rejected(Rejection.CUSTOMER_NOT_FOUND, "no customer has this identifier") from None
+        raise refusals.no_customer() from None
 
 
 def reference(customer: Identifier | None, vault: Vault) -> bytes | UUID | None:

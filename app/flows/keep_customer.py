@@ -9,6 +9,7 @@ from app.domain.identifiers import CustomerId, Identifier, IdentifierKind
 from app.domain.ledger.books import Book
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
+from app.flows import refusals
 from app.flows.ledger_port import Patron
 from app.flows.once import Once
 from app.flows.ports import Answers, Person, Programs, Snapshots, Vault, fresh_ids
@@ -74,7 +75,7 @@ class KeepCustomer:
         async def act(tx: CustomerTx) -> Answer:
             patron = (await tx.lock_patrons([request.customer], wait=True)).get(request.customer)
             if patron is None:
-                raise Rejected(Rejection.CUSTOMER_NOT_FOUND, "no customer has this identifier")
+                raise refusals.no_customer()
             before = self._vault.open(request.customer, patron.profile)
             after = _with_identifiers(_changed(before, request.changes), request.identifiers)
             digests = await self._free_digests(tx, request.identifiers, owner=request.customer)
@@ -92,8 +93,10 @@ class KeepCustomer:
             return Answer(200, body)
 
         answer = await self._once.run(write, act)
-        # The newer revision, not a gap: a reader under way could fill that with what it read before.
-        await self._snapshots.put(changed[-1:])
+        if changed:
+            await self._snapshots.put(changed[-1:])
+        else:  # Repeated: whoever did it may not have lived to tell the cache.
+            await self._snapshots.forget([request.customer])
         await self._snapshots.drop(dropped)
         return answer
 
@@ -108,7 +111,7 @@ class KeepCustomer:
             if identifier.digest in taken and taken[identifier.digest] != owner
         )
         if faults:
-            raise Rejected(Rejection.IDENTIFIER_TAKEN, "another customer has this identifier", faults=faults)
+            raise Rejected(Rejection.IDENTIFIER_TAKEN, "Another customer has this identifier.", faults=faults)
         return wanted
 
     def _digests(self, person: Person) -> Iterable[bytes]:

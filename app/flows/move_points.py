@@ -79,8 +79,8 @@ class MovePoints:
 
 def _wallet(program: Program, name: str) -> Wallet:
     if name not in program.wallets:
-        fault = Fault("/wallet", "unknown_wallet", "the program has no such wallet")
-        raise Rejected(Rejection.VALIDATION_ERROR, "no such wallet", faults=(fault,))
+        fault = Fault("/wallet", "unknown_wallet", "must be a wallet of the program")
+        raise Rejected(Rejection.VALIDATION_ERROR, "The program has no such wallet.", faults=(fault,))
     return program.wallets[name]
 
 
@@ -90,6 +90,6 @@ def _check_strength(program: Program, request: RedeemRequest) -> None:
     if most is not None and request.points > most:
         raise Rejected(
             Rejection.CONFIRMATION_REQUIRED,
-            f"a customer identified by {kind} may redeem up to {most} units",
+            f"A customer identified by {kind} may redeem up to {most} units.",
             facts={"requested": request.points, "available": most},
         )

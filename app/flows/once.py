@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
-from app.domain.rejections import Rejected, Rejection
+from app.domain.rejections import Rejected
+from app.flows import refusals
 from app.flows.claims import key_claim
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
 from app.flows.ledger_port import Changes, NewClaim, RoundTx
@@ -54,22 +55,21 @@ class Once(Generic[Tx]):
                 # Somebody was first, or the commit's fate is unknown: the second try sees which.
                 return await self._attempt(write, act)
         except (Conflict, DatabaseBusy):
-            raise Rejected(Rejection.BUSY, "somebody else is changing this", facts={"retry_after_ms": 500}) from None
+            raise refusals.busy("Somebody else is changing this.") from None
         except DatabaseGone:
-            raise unavailable() from None
+            raise refusals.unavailable() from None
 
     async def _attempt(self, write: Write, act: Callable[[Tx], Awaitable[Answer]]) -> Answer:
         key = key_claim(write.caller, write.key)
         async with self._store.round() as tx:
             taken = await tx.take([int.from_bytes(key.bytes[:8], "big", signed=True)])
             if not taken.is_free[0]:
-                facts = {"retry_after_ms": 500}
-                raise Rejected(Rejection.REQUEST_IN_PROGRESS, "a request with this key is still running", facts=facts)
+                raise refusals.key_running()
             claim = (await tx.read_known(claims=[key], identifiers=[], customers=[])).claims.get(key)
             if claim is not None:
                 stored = (await tx.stored_answers([claim.answer_id])).get(claim.answer_id)
                 if claim.fingerprint != write.fingerprint or stored is None:
-                    raise Rejected(Rejection.IDEMPOTENCY_KEY_REUSED, "this key was used for another request")
+                    raise refusals.key_reused()
                 return Answer(stored.status, stored.body, is_replayed=True)
             try:
                 answer = await act(tx)
@@ -81,7 +81,3 @@ class Once(Generic[Tx]):
             claims = [NewClaim(key, "k", write.fingerprint, answer_id)]
             await tx.write(Changes(claims=claims, answers=[(answer_id, answer)]))
         return answer
-
-
-def unavailable() -> Rejected:
-    return Rejected(Rejection.UNAVAILABLE, "the database can't be reached", facts={"retry_after_ms": 1_000})

@@ -63,12 +63,30 @@ class Programs(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the cache had of a customer; what is read of the database next may be filled in under the mark."""
+
+    patron: Patron | None
+    mark: str
+
+
 class Snapshots(Protocol):
     """Customers as the cache holds them; may fail at any time, and then says nothing."""
 
-    async def put(self, patrons: Sequence[Patron]) -> None: ...
+    async def put(self, patrons: Sequence[Patron]) -> None:
+        """What has just been committed, by whoever held the customers' locks."""
+        ...
 
-    async def get(self, customer_id: UUID) -> Patron | None: ...
+    async def get(self, customer_id: UUID) -> Seen: ...
+
+    async def fill(self, patron: Patron, *, mark: str) -> None:
+        """What was read after the mark was seen; not taken where anything has happened there since."""
+        ...
+
+    async def forget(self, customer_ids: Sequence[UUID]) -> None:
+        """Whoever is asked about next is read anew."""
+        ...
 
     async def owner(self, digest: bytes) -> UUID | None: ...
 

@@ -1,7 +1,6 @@
 """What customers' and readers' flows need of the database."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -62,10 +61,6 @@ class CustomerTx(RoundTx, Protocol):
         ...
 
 
-class CustomerStore(Protocol):
-    def round(self) -> AbstractAsyncContextManager[CustomerTx]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class PastBook:
     """A customer's books as they were posted by a moment: sums by wallet and account, and lots with what was left in
@@ -86,7 +81,6 @@ class Reads(Protocol):
         """The customer with the open lots, all of one moment."""
         ...
 
-    async def lots(self, customer_id: UUID) -> Sequence[Lot]: ...
     async def past(self, customer_id: UUID, *, at: datetime) -> PastBook: ...
     async def registered(self, customer_id: UUID) -> Registered: ...
     async def history(self, customer_id: UUID, *, before: int | None, limit: int) -> Sequence[HistoryItem]: ...

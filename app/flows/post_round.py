@@ -2,24 +2,25 @@
 
 | phase | statements | what happens |
 | --- | --- | --- |
-| claim | 2-5 | locks on keys and receipts are tried, then read: which are new, which are answered already (and how) |
-| lock | 1 | customers `FOR NO KEY UPDATE SKIP LOCKED`; who is taken goes to another round |
-| read | 0-5 | lots, where a request redeems or something is due; purchases, for returns |
+| claim | 2-4 | locks on keys and receipts are tried, then read: which are new, which are answered already (and how) |
+| lock | 0-2 | customers `FOR NO KEY UPDATE SKIP LOCKED`, those of returns looked up before; who is taken waits |
+| read | 0-4 | purchases, for returns (3); lots, where a request redeems, returns or something is due |
 | decide | 0 | pure Python, one request after another, each on the books the one before left; no await |
-| write | 2-4 | customers; all that is appended; changed lots and returned purchases where there are any |
+| write | 0-4 | customers, changed lots, returned purchases, all that is appended, each where there is any |
 
 Begin and commit stand around it (`app.flows.rounds`). Clock and newest program come with the first statement. Locks are
 taken in one order: keys and receipts (tried, never waited for), customers, purchases, each sorted; so two rounds in two
 processes can wait for each other, but never in a circle. A refusal has nothing to undo.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 from app.domain.identifiers import NOBODY, CustomerId
 from app.domain.ledger.plans import Moment, bring_up_to_date
 from app.domain.rejections import Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
+from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.ledger_port import Changes, Known, NewClaim, Patron, RoundTx, StoredPurchase
 from app.flows.ports import Answers, Programs, fresh_ids
@@ -43,7 +44,7 @@ class Round:
         self._newest = 0
         self._ids = fresh_ids()
         self.changes = Changes()
-        self.seen: Sequence[Patron] = ()  # Not locked and not changed, only read for the cache.
+        self.repeated: set[CustomerId] = set()  # Whom answers of old are about.
         self.outcomes: list[tuple[Ask, Answer]] = []
         self.refusals: list[tuple[Ask, Rejected]] = []
         self.left: list[Ask] = []
@@ -65,14 +66,12 @@ class Round:
         replays = {ask: known.claims[ask.key].answer_id for ask in self._asks if ask.key in known.claims}
         if replays:
             await self._replay(replays, known)
-            await self._look_again(replays, known)
+            self.repeated = await self._owners_of(replays, known)
         self._asks = [ask for ask in self._asks if ask not in replays and self._find(ask, known)]
 
     def _is_running_elsewhere(self, ask: Ask, held: set[UUID]) -> bool:
         if ask.key in held:
-            self._refuse(
-                ask, Rejection.REQUEST_IN_PROGRESS, "a request with this key is still running", retry_after_ms=500
-            )
+            self.refusals.append((ask, refusals.key_running()))
             return True
         if any(digest in held for _, digest in ask.receipts):
             self._wait(ask)
@@ -84,24 +83,24 @@ class Round:
         for ask, answer_id in replays.items():
             answer = stored.get(answer_id)
             if known.claims[ask.key].fingerprint != ask.write.fingerprint:
-                self._refuse(ask, Rejection.IDEMPOTENCY_KEY_REUSED, "this key was used for another request")
+                self.refusals.append((ask, refusals.key_reused()))
             elif answer is None:
-                self._refuse(
-                    ask, Rejection.IDEMPOTENCY_KEY_REUSED, "this key was used, and its answer is no longer kept"
-                )
+                forgotten = "This key was used, and its answer is no longer kept."
+                self.refusals.append((ask, Rejected(Rejection.IDEMPOTENCY_KEY_REUSED, forgotten)))
             else:
                 self.outcomes.append((ask, Answer(answer.status, answer.body, is_replayed=True)))
 
-    async def _look_again(self, asks: Iterable[Ask], known: Known) -> None:
-        """Whom repeated answers are about, as they are now: whoever answered first may not have lived to tell the cache."""
-        ids = {owner for ask in asks if isinstance(ask.customer, bytes) and (owner := known.owners.get(ask.customer))}
-        ids |= {CustomerId(ask.customer) for ask in asks if isinstance(ask.customer, UUID)}
+    async def _owners_of(self, asks: Iterable[Ask], known: Known) -> set[CustomerId]:
+        owners = {
+            owner for ask in asks if isinstance(ask.customer, bytes) and (owner := known.owners.get(ask.customer))
+        }
+        owners |= {CustomerId(ask.customer) for ask in asks if isinstance(ask.customer, UUID)}
         receipts = [ask.purchase_receipt for ask in asks if ask.purchase_receipt is not None]
         purchases = {ask.purchase for ask in asks if ask.purchase is not None}
         purchases |= {known.claims[receipt].answer_id for receipt in receipts if receipt in known.claims}
         if purchases:
-            ids |= set((await self._tx.purchase_owners(sorted(purchases))).values())
-        self.seen = await self._tx.read_patrons(sorted(ids))
+            owners |= set((await self._tx.purchase_owners(sorted(purchases))).values())
+        return owners
 
     def _find(self, ask: Ask, known: Known) -> bool:
         """Resolve customer and purchase; note a receipt that is taken."""
@@ -109,14 +108,14 @@ class Round:
             claim = known.claims.get(ask.purchase_receipt)
             ask.purchase = claim.answer_id if claim else None
             if ask.purchase is None:
-                self._refuse(ask, Rejection.NOT_FOUND, "no such purchase")
+                self.refusals.append((ask, refusals.no_purchase()))
                 return False
         if isinstance(ask.customer, bytes):
             ask.owner = known.owners.get(ask.customer)
         elif ask.customer is not None:
             ask.owner = CustomerId(ask.customer) if ask.customer in known.customers else None
         if ask.customer is not None and ask.owner is None:
-            self._refuse(ask, Rejection.CUSTOMER_NOT_FOUND, "no customer has this identifier")
+            self.refusals.append((ask, refusals.no_customer()))
             return False
         for _, digest in ask.receipts:
             if digest in known.claims:
@@ -131,11 +130,10 @@ class Round:
             for ask, purchase in wanted:
                 owner = owners.get(purchase)
                 if owner is None:
-                    self._refuse(ask, Rejection.NOT_FOUND, "no such purchase")
+                    self.refusals.append((ask, refusals.no_purchase()))
                     self._asks.remove(ask)
-                elif (
-                    owner in returning
-                ):  # What a whole return does to the customer's last purchase is read once a round.
+                elif owner in returning:
+                    # What a whole return does to the customer's last purchase is read once a round.
                     self._asks.remove(ask)
                     self._wait(ask, is_patient=True)
                 elif owner != NOBODY:
@@ -167,11 +165,11 @@ class Round:
         """One after another, on the books the one before left."""
         for patron in self._patrons.values():
             book = patron.book
-            revision = book.version
+            before = book.version
             now = max(self.now, book.updated_at or self.now)
             from_time = bring_up_to_date(book, Moment(now=now, at=now, ids=self._ids))
             self.changes.postings += from_time
-            if book.version != revision:
+            if book.version != before:
                 self.changes.patrons.append(patron)
         for ask in self._asks:
             owner = self._patrons.get(ask.owner) if ask.owner else None
@@ -184,15 +182,15 @@ class Round:
 
     def _settle(self, ask: Ask, patron: Patron | None) -> Settled:
         if patron is not None and patron.is_blocked:
-            raise Rejected(Rejection.CUSTOMER_BLOCKED, "this customer is blocked")
+            raise Rejected(Rejection.CUSTOMER_BLOCKED, "The customer is blocked.")
         if ask in self._taken_receipts:
             raise Rejected(
                 Rejection.DUPLICATE_RECEIPT,
-                "this receipt was posted before",
+                "This receipt was posted before.",
                 facts={"original_tx_id": str(self._taken_receipts[ask])},
             )
         if not self._newest:
-            raise Rejected(Rejection.NOT_FOUND, "no program has been published yet")
+            raise refusals.no_program()
         now = max(self.now, patron.book.updated_at or self.now) if patron else self.now
         purchase = self._purchases[ask.purchase] if ask.purchase is not None else None
         desk = Desk(
@@ -239,12 +237,9 @@ class Round:
     def _wait(self, ask: Ask, *, is_patient: bool = False) -> None:
         ask.tries += not is_patient
         if ask.tries > 2 * TRIES_MAX:
-            self._refuse(ask, Rejection.BUSY, "the customer or the receipt is busy", retry_after_ms=500)
+            self.refusals.append((ask, refusals.busy("The customer or the receipt is busy.")))
         else:
             self.left.append(ask)
-
-    def _refuse(self, ask: Ask, rejection: Rejection, detail: str, **facts: object) -> None:
-        self.refusals.append((ask, Rejected(rejection, detail, facts=facts)))
 
 
 def _lock_of(digest: UUID) -> int:

@@ -67,8 +67,8 @@ def read_token(token: str, vault: Vault) -> Promise:
     except (binascii.Error, ValueError):
         promised, signed = b"", b""
     if not promised or not compare_digest(signed, vault.sign(promised)):
-        fault = Fault("/quote", "not_ours", "not a token of this service")
-        raise Rejected(Rejection.VALIDATION_ERROR, "the quote can't be read", faults=(fault,))
+        fault = Fault("/quote", "not_ours", "must be a token of this service")
+        raise Rejected(Rejection.VALIDATION_ERROR, "The quote can't be read.", faults=(fault,))
     fields = orjson.loads(promised)
     fields["at"] = datetime.fromisoformat(fields["at"])
     fields["until"] = datetime.fromisoformat(fields["until"])
@@ -88,7 +88,7 @@ def check_promise(promise: Promise, kept: Promise) -> None:
 def refuse_changed(promised: dict[str, Any], decided: dict[str, Any]) -> None:
     raise Rejected(
         Rejection.QUOTE_CHANGED,
-        "what is decided now differs from what was promised",
+        "What is decided now differs from what was promised.",
         facts={"promised": promised, "decided": decided},
     )
 

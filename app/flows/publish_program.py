@@ -14,6 +14,7 @@ import orjson
 from app.domain.programs import ProgramInvalid, read_program
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram, compile_program
+from app.flows import refusals
 from app.flows.cursors import place_of, to_cursor
 from app.flows.once import Once
 from app.flows.ports import Answers, Clock
@@ -43,7 +44,7 @@ class ProgramShelf:
         if found is None:
             stored = await self._reads.program(version)
             if stored is None:
-                raise Rejected(Rejection.NOT_FOUND, "no such version of the program")
+                raise refusals.no_version()
             found = await asyncio.to_thread(_compiled, orjson.loads(stored.document))
             self._compiled[version] = found
             while len(self._compiled) > COMPILED_MAX:
@@ -60,7 +61,7 @@ class ProgramShelf:
             self._confirmed_at = asked_at if doubts == self._doubts else float("-inf")
             self._clock.note(now)
         if not self._newest:
-            raise Rejected(Rejection.NOT_FOUND, "no program has been published yet")
+            raise refusals.no_program()
         return self._newest
 
     async def current(self) -> CompiledProgram | None:
@@ -104,7 +105,7 @@ class PublishProgram:
         async def act(tx: CustomerTx) -> Answer:
             draft = await tx.lock_draft()
             if draft is None:
-                raise Rejected(Rejection.NOT_FOUND, "there is no draft to publish")
+                raise Rejected(Rejection.NOT_FOUND, "There is no draft to publish.")
             return await self._insert(tx, write, draft)
 
         return await self._spread(await self._once.run(write, act))
@@ -116,15 +117,14 @@ class PublishProgram:
             await tx.lock_draft()
             document = await tx.document(version)
             if document is None:
-                raise Rejected(Rejection.NOT_FOUND, "no such version of the program")
+                raise refusals.no_version()
             return await self._insert(tx, write, document)
 
         return await self._spread(await self._once.run(write, act))
 
     async def _insert(self, tx: CustomerTx, write: Write, document: str) -> Answer:
-        await asyncio.to_thread(
-            check, orjson.loads(document)
-        )  # An older document may be one that this release no longer reads.
+        # An older document may be one that this release can't read.
+        await asyncio.to_thread(check, orjson.loads(document))
         version = await tx.insert_program(document, by=write.caller.key_id)
         return Answer(200, self._answers.published(version))
 
@@ -137,7 +137,7 @@ class PublishProgram:
     async def draft(self) -> bytes:
         document = await self._reads.draft()
         if document is None:
-            raise Rejected(Rejection.NOT_FOUND, "there is no draft")
+            raise Rejected(Rejection.NOT_FOUND, "There is no draft.")
         return document.encode()
 
     async def check_draft(self) -> tuple[Fault, ...]:
@@ -153,7 +153,7 @@ class PublishProgram:
     async def program(self) -> ProgramVersion:
         stored = await self._reads.program(await self._shelf.newest())
         if stored is None:
-            raise Rejected(Rejection.NOT_FOUND, "no program has been published yet")
+            raise refusals.no_program()
         return stored
 
     async def versions(self, *, limit: int, cursor: str | None) -> Page[ProgramVersion]:
@@ -173,4 +173,4 @@ def check(document: object) -> None:
     try:
         _compiled(document)
     except ProgramInvalid as invalid:
-        raise Rejected(Rejection.PROGRAM_INVALID, "the program has mistakes", faults=invalid.faults) from None
+        raise Rejected(Rejection.PROGRAM_INVALID, "The program has mistakes.", faults=invalid.faults) from None

@@ -53,4 +53,5 @@ class QuoteBasket:
         if patron is not None:
             balances = balances_after(patron.book, program.program, decided.decision, now=now, at=at)
         sale = sale_of(decided, request, at=at, version=posted_version, balances=balances)
-        return replace(sale, quote=to_token(decided.promise, self._vault), valid_until=decided.promise.until)
+        made = decided.promise(now=now)
+        return replace(sale, quote=to_token(made, self._vault), valid_until=made.until)

@@ -12,8 +12,8 @@ from app.domain.ledger.lots import Lot, spending_order
 from app.domain.ledger.plans import Moment, bring_up_to_date
 from app.domain.ledger.tiers import measure_of, next_tier, tier_of
 from app.domain.program import Program
-from app.domain.rejections import Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
+from app.flows import refusals
 from app.flows.cursors import place_of, to_cursor
 from app.flows.identity import customer_uuid
 from app.flows.ledger_port import Patron
@@ -48,20 +48,19 @@ class ReadCustomer:
         if owner is None:
             owner = await self._reads.owner(digest)
             if owner is None:
-                raise _not_found()
+                raise refusals.no_customer()
             await self._snapshots.put_owner(digest, owner)
         return owner
 
-    async def patron(self, customer_id: UUID, *, min_version: int = 0, fresh: bool = False) -> tuple[Patron, str]:
+    async def patron(self, customer_id: UUID, *, min_version: int = 0) -> tuple[Patron, str]:
         """The customer as posted, and whether from `cache` or `database`. Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
-        if not fresh:
-            cached = await self._snapshots.get(customer_id)
-            if cached is not None and cached.book.version >= min_version:
-                return cached, "cache"
+        seen = await self._snapshots.get(customer_id)
+        if seen.patron is not None and seen.patron.book.version >= min_version:
+            return seen.patron, "cache"
         patron = await self._reads.patron(customer_id)
         if patron is None:
-            raise _not_found()
-        await self._snapshots.put([patron])
+            raise refusals.no_customer()
+        await self._snapshots.fill(patron, mark=seen.mark)
         return patron, "database"
 
     async def current(self, customer_id: UUID) -> tuple[Patron, int]:
@@ -81,19 +80,19 @@ class ReadCustomer:
         if as_of is not None:
             return await self._balance_at(customer_id, program, as_of)
         patron, source = await self.patron(customer_id, min_version=min_version)
-        now = self._clock.now()
+        now, mark = self._clock.now(), ""
         if patron.horizon is None or patron.book.is_due(now):
+            mark = (await self._snapshots.get(customer_id)).mark
             patron, source = await self._books(customer_id), "database"
         version = patron.book.version
         if patron.horizon is None:
             if not patron.book.is_due(now):
                 patron.horizon = horizon_of(patron.book)
-                await self._snapshots.put([patron])
+                await self._snapshots.fill(patron, mark=mark)
             else:
                 bring_up_to_date(patron.book, Moment(now=now, at=now, ids=fresh_ids()))
                 patron.horizon = horizon_of(patron.book)
         return BalanceView(
-            customer_id=customer_id,
             version=version,
             wallets=_views(patron.book, program, patron.horizon),
             source=source,
@@ -103,7 +102,7 @@ class ReadCustomer:
     async def _books(self, customer_id: UUID) -> Patron:
         patron = await self._reads.books(customer_id)
         if patron is None:
-            raise _not_found()
+            raise refusals.no_customer()
         return patron
 
     async def _balance_at(self, customer_id: UUID, program: CompiledProgram | None, at: datetime) -> BalanceView:
@@ -124,7 +123,6 @@ class ReadCustomer:
         book.reset_due()
         bring_up_to_date(book, Moment(now=at, at=at, ids=fresh_ids()))
         return BalanceView(
-            customer_id=customer_id,
             version=past.version,
             wallets=_views(book, program, horizon_of(book)),
             source="database",
@@ -153,15 +151,12 @@ class ReadCustomer:
         return Page(tuple(items[:limit]), to_cursor(items[limit - 1].version) if more else None)
 
     async def lots(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[LotView]:
-        """Open lots in spending order; what has expired by now is not open."""
-        await self.patron(customer_id)
+        """Open lots in spending order; what has expired by now, or covered a debt as it became active, is not open."""
         start = 0 if cursor is None else place_of(cursor)
+        book = (await self._books(customer_id)).book
         now = self._clock.now()
-        lots = [
-            lot
-            for lot in spending_order(await self._reads.lots(customer_id))
-            if lot.remaining and not lot.has_expired(now)
-        ]
+        bring_up_to_date(book, Moment(now=now, at=now, ids=fresh_ids()))
+        lots = [lot for lot in spending_order((book.lots or {}).values()) if lot.remaining]
         page = tuple(
             LotView(
                 id=lot.id,
@@ -250,7 +245,3 @@ def _tier_view(book: Book, program: Program | None) -> TierView:
         next_id=above.id if above else None,
         next_from=above.start if above else None,
     )
-
-
-def _not_found() -> Rejected:
-    return Rejected(Rejection.CUSTOMER_NOT_FOUND, "no customer has this identifier")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import orjson
 
-from app.domain.rejections import Rejected, Rejection
+from app.flows import refusals
 from app.flows.claims import key_claim, receipt_claim
 from app.flows.ports import Programs
 from app.flows.ports_customers import Reads
@@ -23,7 +23,7 @@ class ReadPurchase:
         purchase_id = name if isinstance(name, UUID) else await self._reads.claimed(receipt_claim(name))
         found = await self._reads.purchase(purchase_id) if purchase_id else None
         if found is None or (caller.shops and found[0].shop not in caller.shops):
-            raise Rejected(Rejection.NOT_FOUND, "no such purchase")
+            raise refusals.no_purchase()
         record, version = found
         return replace(record, verdicts=await self._all_verdicts(record.verdicts, version))
 

@@ -1,9 +1,8 @@
 """`accrue`: one receipt's discounts, redemption and accruals in one posting."""
 
-from dataclasses import replace
-
 import orjson
 
+from app.domain.decision import LineDecision
 from app.domain.identifiers import NOBODY
 from app.domain.ledger.chart import TxKind
 from app.domain.ledger.plans import Moment, plan_nobodys, plan_purchase
@@ -17,7 +16,7 @@ from app.flows.ledger_port import NewPurchase
 from app.flows.ports import Answers, Clock, Programs, Vault
 from app.flows.promises import Promise, read_token
 from app.flows.requests import Answer, PurchaseRequest, Receipt, Write
-from app.flows.results import Balances, Sale
+from app.flows.results import Balances
 from app.flows.rounds import Rounds
 from app.flows.sales import AtLimits, decide_sale, sale_of
 
@@ -95,11 +94,11 @@ class RecordPurchase:
             chained = plan_purchase(patron.book, program, decision, moment, origin=origin)
             balances = patron.book.balances(program.wallets)
         posting = chained.posting
-        quoted = sale_of(decided, request, at=moment.at, version=posting.version, balances=balances)
-        sale = replace(quoted, id=posting.tx_id, state="committed")
+        version, tx_id = posting.version, posting.tx_id
+        sale = sale_of(decided, request, at=moment.at, version=version, balances=balances, tx_id=tx_id)
         answer = Answer(201, self._answers.sale(sale))
         purchase = NewPurchase(
-            id=posting.tx_id,
+            id=tx_id,
             customer_id=patron.book.customer_id if patron else NOBODY,
             shop=receipt.shop,
             terminal=receipt.terminal,
@@ -109,7 +108,7 @@ class RecordPurchase:
             basket=_stored_basket(request),
             # Rules that no line of the basket touches are filled in when the purchase is read.
             verdicts=orjson.dumps([verdict for verdict in decision.verdicts if verdict.because != "on"]),
-            lines=[_line_state(sale, place) for place in range(len(decision.lines))],
+            lines=[_line_state(line, qty_milli=sale.qty_milli[line.id]) for line in decision.lines],
         )
         return Settled(chained, answer, purchase)
 
@@ -125,11 +124,10 @@ def _stored_basket(request: PurchaseRequest) -> bytes:
     )
 
 
-def _line_state(sale: Sale, place: int) -> LineState:
-    line = sale.decision.lines[place]
+def _line_state(line: LineDecision, *, qty_milli: int) -> LineState:
     return LineState(
         id=line.id,
-        qty_milli=sale.qty_milli[line.id],
+        qty_milli=qty_milli,
         paid=line.paid,
         accrued={wallet: units for wallet, units in line.accrued.items() if units},
         redeemed_units={wallet: units for wallet, units in line.redeemed_units.items() if units},

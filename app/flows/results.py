@@ -102,7 +102,6 @@ class WalletView:
 class BalanceView:
     """`source` is `cache` or `database`."""
 
-    customer_id: UUID
     version: int
     wallets: Mapping[str, WalletView]
     source: str
@@ -176,7 +175,7 @@ class LotView:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRecord:
-    """A stored purchase: the answer's own bytes, whether its whole is returned, and how much of each line (thousandths
+    """A stored purchase: the answer's own bytes, the verdicts as JSON, and how much of each line came back (thousandths
     by line id).
     """
 

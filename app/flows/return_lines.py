@@ -7,7 +7,7 @@ from app.domain.ledger.plans import Moment, bring_up_to_date
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.returns import ReturnPlan, plan_return, quantities
 from app.domain.program import Program
-from app.domain.rejections import Rejected, Rejection
+from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claim, receipt_claims
 from app.flows.ledger_port import LedgerStore, StoredPurchase
@@ -65,7 +65,7 @@ class ReturnLines:
                 name = claims[digest].answer_id if digest in claims else UUID(int=0)
             owner = (await tx.purchase_owners([name])).get(name)
             if owner is None:
-                raise Rejected(Rejection.NOT_FOUND, "no such purchase")
+                raise refusals.no_purchase()
             patron = None if owner == NOBODY else (await tx.lock_patrons([owner], wait=True))[owner]
             stored = (await tx.lock_purchases([name]))[name]
             moment = Moment(now=taken.now, at=taken.now, ids=fresh_ids())
@@ -86,7 +86,7 @@ def settle_return(desk: Desk, caller: Caller, request: ReturnRequest, *, key: st
     """
     stored, program = of_desk(desk)
     if caller.shops and stored.shop not in caller.shops and not any_shop:
-        raise Rejected(Rejection.NOT_FOUND, "no such purchase")
+        raise refusals.no_purchase()
     asked = None if request.lines is None else [(line.id, line.qty_milli) for line in request.lines]
     back = quantities(stored.state, asked)
     receipt = request.receipt
@@ -100,7 +100,7 @@ def settle_return(desk: Desk, caller: Caller, request: ReturnRequest, *, key: st
     plan = plan_return(
         desk.patron.book if desk.patron else None,
         stored.state,
-        Moment(now=desk.moment.now, at=desk.moment.now, ids=desk.moment.ids),
+        desk.moment,
         back=back,
         debts={wallet.id: wallet.debt for wallet in program.wallets.values()},
         origin=origin,

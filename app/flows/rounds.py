@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from app.domain.rejections import Rejected, Rejection
+from app.flows import refusals
 from app.flows.asks import Ask
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
 from app.flows.ledger_port import LedgerStore
@@ -22,9 +23,8 @@ from app.flows.requests import Answer
 
 ROUND_MAX = 64  # Past some 50 purchases a round the database's gain flattens, and a till waits for the whole round.
 IN_FLIGHT_MAX = 2  # One decides while the other commits; more would only divide the same processor.
-QUEUE_MAX = (
-    2_000  # At 1,000 purchases a second the last in the queue waits 2 seconds: beyond that a "no" now is kinder.
-)
+# At 1,000 purchases a second the last in the queue waits 2 seconds: beyond that a "no" now is kinder.
+QUEUE_MAX = 2_000
 QUEUE_SECONDS_MAX = 2.0  # The same, where rounds are slow: they wait for a database that says nothing.
 BACKOFF_SECONDS = 0.005  # About one commit: how long a skipped request stands aside when nothing else is under way.
 
@@ -59,7 +59,7 @@ class Rounds:
             Rejected
         """
         if len(self._queue) >= QUEUE_MAX:
-            raise Rejected(Rejection.OVERLOADED, "too many requests are waiting", facts={"retry_after_ms": 1_000})
+            raise Rejected(Rejection.OVERLOADED, "Too many requests are waiting.")
         self._queue.append(ask)
         self._start()
         return await asyncio.shield(ask.done)
@@ -121,7 +121,7 @@ class Rounds:
             left = await self._post_together(asks)
         except BaseException as error:  # The last net: nobody may wait for ever.
             for ask in asks:
-                ask.refuse(Rejected(Rejection.UNAVAILABLE, "the round was stopped"))
+                ask.refuse(refusals.unavailable("The round was stopped."))
             self._watch.round_failed(error, retried=0)
             if not isinstance(error, Exception):
                 raise
@@ -139,7 +139,7 @@ class Rounds:
             return await self._attempt(asks)
         except DatabaseSilent as error:
             self._watch.round_failed(error, retried=0)
-            _refuse_all(asks, Rejection.UNAVAILABLE, "the database doesn't answer")
+            _refuse_all(asks, "The database doesn't answer.")
             return []
         except DatabaseGone as error:
             self._watch.round_failed(error, retried=len(asks))
@@ -147,7 +147,7 @@ class Rounds:
                 return await self._attempt([ask for ask in asks if not ask.done.done()])
             except DatabaseGone as again:
                 self._watch.round_failed(again, retried=0)
-                _refuse_all(asks, Rejection.UNAVAILABLE, "the database can't be reached")
+                _refuse_all(asks)
                 return []
             except Exception as again:  # noqa: BLE001 - each member is tried alone next, and tells its own fault
                 self._watch.round_failed(again, retried=len(asks))
@@ -164,11 +164,11 @@ class Rounds:
                 left += await self._attempt([ask])
             except DatabaseGone as error:
                 self._watch.round_failed(error, retried=0)
-                _refuse_all(asks[place:], Rejection.UNAVAILABLE, "the database can't be reached")
+                _refuse_all(asks[place:])
                 break
             except (DatabaseBusy, Conflict) as error:
                 self._watch.round_failed(error, retried=0)
-                ask.refuse(Rejected(Rejection.BUSY, "the customer is busy", facts={"retry_after_ms": 500}))
+                ask.refuse(refusals.busy("The customer is busy."))
             except Exception as error:  # noqa: BLE001 - a fault of ours: this request alone fails, and is heard of
                 self._watch.round_failed(error, retried=0)
                 if not ask.done.done():
@@ -191,8 +191,10 @@ class Rounds:
         self._clock.note(round_.now)
         self._watch.round_done(size=len(asks), seconds=asyncio.get_running_loop().time() - started)
         self._watch.posted(round_.changes.postings)
-        # May fail, and says so itself; the purchases stand.
-        await self._snapshots.put([*round_.changes.patrons, *round_.seen])
+        # Both may fail, and say so themselves; the purchases stand.
+        if round_.repeated:  # Whoever answered first may not have lived to tell the cache.
+            await self._snapshots.forget(list(round_.repeated))
+        await self._snapshots.put(round_.changes.patrons)
         for ask, answer in round_.outcomes:
             ask.answer(answer)
         for ask, rejected in round_.refusals:
@@ -203,15 +205,15 @@ class Rounds:
 def _is_too_late(ask: Ask, *, now: float) -> bool:
     """Whether the request has waited too long to begin; it is refused then."""
     if ask.write.deadline is not None and now > ask.write.deadline:
-        late = Rejected(Rejection.DEADLINE_EXCEEDED, "the till's patience ended before the request could begin")
+        late = Rejected(Rejection.DEADLINE_EXCEEDED, "The till's patience ended before the request could begin.")
     elif now > ask.asked_at + QUEUE_SECONDS_MAX:
-        late = Rejected(Rejection.OVERLOADED, "the request could not begin in time", facts={"retry_after_ms": 1_000})
+        late = Rejected(Rejection.OVERLOADED, "The request could not begin in time.")
     else:
         return False
     ask.refuse(late)
     return True
 
 
-def _refuse_all(asks: Iterable[Ask], rejection: Rejection, detail: str) -> None:
+def _refuse_all(asks: Iterable[Ask], detail: str = refusals.DATABASE_GONE) -> None:
     for ask in asks:
-        ask.refuse(Rejected(rejection, detail, facts={"retry_after_ms": 1_000}))
+        ask.refuse(refusals.unavailable(detail))

@@ -4,6 +4,7 @@ not do.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from app.domain.amounts import AMOUNT_MAX
 from app.domain.basket import IdentifiedBy, Visit
@@ -16,10 +17,11 @@ from app.domain.rules.compiled import CompiledProgram
 from app.domain.rules.evaluate import evaluate
 from app.flows.ledger_port import Patron
 from app.flows.ports import Person, Vault
-from app.flows.promises import Promise, check_promise, make_promise, refuse_changed
+from app.flows.promises import Promise, check_promise, make_promise, refuse_changed, totals_of
 from app.flows.requests import Caller, PurchaseRequest
 from app.flows.results import Balances, Sale, SaleCustomer
 
+HOUR = timedelta(hours=1)
 AHEAD_MAX = timedelta(minutes=5)  # A till's clock may run ahead by so much.
 
 
@@ -38,23 +40,21 @@ class AtLimits:
         if at is None:
             return now
         if at > now + AHEAD_MAX:
-            _refuse_at("at_in_future", "more than 5 minutes ahead of the database's clock")
+            _refuse_at("at_in_future", "must be at most 5 minutes ahead of the database's clock")
         if self.age_max is not None and at < now - self.age_max:
-            _refuse_at("at_too_old", f"more than {self.age_max.total_seconds() // 3600:.0f} hours back")
+            _refuse_at("at_too_old", f"must be at most {self.age_max // HOUR} hours back")
         return at
 
 
 def _refuse_at(code: str, message: str) -> None:
     raise Rejected(
-        Rejection.VALIDATION_ERROR, "the time of the deal is out of bounds", faults=(Fault("/at", code, message),)
+        Rejection.VALIDATION_ERROR, "The time of the deal is out of bounds.", faults=(Fault("/at", code, message),)
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A basket decided for a customer. `at` is the time the rules looked at; `promise` is what a quote of it would
-    promise.
-    """
+    """A basket decided for a customer; `at` is the time the rules looked at."""
 
     version: int
     program: CompiledProgram
@@ -62,7 +62,12 @@ class Decided:
     person: Person
     facts: CustomerFacts | None
     decision: Decision
-    promise: Promise
+    at: datetime
+
+    def promise(self, *, now: datetime) -> Promise:
+        """What a quote of it promises."""
+        customer = self.facts.id if self.facts else None
+        return make_promise(self.decision, program=self.version, at=self.at, now=now, customer=customer)
 
 
 def decide_sale(
@@ -95,24 +100,32 @@ def decide_sale(
     )
     decision = evaluate(program, request.basket, customer=facts, visit=visit, redeem=request.redeem)
     if any(units > AMOUNT_MAX for units in decision.accrued.values()):
-        raise Rejected(Rejection.LIMIT_EXCEEDED, f"the basket would bring more than {AMOUNT_MAX} units of a wallet")
-    made = make_promise(decision, program=version, at=visit.at, now=now, customer=facts.id if facts else None)
+        raise Rejected(Rejection.LIMIT_EXCEEDED, f"The basket would bring more than {AMOUNT_MAX} units of a wallet.")
+    decided = Decided(version, program, patron, person, facts, decision, visit.at)
     if promise is not None:
-        check_promise(promise, made)
+        check_promise(promise, decided.promise(now=now))
     if request.expect_paid is not None and request.expect_paid != decision.paid:
-        refuse_changed({"paid": request.expect_paid}, made.totals)
-    return Decided(version, program, patron, person, facts, decision, made)
+        refuse_changed({"paid": request.expect_paid}, totals_of(decision))
+    return decided
 
 
-def sale_of(decided: Decided, request: PurchaseRequest, *, at: datetime, version: int, balances: Balances) -> Sale:
-    """The answer of a quote; a purchase fills in its ids. `version` and `balances` are the customer's."""
+def sale_of(
+    decided: Decided,
+    request: PurchaseRequest,
+    *,
+    at: datetime,
+    version: int,
+    balances: Balances,
+    tx_id: UUID | None = None,
+) -> Sale:
+    """The answer of a purchase, or of a quote (no `tx_id`). `version` and `balances` are the customer's."""
     customer = None
     if decided.facts is not None and decided.patron is not None:
         name = mask_name(decided.person.name) if decided.person.name else None
         customer = SaleCustomer(id=decided.patron.book.customer_id, tier=decided.facts.tier, name=name)
     return Sale(
-        id=None,
-        state="quoted",
+        id=tx_id,
+        state="quoted" if tx_id is None else "committed",
         receipt=request.receipt.document if request.receipt else None,
         at=at,
         program=decided.version,

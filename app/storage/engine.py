@@ -9,14 +9,13 @@ Bounds, in milliseconds: a round needs some 10; a statement may wait for a lock 
 notices; whatever holds a lock on a connection that was cut off is over after TRANSACTION_MS, so that a customer is free
 within 6 seconds (PostgreSQL 17 and newer; older ones end it after IDLE_MS once they notice).
 
-A server that says nothing is given up after PATIENCE_SECONDS, whatever it was asked: the connection is broken off, since
-the driver would wait as long again for an answer to its cancellation, and so are all that were idle beside it.
+A server that says nothing is given up after PATIENCE_SECONDS, whatever it was asked: the connection is broken off,
+since the driver would wait as long again for an answer to its cancellation, and so are all that were idle beside it.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -33,13 +32,12 @@ CONNECT_SECONDS = 2.0
 # For a whole transaction, the wait for a connection included: a request that has waited 2 seconds for its round has its
 # answer in 6.
 PATIENCE_SECONDS = 3.5
-POOL_MIN, POOL_MAX = (
-    2,
-    12,
-)  # Two rounds in flight, and reads beside them; twelve of PostgreSQL's usual hundred a worker.
+# Two rounds in flight, and reads beside them; twelve of PostgreSQL's usual hundred a worker.
+POOL_MIN, POOL_MAX = 2, 12
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy
 
+# The connection is of no use any more, and those beside it may not be either.
 _GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -48,13 +46,14 @@ _GONE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.exceptions.TransactionTimeoutError,
     asyncpg.InvalidAuthorizationSpecificationError,
     OSError,
     TimeoutError,
 )
+# It will do again when there is room: on disk, in memory, for another session.
+_EXHAUSTED = (asyncpg.InsufficientResourcesError,)
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
 
 # What would lose purchases that were already answered.
@@ -77,13 +76,6 @@ class UnsafeDatabase(Exception):
     """The server's settings would lose acknowledged purchases; `str()` is one line that says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Manner:
-    """How connections are opened: found out once, by a first connection."""
-
-    settings: dict[str, str]
-
-
 class Database:
     """A pool of connections of one process. `instance` names the process in `pg_stat_activity`."""
 
@@ -101,7 +93,7 @@ class Database:
             DatabaseGone: there is no server, or it refuses us.
             UnsafeDatabase: its settings would lose purchases.
         """
-        manner = await self._probe()
+        settings = await self._probe()
         with _translated():
             self._pool = await asyncpg.create_pool(
                 self._url,
@@ -111,7 +103,7 @@ class Database:
                 max_inactive_connection_lifetime=0,
                 command_timeout=PATIENCE_SECONDS,
                 timeout=CONNECT_SECONDS,
-                server_settings=manner.settings,
+                server_settings=settings,
                 init=self._note_identity,
                 reset=_keep,
             )
@@ -136,10 +128,9 @@ class Database:
             await transaction.start()
             try:
                 yield connection
-            except (asyncio.CancelledError, *_GONE):
-                raise  # The connection is broken off, and the transaction with it.
-            except BaseException:
-                await transaction.rollback()
+            except BaseException as error:
+                if not _is_broken(error):  # Else the connection is broken off, and the transaction with it.
+                    await transaction.rollback()
                 raise
             await transaction.commit()
 
@@ -158,14 +149,17 @@ class Database:
                 async with asyncio.timeout(PATIENCE_SECONDS), pool.acquire() as connection:
                     try:
                         yield connection
-                    except (asyncio.CancelledError, *_GONE):
-                        connection.terminate()
+                    except BaseException as error:
+                        if _is_broken(error):
+                            connection.terminate()
                         raise
-        except DatabaseSilent:
-            await pool.expire_connections()  # Made anew on their next use.
+        except DatabaseGone as gone:
+            if not isinstance(gone.__cause__, _EXHAUSTED):
+                await pool.expire_connections()  # Made anew on their next use.
             raise
 
-    async def _probe(self) -> _Manner:
+    async def _probe(self) -> dict[str, str]:
+        """The settings that connections are opened with, after a look at the server by a first one."""
         settings = {
             "application_name": f"kopilka/{self.instance}",
             "timezone": "UTC",
@@ -195,12 +189,17 @@ class Database:
             settings["transaction_timeout"] = str(TRANSACTION_MS)
         if who["may_step_down"]:
             settings["role"] = APP_ROLE
-        return _Manner(settings)
+        return settings
 
     async def _note_identity(self, connection: asyncpg.Connection) -> None:
         # A restored or failed-over database must not meet cached snapshots newer than itself: its name is part of their
         # keys.
         self.identity = await connection.fetchval(_IDENTITY)
+
+
+def _is_broken(error: BaseException) -> bool:
+    """Whether nothing more can be asked of the connection."""
+    return isinstance(error, (asyncio.CancelledError, *_GONE))
 
 
 async def _keep(connection: Any) -> None:
@@ -214,7 +213,7 @@ class _translated:  # noqa: N801 - reads as a clause: `with _translated():`
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, DatabaseGone | DatabaseBusy | Conflict):
+        if error is None or isinstance(error, asyncio.CancelledError | DatabaseGone | DatabaseBusy | Conflict):
             return
         if isinstance(error, _BUSY):
             raise DatabaseBusy(type(error).__name__) from error
@@ -222,5 +221,5 @@ class _translated:  # noqa: N801 - reads as a clause: `with _translated():`
             raise Conflict(f"{type(error).__name__}: {error.constraint_name}") from error
         if isinstance(error, TimeoutError):
             raise DatabaseSilent(type(error).__name__) from error
-        if isinstance(error, _GONE):
+        if _is_broken(error) or isinstance(error, _EXHAUSTED):
             raise DatabaseGone(type(error).__name__) from error

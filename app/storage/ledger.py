@@ -130,9 +130,6 @@ class Round:
         rows = await self._connection.fetch(PURCHASE_OWNERS, ids)
         return {row["id"]: CustomerId(row["customer_id"]) for row in rows}
 
-    async def read_patrons(self, ids: Sequence[UUID]) -> Sequence[Patron]:
-        return [patron_of(row) for row in await self._connection.fetch(READ_PATRONS, ids)]
-
     async def lock_patrons(self, ids: Sequence[UUID], *, wait: bool) -> Mapping[UUID, Patron]:
         rows = await self._connection.fetch(LOCK_PATRONS_WAITING if wait else LOCK_PATRONS, ids)
         return {row["id"]: patron_of(row) for row in rows}

@@ -15,7 +15,7 @@ from app.flows.requests import Answer, Caller, Role
 from app.flows.results import HistoryEntry, HistoryItem, ProgramVersion, PurchaseRecord
 from app.storage.customers import DRAFT, REGISTERED
 from app.storage.engine import Database
-from app.storage.ledger import LOT_COLUMNS, READ_LOTS, READ_PATRONS, STORED_ANSWERS, lots_by_customer, patron_of
+from app.storage.ledger import LOT_COLUMNS, READ_PATRONS, STORED_ANSWERS, lots_by_customer, patron_of
 
 OWNER = "select customer_id from identifiers where digest = $1 and not is_blocked"
 # Books and lots in one statement are of one moment.
@@ -90,9 +90,6 @@ class ReadsDatabase:
         lots = [dict(zip(LOT_COLUMNS, lot, strict=True)) for lot in rows[0]["lots"]]
         patron.book.load_lots(lots_by_customer(lots).get(customer_id, ()))
         return patron
-
-    async def lots(self, customer_id: UUID) -> Sequence[Lot]:
-        return lots_by_customer(await self._rows(READ_LOTS, [customer_id])).get(customer_id, [])
 
     async def past(self, customer_id: UUID, *, at: datetime) -> PastBook:
         async with self._database.transaction() as connection:

@@ -1,6 +1,6 @@
 """The write phase of a round: what changed, as arrays; what is appended, in one statement.
 
-The customers' update carries the version each book was read at, so that a book nobody locked can't be written over a
+The customers' update carries the revision each book was read at, so that a book nobody locked can't be written over a
 newer one. Claims are inserted in the order of their digests: two rounds that claim the same receipts wait for each
 other, never in a circle.
 """
@@ -106,7 +106,7 @@ def _customers(patrons: Sequence[Patron]) -> list[list[Any]]:
         [book.customer_id for book in books],
         [book.revision for book in books],
         [book.version for book in books],
-        [_json({wallet: _purse(purse) for wallet, purse in book.purses.items()}) for book in books],
+        [_json(book.purses) for book in books],
         [book.tier for book in books],
         [book.progress.paid for book in books],
         [book.progress.purchases for book in books],
@@ -116,10 +116,6 @@ def _customers(patrons: Sequence[Patron]) -> list[list[Any]]:
         [book.head for book in books],
         [book.updated_at for book in books],
     ]
-
-
-def _purse(purse: Any) -> dict[str, int]:
-    return {"available": purse.available, "pending": purse.pending, "held": purse.held, "floor": purse.floor}
 
 
 def _json(value: object) -> str:

@@ -34,8 +34,8 @@ SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 # Seconds. A till's answer is a few milliseconds at rest; 10 s is the longest that any request may take.
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.2, 0.35, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-# Requests that one transaction posts; a round is bounded by a few hundred.
-ROUND_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+# Requests that one transaction posts: up to `app.flows.rounds.ROUND_MAX`.
+ROUND_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
@@ -81,7 +81,7 @@ class Metrics:
         )
         self._issued = Counter(
             "kopilka_points_issued",
-            "Units that purchases and events brought, by wallet",
+            "Units that purchases brought, by wallet",
             ("wallet",),
             registry=registry,
         )
@@ -159,7 +159,7 @@ def share_metrics(directory: Path) -> None:
 def forget_process(pid: int) -> None:
     """Takes the gauges of a worker that has died out of the sum."""
     if SHARED_DIRECTORY in os.environ:
-        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library has no types here
 
 
 def render_metrics() -> tuple[bytes, str]:
@@ -167,14 +167,14 @@ def render_metrics() -> tuple[bytes, str]:
     registry = _REGISTRY
     if SHARED_DIRECTORY in os.environ:
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # likewise
     return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
 def _own_registry() -> CollectorRegistry:
     """Of this process alone: its memory, file descriptors and garbage collections too."""
     # A second series beside each one, which nobody reads.
-    disable_created_metrics()  # type: ignore[no-untyped-call]
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # likewise
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

@@ -224,7 +224,7 @@ def profile() -> CustomerProfile:
 
 def balance() -> BalanceView:
     view = WalletView(BALANCES["points"], next_expiry=Instant(100, NOON), next_activation=None)
-    return BalanceView(customer_id=CUSTOMER, version=42, wallets={"points": view}, source="cache", as_of=NOON)
+    return BalanceView(version=42, wallets={"points": view}, source="cache", as_of=NOON)
 
 
 def history() -> Page[HistoryItem]:

@@ -14,7 +14,7 @@ from app.api.answers_schema import Problem
 from app.api.calls import Operation
 from app.api.masking import mask_card, mask_phone
 from app.api.operations import OPERATIONS
-from app.api.sale_answer import quantity
+from app.domain.amounts import quantity
 from app.domain.customer import mask_name
 from app.domain.rejections import Rejected, Rejection
 from tests.api import samples

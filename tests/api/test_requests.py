@@ -319,15 +319,6 @@ async def test_a_purchase_is_found_by_its_receipt(client: httpx.AsyncClient, ser
     assert (nowhere.status_code, nowhere.json()["errors"][0]["pointer"]) == (422, "/query/shop")
 
 
-async def test_another_shops_purchase_is_not_there(client: httpx.AsyncClient, service: MemoryService) -> None:
-    by_id = f"/v1/purchases/{samples.PURCHASE}"
-    stranger = {"Authorization": "Bearer other-till"}
-    for path in (by_id, "/v1/purchases?shop=S1&terminal=T1&number=7"):
-        answer = await client.get(path, headers=stranger)
-        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert len(service.asked) == 1  # A named shop is not even looked for.
-
-
 async def test_a_program_arrives_as_it_was_sent(client: httpx.AsyncClient, service: MemoryService) -> None:
     client.headers["Authorization"] = "Bearer marketer"
     headers = KEY | {"Content-Type": "application/json"}

@@ -1,20 +1,25 @@
 """Hot customers in a real Valkey, and in one that refuses, lies or is gone."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import cast
 from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
 
-from app.cache.snapshots import CALL_SECONDS, FAULTS_MAX, TTL_SECONDS, RedisSnapshots
+from app.cache.guard import CALL_SECONDS, FAULTS_MAX, REST_SECONDS
+from app.cache.snapshots import TTL_SECONDS, RedisSnapshots
 from app.domain.identifiers import CustomerId
 from app.domain.ledger.books import Book, Progress, Purse
 from app.flows.ledger_port import Patron, Sealed
+from app.flows.ports import Seen
 from app.flows.results import Instant
 from tests.kit import Stage
+from tests.storm.proxy import Cut, nothing_wrong, proxied
 
 ANNA, BORIS = UUID(int=1), UUID(int=2)
 KEY = f"kopilka:db-1:c:{ANNA.hex}"
@@ -75,7 +80,7 @@ async def redis(stage: Stage) -> AsyncIterator[Redis]:
 async def test_what_was_put_comes_back_whole(snapshots: RedisSnapshots, redis: Redis, watch: Counting) -> None:
     put = patron()
     await snapshots.put([put])
-    got = await snapshots.get(ANNA)
+    got = (await snapshots.get(ANNA)).patron
     assert got is not None
     assert (got.book, got.profile, got.tags, got.horizon) == (put.book, put.profile, put.tags, put.horizon)
     assert 0 < await redis.ttl(KEY) <= TTL_SECONDS
@@ -85,7 +90,7 @@ async def test_what_was_put_comes_back_whole(snapshots: RedisSnapshots, redis: R
 async def test_an_older_revision_never_replaces_a_newer(snapshots: RedisSnapshots) -> None:
     await snapshots.put([patron(revision=6, available=60)])
     await snapshots.put([patron(revision=5, available=50)])
-    got = await snapshots.get(ANNA)
+    got = (await snapshots.get(ANNA)).patron
     assert got is not None
     assert got.book.purse("points").available == 60
 
@@ -108,18 +113,75 @@ async def test_poison_is_a_miss_and_is_gone(
             await redis.hset(KEY, "b", body.replace(b'"available":10', b'"available":99'))
         case "a huge revision":
             await redis.hset(KEY, mapping={"r": 10**12, "b": b"x" * 40})
-    assert await snapshots.get(ANNA) is None
+    assert (await snapshots.get(ANNA)).patron is None
     await snapshots.put([patron(revision=2, available=20)])
-    got = await snapshots.get(ANNA)
+    got = (await snapshots.get(ANNA)).patron
     assert got is not None
     assert got.book.purse("points").available == 20
     assert (watch.misses, watch.hits) == (1, 1)
 
 
+async def test_a_reader_fills_in_only_what_nobody_has_touched_since(snapshots: RedisSnapshots, redis: Redis) -> None:
+    slow = await snapshots.get(ANNA)
+    await snapshots.put([patron(revision=6)])
+    await redis.delete(KEY)  # Emptied just then: the revision that would have refused the reader's is gone.
+    await snapshots.fill(patron(revision=5), mark=slow.mark)
+    empty = await snapshots.get(ANNA)
+    assert empty.patron is None
+    await snapshots.fill(patron(revision=6), mark=empty.mark)
+    found = await snapshots.get(ANNA)
+    assert found.patron is not None
+    assert found.patron.book.revision == 6
+    await snapshots.put([patron(revision=7)])
+    await snapshots.fill(patron(revision=6, available=60), mark=found.mark)
+    assert (await snapshots.get(ANNA)).mark == "7"
+    assert 0 < await redis.ttl(KEY) <= TTL_SECONDS
+
+
+async def test_a_forgotten_customer_is_read_anew(snapshots: RedisSnapshots) -> None:
+    reader = await snapshots.get(ANNA)
+    await snapshots.put([patron()])
+    await snapshots.forget([ANNA])
+    await snapshots.fill(patron(), mark=reader.mark)
+    assert (await snapshots.get(ANNA)).patron is None
+
+
+async def test_a_redis_that_was_away_forgets_what_it_was_not_told(stage: Stage, watch: Counting) -> None:
+    """Its process stands still, as in a pause of its machine, and then goes on with what it had."""
+    async with proxied(Path(stage.redis_url.removeprefix("unix://"))) as line:
+        host, port = cast("tuple[str, int]", line.address)
+        snapshots = RedisSnapshots(f"redis://{host}:{port}", key=bytes(32), identity=lambda: "db-1", watch=watch)
+        await snapshots.put([patron(revision=1), patron(BORIS)])
+        line.fault = lambda _side, _data: Cut()
+        for revision in range(2, 2 + FAULTS_MAX):
+            await snapshots.put([patron(revision=revision)])
+        assert not await snapshots.is_well()
+        line.fault = nothing_wrong
+        await asyncio.sleep(REST_SECONDS + 4 * CALL_SECONDS)
+        assert await snapshots.is_well()
+        assert (await snapshots.get(ANNA)).patron is None
+        assert (await snapshots.get(BORIS)).patron is not None
+        await snapshots.close()
+
+
+async def test_a_full_redis_keeps_nothing_that_is_no_longer_true(snapshots: RedisSnapshots, redis: Redis) -> None:
+    await snapshots.put([patron(revision=1)])
+    before = await redis.config_get("maxmemory", "maxmemory-policy")
+    await redis.config_set("maxmemory-policy", "noeviction", "maxmemory", "1mb")
+    try:
+        await snapshots.put([patron(revision=2)])
+        assert not await snapshots.is_well()
+        assert (await snapshots.get(ANNA)).patron is None
+    finally:
+        for name, value in before.items():
+            await redis.config_set(str(name), str(value))
+    assert await snapshots.is_well()
+
+
 async def test_another_database_has_other_keys(stage: Stage, snapshots: RedisSnapshots, watch: Counting) -> None:
     await snapshots.put([patron()])
     restored = RedisSnapshots(stage.redis_url, key=bytes(32), identity=lambda: "db-2", watch=watch)
-    assert await restored.get(ANNA) is None
+    assert (await restored.get(ANNA)).patron is None
     await restored.close()
 
 
@@ -129,15 +191,23 @@ async def test_owners_are_signed_too(snapshots: RedisSnapshots, redis: Redis) ->
     assert await snapshots.owner(digest) == ANNA
     await redis.set(f"kopilka:db-1:i:{digest.hex()}", BORIS.bytes + bytes(16))
     assert await snapshots.owner(digest) is None
+    await snapshots.put_owner(digest, ANNA)
+    assert await snapshots.owner(digest) == ANNA
+
+
+async def test_a_dropped_owner_is_not_brought_back_by_a_slow_reader(snapshots: RedisSnapshots) -> None:
+    digest = b"d" * 32
+    await snapshots.put_owner(digest, ANNA)
     await snapshots.drop([digest])
-    assert await redis.exists(f"kopilka:db-1:i:{digest.hex()}") == 0
+    await snapshots.put_owner(digest, ANNA)
+    assert await snapshots.owner(digest) is None
 
 
 async def test_a_redis_that_is_gone_is_a_quick_miss_and_then_left_alone(watch: Counting) -> None:
     gone = RedisSnapshots("unix:///nowhere/valkey.sock", key=bytes(32), identity=lambda: "db-1", watch=watch)
     started = time.monotonic()
     for _ in range(50):
-        assert await gone.get(ANNA) is None
+        assert await gone.get(ANNA) == Seen(None, "")
         await gone.put([patron()])
     assert not await gone.is_well()
     assert time.monotonic() - started < 50 * 2 * CALL_SECONDS  # The breaker spares us nearly all calls.

@@ -163,7 +163,7 @@ def told_of_sale(outcome: Json, program: Json) -> Json:
 
 def priced(prices: list[Json]) -> list[tuple[Fraction, int]]:
     """Quantities with what one costs, or with what a fractional one costs together."""
-    return [(number(each["qty"]), each.get("amount", each.get("price"))) for each in prices]
+    return [(number(each["qty"]), each["amount" if "amount" in each else "price"]) for each in prices]
 
 
 def returned(answer: Json) -> Json:

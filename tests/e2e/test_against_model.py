@@ -4,10 +4,12 @@ clock that the test holds; every answer compared, and at the end everything that
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -18,25 +20,27 @@ from tests.kit import Desk, Stage, client_of, purchase, served_here, small_progr
 from tests.model import busy, sequences, strategies
 from tests.model.arithmetic import Json
 from tests.model.books import Books
+from tests.model.corners import CORNERS
 from tests.model.examples import HUNT, examples
 
 START = datetime(2040, 2, 10, 12, tzinfo=UTC)  # Later than whatever the real clock has stamped on the customers.
 SEQUENCES = 12  # That a batch runs side by side under one program.
-BATCHES = (HUNT or 360) // SEQUENCES
+BATCHES = (HUNT or 480) // SEQUENCES
 DAYS = [0, 0, 1, 2, 13, 14, 15, 31]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Sequences that share a program, the days that pass before each of their steps, and a later version of the
-    program with the step that it is published before.
+    """Sequences that share a program, the days that pass before each of their steps and after all of them, and a later
+    version of the program with the step that it is published before, or none.
     """
 
     program: Json
-    later: Json
-    published_before: int
-    days: list[int]
     sequences: list[list[Json]]
+    days: list[int]
+    days_after: int
+    later: Json | None = None
+    published_before: int = 0
 
 
 @st.composite
@@ -49,8 +53,8 @@ def batches(draw: st.DrawFn) -> Batch:
         later, play = draw(strategies.programs(after=program)), sequences.operations(program)
     together = [draw(play) for _ in range(SEQUENCES)]
     steps = max(len(each) for each in together)
-    days = [draw(st.sampled_from(DAYS)) for _ in range(steps)]
-    return Batch(program, later, draw(st.integers(0, 2 * steps)), days, together)
+    *days, days_after = [draw(st.sampled_from(DAYS)) for _ in range(steps + 1)]
+    return Batch(program, together, days, days_after, later=later, published_before=draw(st.integers(0, 2 * steps)))
 
 
 def drawn(count: int) -> list[Batch]:
@@ -93,11 +97,14 @@ class Town:
             if days:
                 past[self.now] = [balances_of(each.books, now=self.now) for each in errands]
                 await self.wait(days)
-            if step == batch.published_before:
+            if batch.later is not None and step == batch.published_before:
                 await self.office.publish(batch.later)
                 for each in errands:
                     each.books.publish(batch.later)
             await asyncio.gather(*(self._step(each, step) for each in errands if step < len(each.operations)))
+        for each in errands:
+            await self._compare_balances(each)
+        await self.wait(batch.days_after)
         await asyncio.gather(
             *(
                 self._compare(each, {then: balances[place] for then, balances in past.items()})
@@ -123,6 +130,13 @@ class Town:
         except AssertionError as error:
             tell(error, errands)
             raise
+
+    async def _compare_balances(self, errands: Errands) -> None:
+        """Also puts them into the cache, for a later read to count in what time has brought since."""
+        balances = balances_of(errands.books, now=self.now)
+        for name, customer in errands.customers.items():
+            shown = await self.office.good("GET", f"/v1/customers/{customer['id']}/balance")
+            assert bare(shown["wallets"]) == balances[name], f"customer {name} before the last days"
 
     async def _compare_customer(self, books: Books, name: str, path: str) -> None:
         """Everything that can be read of a customer."""
@@ -190,7 +204,8 @@ def tell(error: AssertionError, errands: Errands) -> None:
     error.add_note("\n".join(json.dumps(each) for each in errands.log))
 
 
-async def test_hundreds_of_sequences_end_where_the_model_says(stage: Stage) -> None:
+@pytest.fixture
+async def town(stage: Stage) -> AsyncIterator[Town]:
     async with clock_of(stage) as clock, served_here(stage) as edge, client_of(edge) as http:
         desks = {
             (shop, channel): Desk(http, await stage.key(role, shop=shop, terminal=f"T{channel}"))
@@ -199,7 +214,18 @@ async def test_hundreds_of_sequences_end_where_the_model_says(stage: Stage) -> N
         }
         office = Desk(http, await stage.key("admin"))
         await office.publish(small_program())
-        town = Town(clock, office, desks)
-        for batch in drawn(BATCHES):
-            await town.play(batch)
-        assert await findings(stage.database_url) == []
+        yield Town(clock, office, desks)
+
+
+async def test_hundreds_of_sequences_end_where_the_model_says(town: Town, stage: Stage) -> None:
+    for batch in drawn(BATCHES):
+        await town.play(batch)
+    assert await findings(stage.database_url) == []
+
+
+async def test_corners_end_where_the_model_says(town: Town, stage: Stage) -> None:
+    for program, operations in CORNERS.values():
+        days = [operation["days"] for operation in operations]
+        for days_after in (0, 14):
+            await town.play(Batch(program, [operations], days, days_after))
+    assert await findings(stage.database_url) == []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+import asyncpg
 import httpx
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
@@ -100,6 +101,11 @@ async def test_health_needs_no_key(http: httpx.AsyncClient) -> None:
         200,
         {"status": "ok", "database": "ok", "migrations": "ok", "cache": "ok"},
     )
+
+
+async def test_a_service_ahead_of_its_database_is_not_ready(http: httpx.AsyncClient, owner: asyncpg.Connection) -> None:
+    await owner.execute("update alembic_version set version_num = '0000'")
+    refused(await http.get("/health/ready"), 503, "unavailable")
 
 
 async def test_the_document_lists_every_call_with_its_answers(http: httpx.AsyncClient) -> None:

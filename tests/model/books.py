@@ -3,8 +3,9 @@
 Derived from the contract (section 4: "Lots", "Tiers", "Returns"); every operation takes JSON of the contract, the time
 of the deal `at` and the service's clock `now` (default: `at`), which never goes back. Readings taken where the contract
 leaves a choice:
-- both `activate_after_days` and `expire_after_days` count from `at`, on the program's local clock; points without a
-  delay are active at once, at the earlier of `at` and the clock;
+- both `activate_after_days` and `expire_after_days` count from `at`, on the program's local clock (the zones that are
+  drawn have no summer time, so days of 24 hours say the same); points without a delay are active at once, at the
+  earlier of `at` and the clock;
 - points that end before they begin are pending until they expire;
 - a return gives back first, then takes back, so that what comes back can cover what the purchase had brought;
 - points given back cover a debt like any that become active; those whose lot has expired meanwhile don't become active;

@@ -68,7 +68,8 @@ def redeem_basket(
 def strength_of(program: Json, identified_by: str | None) -> int | None:
     """The most units of a redemption by how the customer was identified; None is no limit."""
     strength: Json = program.get("redemption", {}).get("strength") or {}
-    return strength.get("card" if identified_by in ("id", "external_id") else identified_by)
+    counts_as = "card" if identified_by in ("id", "external_id") else identified_by
+    return None if counts_as is None else strength.get(counts_as)
 
 
 def wallet_terms(

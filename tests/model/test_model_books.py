@@ -146,6 +146,67 @@ def test_points_accrued_on_a_receipt_cant_be_redeemed_on_it() -> None:
     assert buy(bank({"units": 10}), (1, 100), redeem=1).code == "insufficient_points"
 
 
+def test_what_comes_back_covers_what_the_purchase_had_brought() -> None:
+    """Buying with points, spending what that brought and returning it leaves no free points behind."""
+    books = bank({"units": 10}, debt="clamp")
+    books.adjust("ann", wallet="points", points=10, at=START)
+    buy(books, (1, 10), redeem=10)
+    books.redeem("ann", wallet="points", points=10, at=START)
+    answer = give_back(books, 0, None, day=1)
+    assert (answer["given_back"], answer["taken_back"], answer["clamped"]) == ({"points": 10}, {"points": 10}, {})
+    assert balance(books) == (0, 0)
+
+
+def test_what_clamp_let_go_is_due_with_the_next_return_and_lines_tell_what_was_posted() -> None:
+    books = bank({"units_each": 5}, debt="clamp")
+    buy(books, (1, 100), (1, 100))
+    books.redeem("ann", wallet="points", points=7, at=START)
+    first = give_back(books, 0, {"0": 1}, day=1)
+    assert (first["taken_back"], first["clamped"]) == ({"points": 3}, {"points": 2})
+    assert [line["taken_back"] for line in first["lines"]] == [{"points": 3}]
+    books.adjust("ann", wallet="points", points=20, at=START + timedelta(days=1))
+    second = give_back(books, 0, {"1": 1}, day=2)
+    assert (second["taken_back"], second["clamped"]) == ({"points": 7}, {})
+    assert [line["taken_back"] for line in second["lines"]] == [{"points": 5}]
+    assert balance(books) == (13, 0)
+
+
+def test_points_given_back_to_an_expired_lot_cover_no_debt() -> None:
+    books = bank({"units": 10}, expire_after_days=10)
+    books.adjust("ann", wallet="points", points=50, at=START)
+    buy(books, (1, 50), day=2, redeem=50)
+    buy(books, (1, 100), day=3)
+    books.redeem("ann", wallet="points", points=20, at=START + timedelta(days=4))
+    give_back(books, 1, None, day=5)
+    assert balance(books) == (-10, 0)
+    answer = give_back(books, 0, None, day=10)
+    assert (answer["given_back"], answer["expired_again"]) == ({"points": 50}, {"points": 50})
+    assert balance(books) == (-20, 0)
+
+
+def test_points_that_end_before_they_begin_are_pending_and_cover_no_debt() -> None:
+    books = bank({"units": 10}, activate_after_days=14, expire_after_days=10)
+    buy(books, (1, 100))
+    assert balance(books) == (0, 10)
+    give_back(books, 0, None, day=10)
+    assert balance(books) == (-10, 0)
+    basket = {"lines": [{"id": "0", "qty": 1, "price": 100}]}
+    visit = {"shop": "S1", "channel": "pos", "identified_by": "card"}
+    books.accrue("ann", basket=basket, redeem={}, at=START, now=START + timedelta(days=20), **visit)
+    assert balance(books) == (-10, 0)
+
+
+def test_a_redemption_with_no_basket_is_bounded_by_strength_too() -> None:
+    books = bank()
+    books.program["redemption"] = {"strength": {"phone": 5}}
+    books.adjust("ann", wallet="points", points=50, at=START)
+    refused = books.redeem("ann", wallet="points", points=6, identified_by="phone", at=START)
+    assert refused == Refused(["confirmation_required"])
+    books.redeem("ann", wallet="points", points=5, identified_by="phone", at=START)
+    books.redeem("ann", wallet="points", points=45, identified_by="card", at=START)
+    assert balance(books) == (0, 0)
+
+
 @examples(100)
 @given(st.data())
 def test_nothing_is_made_or_lost(data: st.DataObject) -> None:

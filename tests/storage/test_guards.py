@@ -101,6 +101,17 @@ async def test_partitions_are_made_ahead_and_only_once(owner: asyncpg.Connection
     assert (made > 0, again) == (True, 0)
 
 
+async def test_a_month_that_has_begun_without_a_partition_stays_in_the_default_one(owner: asyncpg.Connection) -> None:
+    """Nobody made partitions for months: the next start must not fail for it."""
+    late = await owner.fetchval("select month_bound(date_trunc('month', clock_timestamp()) + interval '4 months')")
+    await owner.execute("insert into answers (id, status, body) values ($1, 201, '')", late)
+    await owner.execute("select ensure_partitions(clock_timestamp() + interval '5 months')")
+    tables = await owner.fetch("select relname from pg_class where relkind = 'r' and relname ~ '^(answers|txs)_2'")
+    months = {prefix: sum(table["relname"].startswith(prefix) for table in tables) for prefix in ("answers", "txs")}
+    assert months["answers"] == months["txs"] - 1
+    assert await owner.fetchval("select tableoid::regclass::text from answers where id = $1", late) == "answers_other"
+
+
 async def test_purchases_land_in_the_partition_of_their_month(
     owner: asyncpg.Connection, till: Desk, posted: str
 ) -> None:

@@ -1,4 +1,6 @@
-"""What must hold of the ledger whenever nothing is under way, by the audit views alone; a failure names each broken rule with its rows."""
+"""What must hold of the ledger whenever nothing is under way, by the audit views alone. A failure names each broken rule
+with its rows.
+"""
 
 from collections.abc import Iterable
 
@@ -15,7 +17,9 @@ _RULES = {
         group by 1 having count(*) <> max(version) or min(version) <> 1 or count(distinct version) <> count(*)""",
     "a balance has the version of its customer's last transaction": """
         select b.customer_id, b.version, t.version from audit_balance b
-        full join (select customer_id, max(version) as version from audit_tx where customer_id is not null group by 1) t using (customer_id)
+        full join (
+            select customer_id, max(version) as version from audit_tx where customer_id is not null group by 1
+        ) t using (customer_id)
         where b.version is distinct from t.version and coalesce(b.version, t.version) > 0
             and exists (select from audit_entry e where e.customer_id = coalesce(b.customer_id, t.customer_id))""",
     "balances equal their entries": """
@@ -37,15 +41,18 @@ _RULES = {
         where greatest(coalesce(b.available, 0), 0) + coalesce(b.pending, 0) <> coalesce(l.remaining, 0)""",
     "no balance is ever below its floor, but for a return's debt": """
         select * from (
-            select t.customer_id, wallet, version, kind, balance, lag(balance, 1, 0) over (partition by customer_id, wallet order by version) as before
+            select t.customer_id, wallet, version, kind, balance,
+                lag(balance, 1, 0) over (partition by customer_id, wallet order by version) as before
             from (
                 select e.customer_id, e.wallet, t.version, t.kind,
                     sum(sum(e.amount)) over (partition by e.customer_id, e.wallet order by t.version) as balance
-                from audit_entry e join audit_tx t using (tx_id) where e.account = 'customer:available' group by 1, 2, 3, 4
+                from audit_entry e join audit_tx t using (tx_id)
+                where e.account = 'customer:available' group by 1, 2, 3, 4
             ) t
         ) moved where balance < 0 and kind <> 'return' and balance < before""",
     "a receipt stands for one transaction": """
-        select shop, terminal, receipt, count(*) from audit_tx where receipt is not null group by 1, 2, 3 having count(*) > 1""",
+        select shop, terminal, receipt, count(*) from audit_tx where receipt is not null
+        group by 1, 2, 3 having count(*) > 1""",
     "a key stands for one transaction": """
         select shop, terminal, idempotency_key, count(*) from audit_tx where idempotency_key is not null
         group by 1, 2, 3 having count(*) > 1""",
@@ -68,13 +75,16 @@ async def audit(owner: asyncpg.Connection, *, acknowledged: Iterable[str] = ()) 
         if rows := await owner.fetch(query):
             broken.append(f"{rule}: {[tuple(row) for row in rows[:ROWS_SHOWN]]}")
     if rows := await owner.fetch(_MISSING, list(acknowledged)):
-        broken.append(f"each answered transaction exists: {len(rows)} are missing, {[row['t'] for row in rows[:ROWS_SHOWN]]}")
+        broken.append(
+            f"each answered transaction exists: {len(rows)} are missing, {[row['t'] for row in rows[:ROWS_SHOWN]]}"
+        )
     assert not broken, "\n".join(broken)
 
 
 IDLE_IN_TRANSACTION = """
 select pid, state, left(query, 80) from pg_stat_activity
-where datname = current_database() and state like 'idle in transaction%' and xact_start < clock_timestamp() - interval '1 second'
+where datname = current_database() and state like 'idle in transaction%'
+    and xact_start < clock_timestamp() - interval '1 second'
 """
 
 

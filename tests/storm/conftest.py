@@ -1,4 +1,4 @@
-"""Engines of the storms' own, since they are killed here, and as durable as real ones; a service that several storms share."""
+"""Engines of the storms' own, since they are killed here, and as durable as real ones; services that storms share."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -33,13 +33,12 @@ def template(engines: ThrowawayEngines) -> str:
 
 
 @pytest.fixture
-async def stage(engines: ThrowawayEngines, template: str, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(engines: ThrowawayEngines, template: str, tmp_path: Path) -> Stage:
     name = f"storm_{next(_SERIAL)}"
     await _run(engines, f"create database {name} template {template}")
     async with Redis.from_url(engines.redis_url) as redis:
         await redis.flushall()
-    yield _stage(engines, name, tmp_path)
-    await _run(engines, f"drop database {name} with (force)")
+    return _stage(engines, name, tmp_path)  # The database goes with its engine: dropping it would be a checkpoint.
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What tills do all day, with luck from a seed: purchases, points spent, lines brought back, the same thing sent twice."""
+"""What tills do all day, with luck from a seed: purchases, points spent, lines brought back, the same sent twice."""
 
 import asyncio
 import random
@@ -22,7 +22,13 @@ PROGRAM: dict[str, Any] = {
     "tiers": [{"id": "plain", "from": 0}, {"id": "gold", "from": 100_000}],
     "lanes": [{"id": "shelf"}, {"id": "base"}, {"id": "extra"}],
     "rules": [
-        {"id": "third", "kind": "discount", "lane": "shelf", "when": {"purchase_number": {"every": 3}}, "give": {"percent": "10"}},
+        {
+            "id": "third",
+            "kind": "discount",
+            "lane": "shelf",
+            "when": {"purchase_number": {"every": 3}},
+            "give": {"percent": "10"},
+        },
         {"id": "base", "kind": "bonus", "lane": "base", "give": {"per": {"amount": 100, "units": 1}}},
         {"id": "gold", "kind": "bonus", "lane": "extra", "when": {"tier": ["gold"]}, "give": {"multiply": "1.5"}},
     ],

@@ -1,7 +1,7 @@
 """A network between two parties that can be told to fail: it passes, delays, cuts and swallows.
 
-It listens on loopback or on a Unix socket, and hands each connection on to its upstream. What passes is shown, chunk by chunk, to the fault
-of the moment, which says what happens to it. A fault is told once what it sees and keeps its own count of how often it strikes.
+It listens on loopback or on a Unix socket, and hands each connection on to its upstream. What passes is shown, chunk by
+chunk, to the fault of the moment, which says what happens to it and keeps its own count of how often it strikes.
 """
 
 import asyncio
@@ -32,15 +32,17 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The first `passed` bytes of the chunk go on (None: all of them; -1: all but the last), then both ends see the connection break."""
+    """The first `passed` bytes of the chunk go on (None: all; -1: all but the last), then both ends see the connection
+    break.
+    """
 
     passed: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Swallow:
-    """But for its first `passed` bytes (-1: all but the last), the chunk and all that follows on this connection is never
-    seen again, and neither end is told.
+    """But for its first `passed` bytes (-1: all but the last), the chunk and all that follows on this connection is
+    never seen again, and neither end is told.
     """
 
     passed: int = 0
@@ -157,5 +159,5 @@ async def proxied(upstream: Address, *, at: Path | None = None) -> AsyncIterator
         server.close()
         proxy.cut_all()
         await server.wait_closed()
-        while proxy._links:
-            await asyncio.sleep(0.01)
+        if proxy._links:
+            await asyncio.wait(proxy._links)

@@ -1,4 +1,4 @@
-"""Where storms take place: a live service, its database, tills with connections of their own that repeat until they know."""
+"""Where storms take place: live services, their database, tills that ask until they know."""
 
 import asyncio
 import random
@@ -18,6 +18,7 @@ import httpx
 import orjson
 
 from app.engines.places import SOCKETS_PARENT
+from app.verification import verify
 from tests.kit import Desk, LiveService, Stage, live, purchase, small_program
 from tests.storm.audit import audit
 from tests.storm.proxy import Proxy, proxied
@@ -57,7 +58,9 @@ class Till:
             headers["Idempotency-Key"] = key
         return headers, orjson.dumps(body)
 
-    async def post(self, target: str, body: Any, *, key: str | None = None, seconds: float = ANSWER_SECONDS_MAX) -> Reply:
+    async def post(
+        self, target: str, body: Any, *, key: str | None = None, seconds: float = ANSWER_SECONDS_MAX
+    ) -> Reply:
         """A write, under a key of its own unless given one. Raises `Lost`."""
         return await self.call("POST", target, body, key=key or fresh("key"), seconds=seconds)
 
@@ -90,7 +93,9 @@ class Till:
 
 
 def is_definite(reply: Reply) -> bool:
-    """Whether the same request under the same key would get this answer again. A service never says 500, whatever happens to it."""
+    """Whether the same request under the same key would get this answer again. A service never says 500, whatever
+    happens to it.
+    """
     assert reply.status != 500, f"the service failed: {reply}"
     return reply.status not in {429, 503} and reply.code != "request_in_progress"
 
@@ -144,11 +149,14 @@ class Ground:
             await owner.close()
 
     async def audit(self) -> None:
+        """Fails unless the ledger is right, by the audit views and by the service's own `verify`."""
         owner = await asyncpg.connect(self.stage.owner_url)
         try:
             await audit(owner, acknowledged=self.told)
         finally:
             await owner.close()
+        said: list[str] = []
+        assert await verify(self.stage.owner_url, say=said.append, progress=False) == 0, said
 
 
 @asynccontextmanager
@@ -184,7 +192,9 @@ def socket_of(database_url: str) -> Path:
     return Path(parse_qs(urlsplit(database_url).query)["host"][0]) / SOCKET_NAME
 
 
-def sale(customer: str | None, *, price: int = 10_000, qty: int = 1, receipt: str | None = None, **more: Any) -> dict[str, Any]:
+def sale(
+    customer: str | None, *, price: int = 10_000, qty: int = 1, receipt: str | None = None, **more: Any
+) -> dict[str, Any]:
     """The body of a purchase of one line, with a receipt number of its own."""
     line = {"id": "1", "price": price, "qty": qty}
     return purchase(customer, line, receipt=receipt or fresh("receipt"), **more)

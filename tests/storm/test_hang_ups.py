@@ -1,4 +1,6 @@
-"""Clients that hang up in the middle of a request leave nothing behind: no lock, no open transaction, no answer for somebody else."""
+"""Clients that hang up in the middle of a request leave nothing behind: no lock, no open transaction, no answer that
+somebody else gets.
+"""
 
 import asyncio
 import random
@@ -21,9 +23,7 @@ async def test_hanging_up_leaves_nothing_behind(arena: Ground) -> None:
     bearers = [await arena.key(f"H{place}") for place in range(CLIENTS)]
     customers = [await arena.customer(points=500) for _ in range(6)]
     with tills(arena.service.url, bearers) as crowd:
-        unknown = await asyncio.gather(
-            *(_shop(arena, till, customers, random.Random(luck.random())) for till in crowd)
-        )
+        unknown = await asyncio.gather(*(_shop(arena, till, customers, random.Random(luck.random())) for till in crowd))
         await _nothing_is_open(arena)
         for till, left in zip(crowd, unknown, strict=True):
             for key, body in left:

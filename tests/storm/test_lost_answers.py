@@ -61,7 +61,9 @@ async def test_a_write_whose_answer_is_lost_is_posted_once(arena: Ground, accide
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 @pytest.mark.parametrize("accident", AT_THE_COMMIT)
 async def test_a_commit_of_unknown_fate_is_found_out(cable: Cable, accident: str, times: int) -> None:
-    """Once: the service finds out by itself, and the till sees nothing of it. Twice: it says 503, and the repeated request finds out."""
+    """Once: the service finds out by itself, and the till sees nothing of it. Twice: it says 503, and the repeated
+    request finds out.
+    """
     stand = cable.ground
     with tills(stand.service.url, [stand.admin.key]) as (till,):
         customer = await stand.customer(points=1_000)
@@ -138,9 +140,7 @@ async def _writes(stand: Ground, till: Till, customer: str) -> list[tuple[str, d
     ]
 
 
-async def _stands(
-    stand: Ground, till: Till, target: str, body: dict[str, Any], *, key: str, first: Reply
-) -> None:
+async def _stands(stand: Ground, till: Till, target: str, body: dict[str, Any], *, key: str, first: Reply) -> None:
     """The answer is good, and will be the same for ever."""
     assert first.status == 201, first
     stand.note([first])

@@ -60,4 +60,6 @@ async def _do(arena: Ground, till: Till, customer: str) -> int:
 
 async def _figures(till: Till) -> Counter[str]:
     reply = await till.call("GET", "/metrics")
-    return Counter({f"{m['name']}{m['labels'] or ''}": float(m["value"]) for m in _SAMPLE.finditer(reply.body.decode())})
+    return Counter(
+        {f"{m['name']}{m['labels'] or ''}": float(m["value"]) for m in _SAMPLE.finditer(reply.body.decode())}
+    )

@@ -4,7 +4,6 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-
 from tests.kit import small_program
 from tests.storm.stands import Ground, Till, sale, tills
 

@@ -4,28 +4,26 @@ import asyncio
 import os
 import signal
 import statistics
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from app.engines import ThrowawayEngines
-from tests.storm.stands import Ground, Stopwatch, Till, fresh, redemption, sale, tills
+from tests.storm.stands import Ground, Stopwatch, Till, redemption, sale, tills
 
 CLIENTS = 6
 TURNS = 14
 LATE_SECONDS_MAX = 0.75  # Of the slowest in a hundred, on a machine shared with everything else.
 WELL_SECONDS_MAX = 5.0
 
-Accident = Callable[[ThrowawayEngines], AbstractContextManager[None]]
+Accident = Callable[[ThrowawayEngines], AbstractAsyncContextManager[None]]
 
 
-@contextmanager
-def killed(engines: ThrowawayEngines) -> Iterator[None]:
+@asynccontextmanager
+async def killed(engines: ThrowawayEngines) -> AsyncIterator[None]:
     engines.valkey.kill()
     try:
         yield
@@ -33,8 +31,8 @@ def killed(engines: ThrowawayEngines) -> Iterator[None]:
         engines.valkey.start()
 
 
-@contextmanager
-def frozen(engines: ThrowawayEngines) -> Iterator[None]:
+@asynccontextmanager
+async def frozen(engines: ThrowawayEngines) -> AsyncIterator[None]:
     pid = engines.valkey.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -44,30 +42,63 @@ def frozen(engines: ThrowawayEngines) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("accident", [killed, frozen])
-async def test_tills_do_not_notice_that_redis_is_gone(
-    arena: Ground, engines: ThrowawayEngines, accident: Accident
+@asynccontextmanager
+async def full(engines: ThrowawayEngines) -> AsyncIterator[None]:
+    """It answers, and has room for nothing new."""
+    async with Redis.from_url(engines.redis_url) as redis:
+        before = await redis.config_get("maxmemory", "maxmemory-policy")
+        await redis.config_set("maxmemory-policy", "noeviction", "maxmemory", "1mb")
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                await redis.config_set(str(name), str(value))
+
+
+@asynccontextmanager
+async def emptied(engines: ThrowawayEngines) -> AsyncIterator[None]:
+    """Again and again."""
+    stop = asyncio.Event()
+    async with Redis.from_url(engines.redis_url) as redis:
+
+        async def empty() -> None:
+            while not stop.is_set():
+                await redis.flushall()
+                await asyncio.sleep(0.01)
+
+        emptying = asyncio.create_task(empty())
+        try:
+            yield
+        finally:
+            stop.set()
+            await emptying
+
+
+@pytest.mark.parametrize(
+    ("accident", "health"), [(killed, "degraded"), (frozen, "degraded"), (full, "degraded"), (emptied, "ok")]
+)
+async def test_tills_do_not_notice_what_happens_to_redis(
+    arena: Ground, engines: ThrowawayEngines, accident: Accident, health: str
 ) -> None:
     bearers = [await arena.key(f"R{place}") for place in range(CLIENTS)]
     customers = [await arena.customer(points=1_000) for _ in range(3)]
     with tills(arena.service.url, [*bearers, *bearers]) as crowd:
         pairs = list(zip(crowd[:CLIENTS], crowd[CLIENTS:], strict=True))
-        assert await _health(arena) == "ok"
+        await _until_well(arena)
         usual = await _busy(arena, pairs, customers)
         faults = await _faults(arena)
-        with accident(engines):
-            slow = await _busy(arena, pairs, customers)
-            assert await _health(arena) == "degraded"
-            assert await _faults(arena) > faults
+        async with accident(engines):
+            unusual = await _busy(arena, pairs, customers)
+            assert await _health(arena) == health
+            assert (await _faults(arena) > faults) == (health == "degraded")
         await _until_well(arena)
-        # Redis has what it had before, and must not be believed: it was not told of what happened meanwhile.
+        # Redis may have what it had before, and must not be believed: it was not told of what happened meanwhile.
         for customer in customers:
             posted = await arena.posted_version(customer)
             for till in crowd:
                 quote = await till.good("POST", "/v1/quote", sale(customer))
                 assert quote["version"] == posted
-    print(accident.__name__, "usual", _late(usual), "slow", _late(slow), max(slow))
-    assert _late(slow) < max(LATE_SECONDS_MAX, 2 * _late(usual))
+    assert _late(unusual) < max(LATE_SECONDS_MAX, 2 * _late(usual))
     await arena.audit()
 
 
@@ -82,9 +113,7 @@ async def _busy(arena: Ground, pairs: list[tuple[Till, Till]], customers: list[s
     return took
 
 
-async def _write_and_read(
-    arena: Ground, writer: Till, reader: Till, customers: list[str], took: list[float]
-) -> None:
+async def _write_and_read(arena: Ground, writer: Till, reader: Till, customers: list[str], took: list[float]) -> None:
     """Each write is seen by whoever reads after its answer, perhaps in another worker."""
     for turn in range(TURNS):
         customer = customers[turn % len(customers)]
@@ -125,7 +154,7 @@ async def _until_well(arena: Ground) -> None:
     """In every worker, whichever of them answers."""
     watch = Stopwatch()
     good = 0
-    while good < 6:
+    while good < 12:
         good = good + 1 if await _health(arena) == "ok" else 0
         assert watch.seconds < WELL_SECONDS_MAX, "back by itself"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.03)

@@ -1,10 +1,9 @@
 """Many tills at once on few hot customers and many cold ones; afterwards nothing tells that they were not alone."""
 
 import asyncio
-from collections import Counter
 import random
+from collections import Counter
 from typing import Any
-
 
 from tests.kit import Desk, Stage, client_of, served_here, small_program
 from tests.storm.crowd import PROGRAM, Done, Shopper
@@ -66,7 +65,8 @@ async def _storm(arena: Ground, cards: list[str], ids: dict[str, str]) -> list[D
         await asyncio.gather(*(shopper.work(REQUESTS) for shopper in shoppers))
         for till in support:
             till.wire.hang_up()
-        print(sum((t.put_off for t in [*manned,*support]), Counter()))
+        put_off = sum((till.put_off for till in (*manned, *support)), Counter())
+        assert set(put_off) <= {"request_in_progress"}, "where nothing fails, nobody is told to come again but twins"
     return [each for shopper in shoppers for each in shopper.done]
 
 

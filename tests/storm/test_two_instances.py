@@ -1,5 +1,6 @@
-"""Two instances share a database and a DATA_DIR: what one has promised or done, the other knows; what one has locked when it is cut off,
-the other has back in seconds."""
+"""Two instances share a database and a DATA_DIR: what one has promised or done, the other knows; what one has locked
+when it is cut off, the other has back in seconds.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from tests.storm.stands import Cable, Stopwatch, fresh, in_shop, redemption, sal
 
 FREE_SECONDS_MAX = 6.0  # Contract, section 1.
 
-# Where the line between an instance and the database goes silent, so that the database never learns that nobody is there.
+# Where the line between an instance and the database goes silent, so that the database never learns that nobody is
+# there.
 CUT_OFF: dict[str, Callable[[str], Fault]] = {
     # The session waits for the next statement: `idle_in_transaction_session_timeout` ends it.
     "between two statements": lambda _: once(Side.OUT, b"COMMIT;", Swallow()),
@@ -27,7 +29,10 @@ async def test_a_customer_locked_by_an_instance_that_was_cut_off_is_free_again(c
     customer = await second.customer(points=100)
     receipt = fresh("cut-off")
     body, key = in_shop(sale(customer, receipt=receipt)), fresh("cut-off")
-    with tills(first.service.url, [first.admin.key]) as (cut,), tills(second.service.url, [second.admin.key]) as (free,):
+    with (
+        tills(first.service.url, [first.admin.key]) as (cut,),
+        tills(second.service.url, [second.admin.key]) as (free,),
+    ):
         cable.database.fault = CUT_OFF[place](receipt)
         watch = Stopwatch()
         asked = asyncio.create_task(cut.post("/v1/accrue", body, key=key))
@@ -77,7 +82,11 @@ async def test_a_quote_of_one_instance_is_kept_by_the_other(cable: Cable) -> Non
             reply = await bought.post("/v1/accrue", {**body, "quote": quote["quote"]})
             assert reply.status == 201, reply
             done = reply.json()
-            assert (done["totals"], done["lines"], done["balances"]) == (quote["totals"], quote["lines"], quote["balances"])
+            assert (done["totals"], done["lines"], done["balances"]) == (
+                quote["totals"],
+                quote["lines"],
+                quote["balances"],
+            )
             seen = await asked.good("POST", "/v1/quote", body)
             assert seen["version"] == done["version"], "a quote sees what was answered, by whichever instance"
             cable.beside.note([reply])

@@ -1,5 +1,6 @@
-"""A till's connection to the service: HTTP/1.1 by hand, since a till that hangs up half-way needs to hold the socket, and since an HTTP
-library would take more of the processor than the service it tests."""
+"""A till's connection to the service: HTTP/1.1 by hand, since a till that hangs up half-way needs to hold the socket,
+and since an HTTP library would take more of the processor than the service it tests.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -45,7 +46,13 @@ class Wire:
     _writer: asyncio.StreamWriter | None = field(default=None, init=False)
 
     async def request(
-        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes = b"", seconds: float = ANSWER_SECONDS_MAX
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        seconds: float = ANSWER_SECONDS_MAX,
     ) -> Reply:
         """Raises `Lost`, also when the answer takes longer than `seconds`."""
         try:

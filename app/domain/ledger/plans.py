@@ -222,7 +222,7 @@ def _need_available(book: Book, wallet: str, units: int) -> None:
     if units > available:
         raise Rejected(
             Rejection.INSUFFICIENT_POINTS,
-            f"{units} units asked of wallet {wallet}, {available} available",
+            f"{units} units are asked of the wallet {wallet}, {available} are available.",
             facts={"requested": units, "available": available},
         )
 

@@ -45,10 +45,8 @@ class LineState:
 
 @dataclass(slots=True)
 class PurchaseState:
-    """A stored purchase as returns see it. `spent` is (wallet, lot, units) in the order spent; `own_lots` are those it
-    made.
-
-    `progress_units` is what its accrual added to the customer's progress, by the default wallet of its day.
+    """A stored purchase as returns see it. `spent` is (wallet, lot, units) in the order spent; `default_wallet` is the
+    one of its day, whose units count for the customer's progress.
     """
 
     tx_id: TxId
@@ -101,7 +99,7 @@ def quantities(purchase: PurchaseState, asked: Sequence[tuple[str, int]] | None)
         if not back:
             raise Rejected(
                 Rejection.RETURN_EXCEEDS_PURCHASE,
-                "everything of this purchase is returned already",
+                "Everything of this purchase is returned already.",
                 facts={"available": []},
             )
         return back
@@ -109,16 +107,16 @@ def quantities(purchase: PurchaseState, asked: Sequence[tuple[str, int]] | None)
     back = {}
     for place, (line_id, qty) in enumerate(asked):
         if line_id not in left:
-            faults.append(Fault(f"/lines/{place}/id", "unknown_line", "the purchase has no line with this id"))
+            faults.append(Fault(f"/lines/{place}/id", "unknown_line", "must be a line of the purchase"))
         elif line_id in back:
-            faults.append(Fault(f"/lines/{place}/id", "duplicate", "this line is named twice"))
+            faults.append(Fault(f"/lines/{place}/id", "duplicate", "must be named once"))
         back[line_id] = qty
     if faults:
-        raise Rejected(Rejection.VALIDATION_ERROR, "these lines can't be returned", faults=tuple(faults))
+        raise Rejected(Rejection.VALIDATION_ERROR, "These lines can't be returned.", faults=tuple(faults))
     if any(qty > left[line_id] for line_id, qty in back.items()):
         raise Rejected(
             Rejection.RETURN_EXCEEDS_PURCHASE,
-            "more than is left of the purchase",
+            "That is more than is left of the purchase.",
             facts={"available": [{"id": line_id, "qty_milli": left[line_id]} for line_id in back]},
         )
     return back

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from app.domain.rules.facts import Facts
 
-NEED_LIST_MAX = (
-    20  # A failure is stored with each purchase; a list of a thousand shops is read from the program's version instead.
-)
+# A failure is stored with each purchase; a list of a thousand shops is read from the program's version instead.
+NEED_LIST_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)

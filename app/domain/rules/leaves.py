@@ -5,7 +5,7 @@ A test about what the customer lacks fails and says that it had None.
 
 from datetime import time
 
-from app.domain.amounts import MILLI
+from app.domain.amounts import quantity
 from app.domain.program import (
     BasketHas,
     BasketTotal,
@@ -64,7 +64,7 @@ def basket_has(when: BasketHas) -> tuple[Test, Needs]:
     A `"discounted": false` in it goes by the basket as sent: conditions don't look at what rules did.
     """
     is_selected, qty_milli_min, amount_min = compile_lines(when.on), when.min_qty_milli, when.min_amount
-    need = bounds(min_qty=None if qty_milli_min is None else _quantity(qty_milli_min), min_amount=amount_min) or {
+    need = bounds(min_qty=None if qty_milli_min is None else quantity(qty_milli_min), min_amount=amount_min) or {
         "lines": 1
     }
 
@@ -75,7 +75,7 @@ def basket_has(when: BasketHas) -> tuple[Test, Needs]:
                 lines, qty_milli, amount = lines + 1, qty_milli + line.qty_milli, amount + gross
         if lines and qty_milli >= (qty_milli_min or 0) and amount >= (amount_min or 0):
             return None
-        return Failure("basket_has", need, {"lines": lines, "qty": _quantity(qty_milli), "amount": amount})
+        return Failure("basket_has", need, {"lines": lines, "qty": quantity(qty_milli), "amount": amount})
 
     return test, {"basket_has": need}
 
@@ -192,12 +192,6 @@ def days_since_last(when: DaysSinceLast) -> tuple[Test, Needs]:
 
 def _is_within(have: int, low: int | None, high: int | None) -> bool:
     return (low is None or have >= low) and (high is None or have <= high)
-
-
-def _quantity(milli: int) -> int | str:
-    """Thousandths as the contract writes quantities: an integer, or a decimal string."""
-    whole, rest = divmod(milli, MILLI)
-    return f"{whole}.{rest:03}".rstrip("0") if rest else whole
 
 
 def _clock(wall: time) -> str:

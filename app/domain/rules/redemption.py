@@ -125,15 +125,15 @@ def _refuse_malformed(
     for wallet, units in asked.items():
         pointer = "/redeem/" + wallet.replace("~", "~0").replace("/", "~1")
         if wallet not in wallets:
-            faults.append(Fault(pointer, "unknown_wallet", "the program has no such wallet"))
+            faults.append(Fault(pointer, "unknown_wallet", "must be a wallet of the program"))
         elif wallet not in redeemable and units != 0 and (wallet not in scheme.wallets or units != "max"):
-            faults.append(Fault(pointer, "not_redeemable", "this wallet can't pay for a basket"))
+            faults.append(Fault(pointer, "not_redeemable", "must be a wallet that can pay for a basket"))
         elif units != "max" and units < 0:
-            faults.append(Fault(pointer, "too_small", "units to redeem can't be negative"))
+            faults.append(Fault(pointer, "too_small", "must be at least 0"))
         elif units != "max" and units % step:
-            faults.append(Fault(pointer, "not_a_multiple", f"units to redeem must be a multiple of {step}"))
+            faults.append(Fault(pointer, "not_a_multiple", f"must be a multiple of {step}"))
     if faults:
-        raise Rejected(Rejection.VALIDATION_ERROR, "what is to be redeemed can't be", tuple(faults))
+        raise Rejected(Rejection.VALIDATION_ERROR, "What is to be redeemed can't be.", tuple(faults))
 
 
 def _reckon(till: _Till, *, value: int, available: int) -> tuple[int, RedeemTerms]:
@@ -174,15 +174,15 @@ def _refusal(till: _Till, wallet: str, units: int, *, available: int, allowed: i
     facts: dict[str, object] = {"wallet": wallet, "requested": units, "available": available}
     if till.strength is not None and units > till.strength:
         facts = {"wallet": wallet, "requested": units, "allowed": till.strength}
-        return Rejected(Rejection.CONFIRMATION_REQUIRED, "so many units need a stronger identification", facts=facts)
+        return Rejected(Rejection.CONFIRMATION_REQUIRED, "So many units need a stronger identification.", facts=facts)
     if units > available:
-        return Rejected(Rejection.INSUFFICIENT_POINTS, "the customer has fewer units than that", facts=facts)
+        return Rejected(Rejection.INSUFFICIENT_POINTS, "The customer has fewer units than that.", facts=facts)
     facts["allowed"] = allowed
     if units > allowed:
-        return Rejected(Rejection.REDEEM_LIMIT_EXCEEDED, "this basket may not be paid with so many units", facts=facts)
+        return Rejected(Rejection.REDEEM_LIMIT_EXCEEDED, "This basket may not be paid with so many units.", facts=facts)
     if units < till.scheme.min_units:
         facts["min_units"] = till.scheme.min_units
-        return Rejected(Rejection.REDEEM_LIMIT_EXCEEDED, "so few units can't be redeemed", facts=facts)
+        return Rejected(Rejection.REDEEM_LIMIT_EXCEEDED, "So few units can't be redeemed.", facts=facts)
     return None
 
 

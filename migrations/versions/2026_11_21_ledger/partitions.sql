@@ -3,6 +3,7 @@ create function month_bound(month timestamptz) returns uuid language sql immutab
 $$
 --;
 -- Makes the monthly partitions up to the given moment; runs with its owner's rights, since the application may not create tables.
+-- A month whose rows have begun to land in the default partition stays there.
 create function ensure_partitions(until timestamptz) returns integer language plpgsql security definer as $$
 declare
     parent text;
@@ -10,16 +11,20 @@ declare
     child text;
     made integer := 0;
 begin
+    perform pg_advisory_xact_lock(hashtextextended('kopilka partitions', 0));  -- Several processes may start at once.
     foreach parent in array array['txs', 'entries', 'purchases', 'answers', 'events'] loop
         month := date_trunc('month', clock_timestamp() at time zone 'UTC') at time zone 'UTC';
         while month <= until and month <= clock_timestamp() + interval '1 year' loop
             child := parent || to_char(month at time zone 'UTC', '_YYYY_MM');
             if to_regclass(child) is null then
-                execute format(
-                    'create table %I partition of %I for values from (%L) to (%L)',
-                    child, parent, month_bound(month), month_bound((month at time zone 'UTC' + interval '1 month') at time zone 'UTC')
-                );
-                made := made + 1;
+                begin
+                    execute format(
+                        'create table %I partition of %I for values from (%L) to (%L)',
+                        child, parent, month_bound(month), month_bound((month at time zone 'UTC' + interval '1 month') at time zone 'UTC')
+                    );
+                    made := made + 1;
+                exception when check_violation then null;
+                end;
             end if;
             month := (month at time zone 'UTC' + interval '1 month') at time zone 'UTC';
         end loop;
@@ -31,6 +36,7 @@ $$
 do $$
 begin
     execute format('alter function ensure_partitions(timestamptz) set search_path = %I, pg_temp', current_schema());
+    revoke all on function ensure_partitions(timestamptz) from public;
 end
 $$
 --;

@@ -32,7 +32,6 @@ begin
     grant update (lines, is_all_back) on purchases to loyalty_app;
     grant update (published_at) on events to loyalty_app;
     grant delete on identifiers to loyalty_app;
-    revoke all on function ensure_partitions(timestamptz) from public;
     grant execute on function ensure_partitions(timestamptz) to loyalty_app;
 end
 $$

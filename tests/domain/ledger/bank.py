@@ -88,6 +88,7 @@ class Bank:
             progress=replace(row.progress),
             lots=None,
             added=[],
+            bought_at=[],
         )
 
     def lots_of(self, customer: CustomerId, purchase: Stored | None = None) -> list[Lot]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from tests.domain.ledger.bank import Bank, Stored
 from tests.domain.test_against_model import said, shown, typed_basket, without_zeros
 from tests.model import busy, sequences, strategies
 from tests.model.arithmetic import Json, number
+from tests.model.corners import CORNERS
 from tests.model.examples import examples
 from tests.model.play import Outcome, Player, at_of, customer_ids
 from tests.model.redemption import Refused
@@ -160,7 +162,12 @@ def compare(program: Json, operations: list[Json]) -> None:
         core.bank.check(known_as(customer_id))
 
 
-@examples(2_400)
+@pytest.mark.parametrize("corner", CORNERS)
+def test_books_are_kept_as_the_model_keeps_them_in_corners(corner: str) -> None:
+    compare(*CORNERS[corner])
+
+
+@examples(4_000)
 @given(busy.stories())
 def test_books_are_kept_as_the_model_keeps_them(story: tuple[Json, list[Json]]) -> None:
     """Lots that come and go, debts, returns in any split."""

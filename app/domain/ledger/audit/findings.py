@@ -23,9 +23,7 @@ class Check(StrEnum):
     TX_WITHOUT_EVENT = "tx_without_event"  # At least one event has its customer and version.
     TX_CLAIMS = "tx_claims"  # Its idempotency key and its receipt are claimed once each.
     EVENT_WITHOUT_TX = "event_without_tx"
-    CLAIM_WITHOUT_ANSWER = (
-        "claim_without_answer"  # A key younger than 30 days has its answer, a receipt its transaction.
-    )
+    CLAIM_WITHOUT_ANSWER = "claim_without_answer"  # A key under 30 days old has its answer, a receipt its tx.
     # Customers.
     CUSTOMER_MISSING = "customer_missing"  # Postings and lots belong to somebody.
     CUSTOMER_VERSION = "customer_version"  # The stored version is that of the last posting.

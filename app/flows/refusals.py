@@ -1,0 +1,43 @@
+"""The "no"s that several flows say, each sentence once."""
+
+from app.domain.rejections import Rejected, Rejection
+
+BUSY_RETRY_MS = 500  # A round or two: what stands in the way is over by then.
+DATABASE_GONE = "The database can't be reached."
+
+
+def no_customer() -> Rejected:
+    return Rejected(Rejection.CUSTOMER_NOT_FOUND, "No customer has this identifier.")
+
+
+def no_purchase() -> Rejected:
+    """Also for another shop's: a till learns nothing of it."""
+    return Rejected(Rejection.NOT_FOUND, "There is no such purchase.")
+
+
+def no_program() -> Rejected:
+    return Rejected(Rejection.NOT_FOUND, "No program has been published yet.")
+
+
+def no_version() -> Rejected:
+    return Rejected(Rejection.NOT_FOUND, "There is no such version of the program.")
+
+
+def key_running() -> Rejected:
+    return Rejected(
+        Rejection.REQUEST_IN_PROGRESS,
+        "A request with this key is still running.",
+        facts={"retry_after_ms": BUSY_RETRY_MS},
+    )
+
+
+def key_reused() -> Rejected:
+    return Rejected(Rejection.IDEMPOTENCY_KEY_REUSED, "This key was used for another request.")
+
+
+def busy(detail: str) -> Rejected:
+    return Rejected(Rejection.BUSY, detail, facts={"retry_after_ms": BUSY_RETRY_MS})
+
+
+def unavailable(detail: str = DATABASE_GONE) -> Rejected:
+    return Rejected(Rejection.UNAVAILABLE, detail)

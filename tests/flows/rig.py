@@ -1,0 +1,170 @@
+"""Rounds on a real database that can be interrupted: before a statement something happens, or nothing until told so."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import asyncpg
+import orjson
+
+from app.api.answers import JsonAnswers
+from app.cache.absent import NoSnapshots
+from app.clock import DatabaseClock
+from app.domain.identifiers import Identifier, IdentifierKind
+from app.domain.ledger.plans import Chained
+from app.flows.ledger_port import RoundTx
+from app.flows.move_points import MovePoints
+from app.flows.publish_program import ProgramShelf
+from app.flows.requests import AdjustRequest, Answer, Caller, Receipt, RedeemRequest, Role, Write
+from app.flows.rounds import Rounds
+from app.storage.engine import Database
+from app.storage.ledger import LedgerDatabase
+from app.storage.reads import ReadsDatabase
+from app.vault import KeyringVault
+from tests.kit import Stage, small_program
+
+TILL = Caller("till", Role.POS, ("S1",), "T1")
+_SERIAL = count(1)
+
+Interruption = Callable[[], Awaitable[None]]
+
+
+class Pause:
+    """Holds whoever comes until `go`."""
+
+    def __init__(self) -> None:
+        self._reached = asyncio.Event()
+        self._open = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self._reached.set()
+        await self._open.wait()
+
+    async def reached(self) -> None:
+        await asyncio.wait_for(self._reached.wait(), 5)
+
+    def go(self) -> None:
+        self._open.set()
+
+
+class InterruptedTx:
+    """A round's statements; before one of them comes what was planned."""
+
+    def __init__(self, tx: RoundTx, before: dict[str, Interruption]) -> None:
+        self._tx = tx
+        self._before = before
+
+    def __getattr__(self, name: str) -> Any:
+        statement = getattr(self._tx, name)
+
+        async def run(*arguments: Any, **named: Any) -> Any:
+            if interruption := self._before.pop(name, None):
+                await interruption()
+            return await statement(*arguments, **named)
+
+        return run
+
+
+@dataclass(slots=True)
+class InterruptedLedger:
+    """The port `LedgerStore`. `before`: by statement, what happens once before it is next run."""
+
+    store: LedgerDatabase
+    before: dict[str, Interruption] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def round(self) -> AsyncIterator[RoundTx]:
+        async with self.store.round() as tx:
+            yield cast("RoundTx", InterruptedTx(tx, self.before))
+
+
+@dataclass(slots=True)
+class Watching:
+    """The port `RoundWatch`, remembered."""
+
+    sizes: list[int] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def round_done(self, *, size: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.sizes.append(size)
+
+    def round_failed(self, error: BaseException, *, retried: int) -> None:
+        assert retried >= 0
+        self.failures.append(type(error).__name__)
+
+    def posted(self, postings: list[Chained]) -> None:
+        assert isinstance(postings, list)
+
+
+@dataclass(slots=True)
+class Rig:
+    rounds: Rounds
+    points: MovePoints
+    ledger: InterruptedLedger
+    watch: Watching
+    owner: asyncpg.Connection
+
+    async def customer(self, points: int = 0) -> UUID:
+        customer = uuid4()
+        await self.owner.execute("insert into customers (id) values ($1)", customer)
+        if points:
+            await self.give(customer, points)
+        return customer
+
+    async def give(self, customer: UUID, points: int, *, key: str | None = None, deadline: float | None = None) -> Any:
+        """The JSON of the answer. Raises `Rejected`."""
+        request = AdjustRequest(_identified(customer), "points", points, "rig")
+        return _read(await self.points.adjust(_write(key, request, deadline=deadline), request))
+
+    async def take(self, customer: UUID, points: int, *, key: str | None = None, receipt: str | None = None) -> Any:
+        """Likewise, with a receipt."""
+        number = receipt or f"R{next(_SERIAL)}"
+        request = RedeemRequest(_identified(customer), "points", points, Receipt("S1", "T1", number), "rig")
+        return _read(await self.points.redeem(_write(key, request), request))
+
+
+@asynccontextmanager
+async def open_rig(stage: Stage) -> AsyncIterator[Rig]:
+    """As one process has it; several may be open. `small_program` is version 1."""
+    owner = await asyncpg.connect(stage.owner_url)
+    await owner.execute(
+        "insert into programs (version, document, published_by) values (1, $1, 'rig') on conflict do nothing",
+        orjson.dumps(small_program()).decode(),
+    )
+    database = Database(stage.database_url, allow_unsafe=True)
+    await database.open()
+    clock, answers, watch = DatabaseClock(), JsonAnswers(), Watching()
+    ledger = InterruptedLedger(LedgerDatabase(database))
+    rounds = Rounds(
+        ledger,
+        programs=ProgramShelf(ReadsDatabase(database), clock=clock),
+        answers=answers,
+        snapshots=NoSnapshots(),
+        clock=clock,
+        watch=cast("Any", watch),
+    )
+    points = MovePoints(rounds, vault=KeyringVault(stage.keyring()), answers=answers)
+    try:
+        yield Rig(rounds, points, ledger, watch, owner)
+        await rounds.drain()
+    finally:
+        await database.close()
+        await owner.close()
+
+
+def _identified(customer: UUID) -> Identifier:
+    return Identifier(IdentifierKind.ID, str(customer))
+
+
+def _write(key: str | None, request: object, *, deadline: float | None = None) -> Write:
+    fingerprint = hash(repr(request)).to_bytes(16, "big", signed=True)
+    return Write(TILL, key or f"K{next(_SERIAL)}", fingerprint, "request", deadline)
+
+
+def _read(answer: Answer) -> Any:
+    return {"status": answer.status, "is_replayed": answer.is_replayed, **orjson.loads(answer.body)}

@@ -1,0 +1,249 @@
+"""Rounds, interrupted at every phase: who shares one, who waits for another, and who is harmed when one fails."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.domain.rejections import Rejected, Rejection
+from app.flows import rounds as rounds_module
+from app.flows.claims import receipt_claim
+from app.flows.requests import Receipt
+from app.flows.rounds import IN_FLIGHT_MAX
+from tests.flows.rig import Pause, Rig, open_rig
+from tests.kit import Stage
+from tests.storm.audit import audit
+
+SOON_SECONDS = 1.0
+BUSY_SECONDS_MAX = 6.0
+
+
+@pytest.fixture
+async def rig(stage: Stage) -> AsyncIterator[Rig]:
+    async with open_rig(stage) as rig:
+        yield rig
+        await audit(rig.owner)
+
+
+async def _hold_the_line(rig: Rig, customer: UUID) -> tuple[Pause, list["asyncio.Task[object]"]]:
+    """Rounds in flight that stand still, so that what comes next waits and shares one round."""
+    pause = Pause()
+    rig.ledger.before = {"write": pause}
+    held: list[asyncio.Task[object]] = [asyncio.create_task(rig.give(customer, 1))]
+    await pause.reached()
+    return pause, held
+
+
+async def _refusal(work: "asyncio.Task[object]") -> Rejection:
+    with pytest.raises(Rejected) as refused:
+        await work
+    return refused.value.rejection
+
+
+async def test_requests_of_one_customer_share_a_round_and_are_decided_one_after_the_other(rig: Rig) -> None:
+    customer = await rig.customer()
+    pause, held = await _hold_the_line(rig, customer)
+    asked = [asyncio.create_task(rig.give(customer, 10)) for _ in range(4)]
+    spent = asyncio.create_task(rig.take(customer, 41))  # All there is, once those before it are posted.
+    too_much = asyncio.create_task(rig.take(customer, 1))
+    await asyncio.sleep(0)
+    pause.go()
+    answers = await asyncio.gather(*held, *asked, spent)
+    assert [answer["version"] for answer in answers] == [1, 2, 3, 4, 5, 6]
+    assert answers[-1]["balances"]["points"]["available"] == 0
+    assert (await too_much)["code"] == "insufficient_points"
+    assert rig.watch.sizes == [1, 6]
+
+
+async def test_rounds_in_flight_are_few_and_never_share_a_customer(rig: Rig) -> None:
+    customers = [await rig.customer() for _ in range(IN_FLIGHT_MAX + 2)]
+    pauses = [Pause() for _ in customers]
+    asked = []
+    for customer, pause in zip(customers, pauses, strict=True):
+        rig.ledger.before["write"] = pause
+        asked.append(asyncio.create_task(rig.give(customer, 1)))
+        await asyncio.sleep(0.05)
+    assert len(rig.rounds._in_flight) == IN_FLIGHT_MAX
+    for pause in pauses:
+        pause.go()
+    assert [answer["version"] for answer in await asyncio.gather(*asked)] == [1] * len(customers)
+
+
+async def test_twins_under_one_key_are_one_posting(rig: Rig) -> None:
+    customer = await rig.customer()
+    twins = [asyncio.create_task(rig.take(customer, 5, key="twin", receipt="R")) for _ in range(3)]
+    await rig.give(customer, 100)
+    other = asyncio.create_task(rig.take(customer, 6, key="twin", receipt="R2"))
+    answers = await asyncio.gather(*twins)
+    assert len({answer["tx_id"] if answer["status"] == 201 else answer["code"] for answer in answers}) == 1
+    assert [answer["is_replayed"] for answer in answers].count(False) == 1
+    assert await _refusal(other) is Rejection.IDEMPOTENCY_KEY_REUSED
+
+
+async def test_a_key_that_another_process_has_in_flight_is_in_progress(rig: Rig, stage: Stage) -> None:
+    customer = await rig.customer()
+    async with open_rig(stage) as beside:
+        pause = Pause()
+        beside.ledger.before = {"write": pause}
+        first = asyncio.create_task(beside.give(customer, 5, key="same"))
+        await pause.reached()
+        assert await _refusal(asyncio.create_task(rig.give(customer, 5, key="same"))) is Rejection.REQUEST_IN_PROGRESS
+        pause.go()
+        done = await first
+        again = await rig.give(customer, 5, key="same")
+        assert (again["is_replayed"], again["tx_id"]) == (True, done["tx_id"])
+
+
+async def test_a_patient_request_waits_for_a_customer_that_somebody_else_has(rig: Rig) -> None:
+    customer, neighbour = await rig.customer(), await rig.customer()
+    async with rig.owner.transaction():
+        await rig.owner.execute("select from customers where id = $1 for update", customer)
+        asked = asyncio.create_task(rig.give(customer, 5))
+        await asyncio.sleep(0.1)
+        beside = await asyncio.wait_for(rig.give(neighbour, 5), SOON_SECONDS)
+        assert beside["status"] == 201
+        assert not asked.done()
+    assert (await asyncio.wait_for(asked, SOON_SECONDS))["status"] == 201
+
+
+async def test_a_customer_that_stays_locked_is_busy_and_its_neighbours_are_not(rig: Rig) -> None:
+    customer, neighbour = await rig.customer(), await rig.customer()
+    async with rig.owner.transaction():
+        await rig.owner.execute("select from customers where id = $1 for update", customer)
+        asked = [asyncio.create_task(rig.give(customer, 5)) for _ in range(8)]
+        began = asyncio.get_running_loop().time()
+        while not all(task.done() for task in asked):
+            beside = await asyncio.wait_for(rig.give(neighbour, 1), SOON_SECONDS)
+            assert beside["status"] == 201
+            assert asyncio.get_running_loop().time() - began < BUSY_SECONDS_MAX
+            await asyncio.sleep(0.02)
+    assert {await _refusal(task) for task in asked} <= {Rejection.BUSY, Rejection.OVERLOADED}
+    assert (await rig.give(customer, 5))["version"] == 1
+
+
+async def test_a_conflict_that_nobody_foresaw_harms_only_its_own_request(rig: Rig) -> None:
+    """Another process claims a receipt between our look and our write."""
+    customers = [await rig.customer(points=10) for _ in range(5)]
+    pause, held = await _hold_the_line(rig, customers[0])
+    asked = [
+        asyncio.create_task(rig.take(customer, 5, receipt=f"N{place}")) for place, customer in enumerate(customers)
+    ]
+    await asyncio.sleep(0)
+
+    async def claim() -> None:
+        digest = receipt_claim(Receipt("S1", "T1", "N2"))
+        await rig.owner.execute("insert into claims (digest, kind, answer_id) values ($1, 'r', $2)", digest, uuid4())
+
+    rig.ledger.before["write"] = claim
+    pause.go()
+    await asyncio.gather(*held)
+    answers = await asyncio.gather(*asked)
+    assert [answer["status"] for answer in answers] == [201, 201, 409, 201, 201]
+    assert answers[2]["code"] == "duplicate_receipt"
+    assert rig.watch.failures == ["Conflict"]
+
+
+@pytest.mark.parametrize(("errcode", "rejection"), [("check_violation", Rejection.BUSY), ("internal_error", None)])
+async def test_a_write_that_the_database_refuses_harms_only_its_own_request(
+    rig: Rig, errcode: str, rejection: Rejection | None
+) -> None:
+    customers = [await rig.customer() for _ in range(5)]
+    await rig.owner.execute(f"""
+        create function refuse_one() returns trigger language plpgsql as $$
+        begin
+            if new.customer_id = '{customers[2]}' then raise exception 'no' using errcode = '{errcode}'; end if;
+            return new;
+        end $$;
+        create trigger refuse_one before insert on lots for each row execute function refuse_one()
+    """)
+    pause, held = await _hold_the_line(rig, customers[0])
+    asked = [asyncio.create_task(rig.give(customer, 5)) for customer in customers]
+    await asyncio.sleep(0)
+    pause.go()
+    await asyncio.gather(*held)
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    harmed = outcomes.pop(2)
+    assert [outcome["status"] for outcome in outcomes if isinstance(outcome, dict)] == [201] * 4
+    assert isinstance(harmed, Exception)
+    assert (harmed.rejection if isinstance(harmed, Rejected) else None) is rejection
+    assert await rig.owner.fetchval("select count(*) from audit_tx where customer_id = $1", str(customers[2])) == 0
+
+
+async def test_a_caller_that_hangs_up_does_not_stop_its_round(rig: Rig) -> None:
+    customer = await rig.customer()
+    pause, held = await _hold_the_line(rig, customer)
+    queued = asyncio.create_task(rig.give(customer, 5, key="queued"))
+    await asyncio.sleep(0)
+    for task in (held[0], queued):
+        task.cancel()
+    await asyncio.sleep(0)
+    assert held[0].cancelled()
+    assert queued.cancelled()
+    pause.go()
+    again = await rig.give(customer, 5, key="queued")
+    assert (again["version"], again["is_replayed"]) == (2, True)
+
+
+async def test_a_till_whose_patience_is_over_is_refused_before_anything_is_written(rig: Rig) -> None:
+    customer = await rig.customer()
+    pause, held = await _hold_the_line(rig, customer)
+    now = asyncio.get_running_loop().time()
+    impatient = asyncio.create_task(rig.give(customer, 5, deadline=now + 0.05))
+    patient = asyncio.create_task(rig.give(customer, 5, deadline=now + 30))
+    await asyncio.sleep(0.1)
+    pause.go()
+    await asyncio.gather(*held)
+    assert await _refusal(impatient) is Rejection.DEADLINE_EXCEEDED
+    assert (await patient)["version"] == 2
+
+
+async def test_a_full_queue_says_so_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds_module, "QUEUE_MAX", 3)
+    customer = await rig.customer()
+    pause, held = await _hold_the_line(rig, customer)
+    queued = [asyncio.create_task(rig.give(customer, 1)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert await _refusal(asyncio.create_task(rig.give(customer, 1))) is Rejection.OVERLOADED
+    pause.go()
+    assert len(await asyncio.gather(*held, *queued)) == 4
+
+
+async def test_who_waits_too_long_for_a_round_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds_module, "QUEUE_SECONDS_MAX", 0.05)
+    customer = await rig.customer()
+    pause, held = await _hold_the_line(rig, customer)
+    queued = asyncio.create_task(rig.give(customer, 1))
+    await asyncio.sleep(0.1)
+    pause.go()
+    await asyncio.gather(*held)
+    assert await _refusal(queued) is Rejection.OVERLOADED
+    assert (await rig.give(customer, 1))["version"] == 2
+
+
+async def test_a_value_that_the_database_cannot_hold_harms_only_its_own_request(rig: Rig) -> None:
+    customers = [await rig.customer(points=1) for _ in range(3)]
+    pause, held = await _hold_the_line(rig, customers[0])
+    asked = [
+        asyncio.create_task(rig.give(customer, points))
+        for customer, points in zip(customers, [5, 2**64, 5], strict=True)
+    ]
+    await asyncio.sleep(0)
+    pause.go()
+    await asyncio.gather(*held)
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, True, False]
+
+
+async def test_a_connection_that_breaks_before_the_commit_is_tried_again(rig: Rig) -> None:
+    customer = await rig.customer()
+
+    async def cut() -> None:
+        await rig.owner.execute("""
+            select pg_terminate_backend(pid) from pg_stat_activity
+            where application_name like 'kopilka/%' and datname = current_database()
+        """)
+
+    rig.ledger.before = {"write": cut}
+    assert (await rig.give(customer, 5))["version"] == 1
+    assert len(rig.watch.failures) == 1
