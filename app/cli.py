@@ -102,8 +102,7 @@ def demo() -> None:
     with ready_database(settings) as addresses:
         keyring = open_keyring(settings.secrets_path, data_dir=settings.data_dir)
         facts = asyncio.run(ensure_demo(addresses.database_url, keyring, settings, say=tell))
-    if facts is not None:
-        typer.echo(quote_call(facts, base=base_url(settings)))
+    typer.echo(quote_call(facts, base=base_url(settings)))
 
 
 @cli.command()

@@ -16,7 +16,7 @@ from app.config import CannotStart
 from app.engines import Addresses
 from app.flows.failures import DatabaseGone
 from app.storage.engine import Database, UnsafeDatabase
-from app.storage.migrate import SchemaState, schema_state, upgrade
+from app.storage.migrate import SchemaState, schema_state, upgrade, weakness
 
 AHEAD_MAX = 1
 
@@ -29,6 +29,8 @@ def migrate_schema(addresses: Addresses, *, say: Callable[[str], None]) -> None:
     """Brings the schema to this release's, as the owner."""
     with _told(addresses.owner_url):
         upgrade(addresses.owner_url, say=say)
+        check_schema(schema_state(addresses.owner_url), say=say)
+        _warn(addresses.owner_url, say=say)
     say("the database's schema is up to date")
 
 
@@ -38,8 +40,13 @@ def prepare_schema(addresses: Addresses, *, say: Callable[[str], None]) -> None:
         with _told(addresses.owner_url):
             upgrade(addresses.owner_url, say=say)
     with _told(addresses.database_url):
-        state = schema_state(addresses.database_url)
-    check_schema(state, say=say)
+        check_schema(schema_state(addresses.database_url), say=say)
+        _warn(addresses.database_url, say=say)
+
+
+def _warn(url: str, *, say: Callable[[str], None]) -> None:
+    if (line := weakness(url)) is not None:
+        say(line)
 
 
 def check_schema(state: SchemaState, *, say: Callable[[str], None]) -> None:

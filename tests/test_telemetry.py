@@ -52,11 +52,11 @@ sys.stdin.read()
 
 SCRAPER = """
 import sys
-from app.telemetry import render_metrics
+from app.telemetry import METRICS_TYPE, render_metrics
 from app.telemetry.metrics import forget_process
 for pid in sys.argv[1:]:
     forget_process(int(pid))
-body, content_type = render_metrics()
+body, content_type = render_metrics(), METRICS_TYPE
 assert content_type.startswith("text/plain"), content_type
 sys.stdout.buffer.write(body)
 """

@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NoReturn
 
 import jiter
 import orjson
+from starlette.types import Receive
 
 from app.api.faults import DEPTH_MAX, find_unstorable, is_storable
 from app.api.headers import Headers
 from app.domain.rejections import Fault, Rejected, Rejection
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _FINGERPRINT_BYTES = 16  # 128 bits: two different requests under one key never meet by chance.
 _NUMBER_LENGTH_MAX = 40  # Longer ones are no number of ours.

@@ -7,12 +7,12 @@ from app.flows.results import BalanceView, CustomerProfile, HistoryItem, Instant
 
 
 def profile_document(profile: CustomerProfile, *, is_masked: bool) -> dict[str, object]:
-    """A customer; masked it holds no phone, card, e-mail, birthday or full name."""
+    """A customer; masked it holds no phone, card, external id, e-mail, birthday or full name."""
     document: dict[str, object] = {"id": profile.id, "version": profile.version}
     if is_masked:
         document["phone"] = None if profile.phone is None else mask_phone(profile.phone)
         document["cards"] = [mask_card(card) for card in profile.cards]
-        document["external_id"] = profile.external_id
+        document["external_id"] = None if profile.external_id is None else mask_card(profile.external_id)
         document["name"] = None if profile.name is None else mask_name(profile.name)
     else:
         document["phone"] = profile.phone

@@ -11,16 +11,17 @@ waiting and not the write. While the service stops, new writes get 503 and those
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import headers as read
 from app.api.body import ClientGone, fingerprint, parse_json, read_body
 from app.api.calls import ANYONE, JSON_TYPE, Call, Operation
 from app.api.errors import internal_error, problem
-from app.api.exchange import Exchange, Receive, Scope, Served
+from app.api.exchange import Exchange, Served
 from app.api.query import parse_query
 from app.api.replies import Reply, send_page, send_reply
 from app.api.routing import Router
@@ -28,9 +29,6 @@ from app.domain.rejections import Rejected, Rejection
 from app.flows.requests import Answer, Caller, Write
 from app.flows.service import Service
 from app.telemetry import METRICS, request_id
-
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CLIENT_GONE_STATUS = 499  # Only in logs and metrics; nobody is there to read it.
 DRAIN_SECONDS = 10.0  # The longest that any request may take.
@@ -42,7 +40,7 @@ class Edge:
     """Serves `operations` by a service that is opened later; `pages` answers at `page_paths` and has the lifespan."""
 
     def __init__(
-        self, operations: Iterable[Operation], *, pages: App, page_paths: Iterable[str] = (), phone_region: str
+        self, operations: Iterable[Operation], *, pages: ASGIApp, page_paths: Iterable[str] = (), phone_region: str
     ) -> None:
         self._router = Router((each.method, each.path, Served(each)) for each in operations)
         self._pages = pages

@@ -1,20 +1,18 @@
 """What the pipeline carries: an operation with its validators bound, and one request on its way through."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
+from starlette.types import Receive, Scope
 
 from app.api import headers as read
 from app.api.calls import Nothing, Operation
 from app.api.faults import refuse, rejected_for
 from app.telemetry import METRICS
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 NO_ROUTE = "unmatched"  # Label of all paths that nothing answers at.
 

@@ -5,9 +5,7 @@ from app.api.answers_schema import LiveAnswer, ReadyAnswer
 from app.api.calls import Call, Operation
 from app.domain.rejections import Rejection
 from app.flows.requests import Answer
-from app.telemetry import render_metrics
-
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from app.telemetry import METRICS_TYPE, render_metrics
 
 
 async def live(_call: Call) -> Answer:
@@ -22,7 +20,7 @@ async def ready(call: Call) -> Answer:
 
 
 async def metrics(_call: Call) -> Answer:
-    return Answer(200, render_metrics()[0])
+    return Answer(200, render_metrics())
 
 
 OPERATIONS = (

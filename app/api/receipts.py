@@ -71,4 +71,4 @@ def read_fiscal(text: str) -> Fiscal:
         digits = members.get(name, "")
         if not (digits.isascii() and digits.isdigit() and len(digits) <= DIGITS_MAX):
             raise refuse("/receipt/fiscal", "fiscal", f"must have {name}, in digits")
-    return Fiscal(fn=members["fn"], document=members["i"].lstrip("0") or "0")
+    return Fiscal(fn=members["fn"].lstrip("0") or "0", document=members["i"].lstrip("0") or "0")

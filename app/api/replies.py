@@ -1,19 +1,15 @@
 """Answers on their way out: status, headers, bytes."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.calls import JSON_TYPE
 from app.api.errors import PROBLEM_TYPE
 from app.flows.requests import Answer
 
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-Receive = Callable[[], Awaitable[Message]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 # Answers hold balances and names: nothing on the way may keep them, no browser may guess what they are.
@@ -66,9 +62,7 @@ async def send_reply(send: Send, reply: Reply, *, request_id: str, is_head: bool
     await send({"type": "http.response.body", "body": b"" if is_head else reply.body})
 
 
-async def send_page(
-    pages: App, scope: MutableMapping[str, Any], receive: Receive, send: Send, *, request_id: str
-) -> None:
+async def send_page(pages: ASGIApp, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
     """A page of the documentation, with our headers on it."""
 
     async def send_with_headers(message: Message) -> None:

@@ -48,7 +48,7 @@ def sale_document(sale: Sale) -> dict[str, object]:
         "lines": [_line(line, sale.qty_milli[line.id]) for line in decision.lines],
         "redeem": {"wallets": {wallet: _terms(terms) for wallet, terms in decision.redeem_terms.items()}},
         "effects": [_effect(effect) for effect in decision.effects],
-        "coupons": [_unknown_coupon(code, is_russian=sale.russian) for code in sale.coupons],
+        "coupons": [_unknown_coupon(code, is_russian=sale.is_russian) for code in sale.coupons],
         "surprise": {"possible": False},
         "draws": [],
         "balances": balances_document(sale.balances),
@@ -57,7 +57,7 @@ def sale_document(sale: Sale) -> dict[str, object]:
         "valid_until": sale.valid_until,
     }
     if sale.explain:
-        document["explain"] = explained(map(_verdict, decision.verdicts), is_russian=sale.russian)
+        document["explain"] = explained(map(_verdict, decision.verdicts), is_russian=sale.is_russian)
     return document
 
 

@@ -43,7 +43,7 @@ def purchase_request(call: Call) -> PurchaseRequest:
         quote=body.quote,
         expect_paid=None if body.expect is None else body.expect.paid,
         explain=call.query.explain,
-        russian=call.is_russian,
+        is_russian=call.is_russian,
     )
 
 

@@ -53,9 +53,7 @@ class DemoFacts:
     phone: str
 
 
-async def ensure_demo(
-    app_url: str, keyring: Keyring, settings: Settings, *, say: Callable[[str], None]
-) -> DemoFacts | None:
+async def ensure_demo(app_url: str, keyring: Keyring, settings: Settings, *, say: Callable[[str], None]) -> DemoFacts:
     """Make the demo where it is missing; what is there stays as it is."""
     async with open_service(settings, keyring, database_url=app_url, redis_url=None) as service:
         if await _publish(service):

@@ -13,7 +13,8 @@ Beside it:
 
     quote_basket     prices a basket, writes nothing; promises: its signed token
     keep_customer    register and change customers; once: writes outside the rounds, exactly once too
-    read_customer    balances, history, lots; read_purchase: stored purchases, and what became of a key
+    read_customer    balances, history, lots; profiles: a customer as a whole
+    read_purchase    stored purchases, and what became of a key
     publish_program  drafts and versions
     sweep            posts what time has brought
 

@@ -2,8 +2,13 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from app.domain.rejections import Fault, Rejected, Rejection
+from app.flows.results import Page
+
+T = TypeVar("T")
 
 PLACE_MAX = 2**31 - 1  # No list is longer: a customer's postings, a customer's lots, the program's versions.
 
@@ -26,3 +31,8 @@ def place_of(cursor: str) -> int:
         fault = Fault("/query/cursor", "not_ours", "must be a cursor of this list")
         raise Rejected(Rejection.VALIDATION_ERROR, "The cursor can't be read.", faults=(fault,)) from None
     return int(text[1:])
+
+
+def page_of(items: Sequence[T], *, limit: int, place: Callable[[T], int]) -> Page[T]:
+    """The first `limit` of the items, of which one more was read to see whether there are more."""
+    return Page(tuple(items[:limit]), to_cursor(place(items[limit - 1])) if len(items) > limit else None)

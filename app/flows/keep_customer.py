@@ -1,6 +1,6 @@
 """Registering customers and changing what is known of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,8 @@ from app.flows.ledger_port import Patron
 from app.flows.once import Once
 from app.flows.ports import Answers, Person, Programs, Snapshots, Vault, fresh_ids
 from app.flows.ports_customers import CustomerTx, NewIdentifier
-from app.flows.read_customer import ReadCustomer, profile_of
+from app.flows.profiles import profile_of
+from app.flows.read_customer import ReadCustomer
 from app.flows.requests import Answer, RegisterRequest, UpdateRequest, Write
 
 _FIELDS = {IdentifierKind.PHONE: "phone", IdentifierKind.EXTERNAL_ID: "external_id", IdentifierKind.CARD: "card"}
@@ -57,8 +58,14 @@ class KeepCustomer:
             profile = self._vault.seal(customer_id, person, wrapped_key=None)
             registered_at = await tx.insert_customer(customer_id, profile=profile, tags=request.tags, referrer=referrer)
             await tx.insert_identifiers(customer_id, digests)
-            patron = Patron(book=Book(customer_id=customer_id), profile=profile, tags=request.tags)
-            return Answer(201, self._rendered(patron, program, registered_at=registered_at, referrer=referrer))
+            patron = Patron(
+                book=Book(customer_id=customer_id),
+                profile=profile,
+                registered_at=registered_at,
+                referrer=referrer,
+                tags=request.tags,
+            )
+            return Answer(201, self._rendered(patron, program))
 
         return await self._once.run(write, act)
 
@@ -86,11 +93,9 @@ class KeepCustomer:
             patron.profile = self._vault.seal(request.customer, after, wrapped_key=patron.profile.wrapped_key)
             patron.tags = tuple(request.changes.get("tags", patron.tags))
             await tx.update_profile(request.customer, profile=patron.profile, tags=patron.tags)
-            known = await tx.registered(request.customer)
             patron.book.revision += 1
             changed.append(patron)
-            body = self._rendered(patron, program, registered_at=known.registered_at, referrer=known.referrer)
-            return Answer(200, body)
+            return Answer(200, self._rendered(patron, program))
 
         answer = await self._once.run(write, act)
         if changed:
@@ -122,9 +127,8 @@ class KeepCustomer:
         for card in person.cards:
             yield self._vault.digest(Identifier(IdentifierKind.CARD, card))
 
-    def _rendered(self, patron: Patron, current: CompiledProgram | None, **known: Any) -> bytes:
-        program = current.program if current else None
-        return self._answers.customer(profile_of(patron, program, self._vault, version=patron.book.version, **known))
+    def _rendered(self, patron: Patron, program: CompiledProgram | None) -> bytes:
+        return self._answers.customer(profile_of(patron, program, self._vault, version=patron.book.version))
 
 
 def _with_identifiers(person: Person, identifiers: Iterable[Identifier]) -> Person:
@@ -141,6 +145,6 @@ def _with_identifiers(person: Person, identifiers: Iterable[Identifier]) -> Pers
     return person
 
 
-def _changed(person: Person, changes: Any) -> Person:
+def _changed(person: Person, changes: Mapping[str, Any]) -> Person:
     personal = {name: value for name, value in changes.items() if name in {"name", "birthday", "email", "consents"}}
     return replace(person, **personal)

@@ -28,11 +28,14 @@ class Sealed:
 class Patron:
     """A customer in a round: the book, and what rules and answers need besides.
 
-    `horizon` has, by wallet, what expires next and what becomes active next; None where the lots were not read.
+    `referrer` is the customer who brought this one. `horizon` has, by wallet, what expires next and what becomes active
+    next; None where the lots were not read.
     """
 
     book: Book
     profile: Sealed
+    registered_at: datetime
+    referrer: UUID | None = None
     tags: tuple[str, ...] = ()
     is_blocked: bool = False
     horizon: Mapping[str, tuple[Instant | None, Instant | None]] | None = None

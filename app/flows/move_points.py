@@ -91,5 +91,5 @@ def _check_strength(program: Program, request: RedeemRequest) -> None:
         raise Rejected(
             Rejection.CONFIRMATION_REQUIRED,
             f"A customer identified by {kind} may redeem up to {most} units.",
-            facts={"requested": request.points, "available": most},
+            facts={"wallet": request.wallet, "requested": request.points, "allowed": most},
         )

@@ -19,14 +19,6 @@ class NewIdentifier:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """What the look-up tables know of a customer besides the books."""
-
-    registered_at: datetime
-    referrer: UUID | None
-
-
 class CustomerTx(RoundTx, Protocol):
     """A round's transaction that also changes customers and programs."""
 
@@ -36,7 +28,9 @@ class CustomerTx(RoundTx, Protocol):
 
     async def insert_customer(
         self, customer_id: UUID, *, profile: Sealed, tags: Sequence[str], referrer: UUID | None
-    ) -> datetime: ...
+    ) -> datetime:
+        """Returns when: the database's clock."""
+        ...
 
     async def insert_identifiers(self, customer_id: UUID, identifiers: Sequence[NewIdentifier]) -> None: ...
 
@@ -45,8 +39,6 @@ class CustomerTx(RoundTx, Protocol):
     async def update_profile(self, customer_id: UUID, *, profile: Sealed, tags: Sequence[str]) -> None:
         """Also raises the customer's revision, so that no cached snapshot stands over it."""
         ...
-
-    async def registered(self, customer_id: UUID) -> Registered: ...
 
     async def save_draft(self, document: str, *, by: str) -> None: ...
 
@@ -82,7 +74,6 @@ class Reads(Protocol):
         ...
 
     async def past(self, customer_id: UUID, *, at: datetime) -> PastBook: ...
-    async def registered(self, customer_id: UUID) -> Registered: ...
     async def history(self, customer_id: UUID, *, before: int | None, limit: int) -> Sequence[HistoryItem]: ...
     async def purchase(self, purchase_id: UUID) -> tuple[PurchaseRecord, int] | None:
         """The record and its program's version."""

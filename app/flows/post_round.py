@@ -166,9 +166,7 @@ class Round:
         for patron in self._patrons.values():
             book = patron.book
             before = book.version
-            now = max(self.now, book.updated_at or self.now)
-            from_time = bring_up_to_date(book, Moment(now=now, at=now, ids=self._ids))
-            self.changes.postings += from_time
+            self.changes.postings += bring_up_to_date(book, Moment.by_clock(self.now, self._ids, book=book))
             if book.version != before:
                 self.changes.patrons.append(patron)
         for ask in self._asks:
@@ -191,10 +189,9 @@ class Round:
             )
         if not self._newest:
             raise refusals.no_program()
-        now = max(self.now, patron.book.updated_at or self.now) if patron else self.now
         purchase = self._purchases[ask.purchase] if ask.purchase is not None else None
         desk = Desk(
-            moment=Moment(now=now, at=now, ids=self._ids),
+            moment=Moment.by_clock(self.now, self._ids, book=patron.book if patron else None),
             program_version=self._newest,
             program=self._compiled[self._newest],
             patron=patron,

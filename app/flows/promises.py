@@ -44,10 +44,10 @@ def totals_of(decision: Decision) -> dict[str, Any]:
     }
 
 
-def make_promise(decision: Decision, *, program: int, at: datetime, now: datetime, customer: str | None) -> Promise:
+def make_promise(decision: Decision, *, program: int, at: datetime, until: datetime, customer: str | None) -> Promise:
     lines = [[line.id, line.paid, dict(line.accrued)] for line in decision.lines]
     digest = sha256(orjson.dumps(lines, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-    return Promise(program, at, now + VALID_FOR, customer, totals_of(decision), digest)
+    return Promise(program, at, until, customer, totals_of(decision), digest)
 
 
 def to_token(promise: Promise, vault: Vault) -> str:

@@ -15,7 +15,7 @@ from app.domain.programs import ProgramInvalid, read_program
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram, compile_program
 from app.flows import refusals
-from app.flows.cursors import place_of, to_cursor
+from app.flows.cursors import page_of, place_of
 from app.flows.once import Once
 from app.flows.ports import Answers, Clock
 from app.flows.ports_customers import CustomerTx, Reads
@@ -160,8 +160,7 @@ class PublishProgram:
         """The newest first."""
         before = None if cursor is None else place_of(cursor)
         items = await self._reads.programs(before=before, limit=limit + 1)
-        more = len(items) > limit
-        return Page(tuple(items[:limit]), to_cursor(items[limit - 1].version) if more else None)
+        return page_of(items, limit=limit, place=lambda item: item.version)
 
 
 def _compiled(document: object) -> CompiledProgram:

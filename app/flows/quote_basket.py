@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.domain.ledger.plans import balances_after
 from app.flows.ports import Clock, Programs, Vault
-from app.flows.promises import read_token, to_token
+from app.flows.promises import VALID_FOR, read_token, to_token
 from app.flows.read_customer import ReadCustomer
 from app.flows.requests import Caller, PurchaseRequest
 from app.flows.results import Balances, Sale
@@ -33,7 +33,7 @@ class QuoteBasket:
         if promise is not None:
             version = promise.program
         program = await self._programs.compiled(version)
-        at = self._limits.check(request.at, now=now)
+        at = self._limits.check(request.at, now=now, promise=promise)
         patron = None
         posted_version = 0
         if request.customer is not None:
@@ -47,11 +47,11 @@ class QuoteBasket:
             vault=self._vault,
             promise=promise,
             at=at,
-            now=now,
         )
         balances: Balances = {}
         if patron is not None:
             balances = balances_after(patron.book, program.program, decided.decision, now=now, at=at)
         sale = sale_of(decided, request, at=at, version=posted_version, balances=balances)
-        made = decided.promise(now=now)
+        # A promise of a promise ends when the first one does: a version or an hour that is over can't be kept alive.
+        made = decided.promise(until=promise.until if promise else now + VALID_FOR)
         return replace(sale, quote=to_token(made, self._vault), valid_until=made.until)

@@ -10,25 +10,15 @@ from app.domain.identifiers import CustomerId, Identifier, IdentifierKind
 from app.domain.ledger.books import Book, Purse
 from app.domain.ledger.lots import Lot, spending_order
 from app.domain.ledger.plans import Moment, bring_up_to_date
-from app.domain.ledger.tiers import measure_of, next_tier, tier_of
-from app.domain.program import Program
 from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
-from app.flows.cursors import place_of, to_cursor
+from app.flows.cursors import page_of, place_of, to_cursor
 from app.flows.identity import customer_uuid
 from app.flows.ledger_port import Patron
 from app.flows.ports import Clock, Programs, Snapshots, Vault, fresh_ids
 from app.flows.ports_customers import Reads
-from app.flows.results import (
-    BalanceView,
-    CustomerProfile,
-    HistoryItem,
-    Instant,
-    LotView,
-    Page,
-    TierView,
-    WalletView,
-)
+from app.flows.profiles import profile_of
+from app.flows.results import BalanceView, CustomerProfile, HistoryItem, Instant, LotView, Page, WalletView
 
 
 class ReadCustomer:
@@ -71,7 +61,7 @@ class ReadCustomer:
         if patron.book.is_due(now):
             patron = await self._books(customer_id)
         version = patron.book.version
-        bring_up_to_date(patron.book, Moment(now=now, at=now, ids=fresh_ids()))
+        bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()))
         return patron, version
 
     async def balance(self, customer_id: UUID, *, min_version: int, as_of: datetime | None) -> BalanceView:
@@ -80,18 +70,16 @@ class ReadCustomer:
         if as_of is not None:
             return await self._balance_at(customer_id, program, as_of)
         patron, source = await self.patron(customer_id, min_version=min_version)
-        now, mark = self._clock.now(), ""
+        now = self._clock.now()
+        version = patron.book.version
         if patron.horizon is None or patron.book.is_due(now):
             mark = (await self._snapshots.get(customer_id)).mark
             patron, source = await self._books(customer_id), "database"
-        version = patron.book.version
-        if patron.horizon is None:
-            if not patron.book.is_due(now):
-                patron.horizon = horizon_of(patron.book)
+            version = patron.book.version
+            bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()))
+            patron.horizon = horizon_of(patron.book)
+            if patron.book.version == version:  # As it is posted; only that may be shown to others.
                 await self._snapshots.fill(patron, mark=mark)
-            else:
-                bring_up_to_date(patron.book, Moment(now=now, at=now, ids=fresh_ids()))
-                patron.horizon = horizon_of(patron.book)
         return BalanceView(
             version=version,
             wallets=_views(patron.book, program, patron.horizon),
@@ -121,7 +109,7 @@ class ReadCustomer:
         )
         book.load_lots(past.lots)
         book.reset_due()
-        bring_up_to_date(book, Moment(now=at, at=at, ids=fresh_ids()))
+        bring_up_to_date(book, Moment.by_clock(at, fresh_ids()))
         return BalanceView(
             version=past.version,
             wallets=_views(book, program, horizon_of(book)),
@@ -131,31 +119,21 @@ class ReadCustomer:
 
     async def profile(self, customer_id: UUID) -> CustomerProfile:
         patron, version = await self.current(customer_id)
-        registered = await self._reads.registered(customer_id)
-        program = await self._programs.current()
-        return profile_of(
-            patron,
-            program.program if program else None,
-            self._vault,
-            version=version,
-            registered_at=registered.registered_at,
-            referrer=registered.referrer,
-        )
+        return profile_of(patron, await self._programs.current(), self._vault, version=version)
 
     async def history(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[HistoryItem]:
         """Postings, the newest first."""
         await self.patron(customer_id)
         before = None if cursor is None else place_of(cursor)
         items = await self._reads.history(customer_id, before=before, limit=limit + 1)
-        more = len(items) > limit
-        return Page(tuple(items[:limit]), to_cursor(items[limit - 1].version) if more else None)
+        return page_of(items, limit=limit, place=lambda item: item.version)
 
     async def lots(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[LotView]:
         """Open lots in spending order; what has expired by now, or covered a debt as it became active, is not open."""
         start = 0 if cursor is None else place_of(cursor)
         book = (await self._books(customer_id)).book
         now = self._clock.now()
-        bring_up_to_date(book, Moment(now=now, at=now, ids=fresh_ids()))
+        bring_up_to_date(book, Moment.by_clock(now, fresh_ids()))
         lots = [lot for lot in spending_order((book.lots or {}).values()) if lot.remaining]
         page = tuple(
             LotView(
@@ -200,48 +178,3 @@ def _views(
         next_expiry, next_activation = horizon.get(wallet, (None, None))
         views[wallet] = WalletView(balance=balance, next_expiry=next_expiry, next_activation=next_activation)
     return views
-
-
-def profile_of(
-    patron: Patron,
-    program: Program | None,
-    vault: Vault,
-    *,
-    version: int,
-    registered_at: datetime,
-    referrer: UUID | None,
-) -> CustomerProfile:
-    """The whole customer; `program` None where none is published yet."""
-    book = patron.book
-    person = vault.open(book.customer_id, patron.profile)
-    return CustomerProfile(
-        id=book.customer_id,
-        version=version,
-        phone=person.phone,
-        cards=person.cards,
-        external_id=person.external_id,
-        name=person.name,
-        birthday=person.birthday,
-        email=person.email,
-        tags=patron.tags,
-        consents=person.consents,
-        referrer=referrer,
-        registered_at=registered_at,
-        tier=_tier_view(book, program),
-        purchases=book.progress.purchases,
-        balances=book.balances(program.wallets if program else ()),
-        is_blocked=patron.is_blocked,
-    )
-
-
-def _tier_view(book: Book, program: Program | None) -> TierView:
-    if program is None:
-        return TierView(id=None, measure=0, next_id=None, next_from=None)
-    tier = tier_of(program, stored=book.tier, progress=book.progress)
-    above = next_tier(program.tiers, tier)
-    return TierView(
-        id=tier,
-        measure=measure_of(book.progress, program.tier_measure),
-        next_id=above.id if above else None,
-        next_from=above.start if above else None,
-    )

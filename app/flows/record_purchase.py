@@ -66,7 +66,7 @@ class RecordPurchase:
         pinned: CompiledProgram | None,
     ) -> Settled:
         now = desk.moment.now
-        moment = Moment(now=now, at=self._limits.check(request.at, now=now), ids=desk.moment.ids)
+        moment = Moment(now=now, at=self._limits.check(request.at, now=now, promise=promise), ids=desk.moment.ids)
         patron = desk.patron
         decided = decide_sale(
             request,
@@ -77,7 +77,6 @@ class RecordPurchase:
             vault=self._vault,
             promise=promise,
             at=moment.at,
-            now=now,
         )
         decision, program = decided.decision, decided.program.program
         origin = Origin(

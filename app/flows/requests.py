@@ -112,7 +112,7 @@ class PurchaseRequest:
     quote: str | None
     expect_paid: int | None
     explain: bool
-    russian: bool = False
+    is_russian: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Sale:
     qty_milli: Mapping[str, int]  # By line id, for the split of `paid` into prices.
     wallets: tuple[str, ...]  # Of the program, in its order: totals name each of them.
     explain: bool = False
-    russian: bool = False
+    is_russian: bool = False
     quote: str | None = None
     valid_until: datetime | None = None
     coupons: tuple[str, ...] = ()  # The codes that were sent, in their order.

@@ -68,7 +68,7 @@ class ReturnLines:
                 raise refusals.no_purchase()
             patron = None if owner == NOBODY else (await tx.lock_patrons([owner], wait=True))[owner]
             stored = (await tx.lock_purchases([name]))[name]
-            moment = Moment(now=taken.now, at=taken.now, ids=fresh_ids())
+            moment = Moment.by_clock(taken.now, fresh_ids(), book=patron.book if patron else None)
             if patron is not None:
                 patron.book.load_lots((await tx.read_lots([owner], purchases=[name])).get(owner, ()))
                 bring_up_to_date(patron.book, moment)
@@ -102,7 +102,7 @@ def settle_return(desk: Desk, caller: Caller, request: ReturnRequest, *, key: st
         stored.state,
         desk.moment,
         back=back,
-        debts={wallet.id: wallet.debt for wallet in program.wallets.values()},
+        wallets=program.wallets,
         origin=origin,
     )
     if desk.patron is not None and stored.state.is_all_back:

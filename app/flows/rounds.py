@@ -157,8 +157,12 @@ class Rounds:
 
     async def _post_one_by_one(self, asks: list[Ask]) -> list[Ask]:
         left: list[Ask] = []
+        give_up = asyncio.get_running_loop().time() + QUEUE_SECONDS_MAX  # Where each of them waits for a lock.
         for place, ask in enumerate(asks):
             if ask.done.done():
+                continue
+            if asyncio.get_running_loop().time() > give_up:
+                ask.refuse(refusals.busy("The database is busy."))
                 continue
             try:
                 left += await self._attempt([ask])

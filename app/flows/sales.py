@@ -31,14 +31,14 @@ class AtLimits:
 
     age_max: timedelta | None
 
-    def check(self, at: datetime | None, *, now: datetime) -> datetime:
-        """The time of the deal.
+    def check(self, at: datetime | None, *, now: datetime, promise: Promise | None = None) -> datetime:
+        """The time of the deal: as sent, else as promised, else now.
 
         Raises:
             Rejected: `validation_error` at `/at`.
         """
         if at is None:
-            return now
+            return promise.at if promise else now
         if at > now + AHEAD_MAX:
             _refuse_at("at_in_future", "must be at most 5 minutes ahead of the database's clock")
         if self.age_max is not None and at < now - self.age_max:
@@ -64,10 +64,10 @@ class Decided:
     decision: Decision
     at: datetime
 
-    def promise(self, *, now: datetime) -> Promise:
+    def promise(self, *, until: datetime) -> Promise:
         """What a quote of it promises."""
         customer = self.facts.id if self.facts else None
-        return make_promise(self.decision, program=self.version, at=self.at, now=now, customer=customer)
+        return make_promise(self.decision, program=self.version, at=self.at, until=until, customer=customer)
 
 
 def decide_sale(
@@ -80,7 +80,6 @@ def decide_sale(
     vault: Vault,
     promise: Promise | None,
     at: datetime,
-    now: datetime,
 ) -> Decided:
     """The program's word on the basket, held against what was promised or expected; the patron's book must be up to
     date.
@@ -103,7 +102,7 @@ def decide_sale(
         raise Rejected(Rejection.LIMIT_EXCEEDED, f"The basket would bring more than {AMOUNT_MAX} units of a wallet.")
     decided = Decided(version, program, patron, person, facts, decision, visit.at)
     if promise is not None:
-        check_promise(promise, decided.promise(now=now))
+        check_promise(promise, decided.promise(until=promise.until))
     if request.expect_paid is not None and request.expect_paid != decision.paid:
         refuse_changed({"paid": request.expect_paid}, totals_of(decision))
     return decided
@@ -137,7 +136,7 @@ def sale_of(
         wallets=tuple(decided.program.program.wallets),
         coupons=request.basket.coupons,
         explain=request.explain,
-        russian=request.russian,
+        is_russian=request.is_russian,
     )
 
 

@@ -35,16 +35,14 @@ class Sweep:
         due = await self._housekeeping.due_customers(limit=BATCH)
         if not due:
             return 0
-        changes = Changes()
+        changes, ids = Changes(), fresh_ids()
         async with self._store.round() as tx:
             now = (await tx.take([])).now
             patrons = await tx.lock_patrons(sorted(due), wait=False)
             lots = await tx.read_lots(list(patrons), purchases=[])
             for customer_id, patron in patrons.items():
                 patron.book.load_lots(lots.get(customer_id, ()))
-                moment_now = max(now, patron.book.updated_at or now)
-                moment = Moment(now=moment_now, at=moment_now, ids=fresh_ids())
-                changes.postings += bring_up_to_date(patron.book, moment)
+                changes.postings += bring_up_to_date(patron.book, Moment.by_clock(now, ids, book=patron.book))
                 patron.book.reset_due()  # Also where nothing was left to do: the row's instant was early.
                 changes.patrons.append(patron)
             if changes.patrons:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.domain.identifiers import CustomerId
 from app.flows.ledger_port import Sealed
-from app.flows.ports_customers import NewIdentifier, Registered
+from app.flows.ports_customers import NewIdentifier
 from app.storage.engine import Database
 from app.storage.ledger import Round
 
@@ -26,9 +26,6 @@ with profile as (
         excluded.tags
 )
 update customers set revision = revision + 1 where id = $1
-"""
-REGISTERED = """
-select c.registered_at, p.referrer from customers c left join profiles p on p.customer_id = c.id where c.id = $1
 """
 SAVE_DRAFT = """
 insert into drafts (id, document, updated_by) values (1, $1, $2)
@@ -80,10 +77,6 @@ class CustomerRound(Round):
 
     async def update_profile(self, customer_id: UUID, *, profile: Sealed, tags: Sequence[str]) -> None:
         await self._connection.execute(UPDATE_PROFILE, customer_id, profile.wrapped_key, profile.sealed, tags)
-
-    async def registered(self, customer_id: UUID) -> Registered:
-        row = await self._connection.fetchrow(REGISTERED, customer_id)
-        return Registered(row["registered_at"], row["referrer"])
 
     async def save_draft(self, document: str, *, by: str) -> None:
         await self._connection.execute(SAVE_DRAFT, document, by)

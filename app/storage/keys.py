@@ -2,6 +2,7 @@
 hash.
 """
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ import asyncpg
 
 from app.flows.requests import Role
 
+# As ids of the contract: what separates shop from terminal elsewhere can't be part of either.
+_NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,64}")
 INSERT = "insert into keys (id, digest, role, shops, terminal) values ($1, $2, $3, $4, $5)"
 LIST = "select id, role, shops, terminal, created_at, revoked_at from keys order by created_at, id"
 IS_LIVE = "select exists (select from keys where digest = $1 and revoked_at is null)"
@@ -51,6 +54,8 @@ async def create_key(url: str, *, role: str, shops: list[str], terminal: str | N
         raise ValueError("a pos key needs one --shop and its --terminal")
     if known not in {Role.POS, Role.SHOP} and (shops or terminal):
         raise ValueError(f"a {role} key belongs to a person, not to a shop")
+    if not all(_NAME.fullmatch(name) for name in (*shops, terminal or "-")):
+        raise ValueError("shops and terminals are named by 1 to 64 printable characters without spaces")
     key_id = secrets.token_hex(6)
     key = f"kpl_live_{key_id}_{secrets.token_urlsafe(32)}"
     connection = await asyncpg.connect(url, timeout=5)

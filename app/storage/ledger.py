@@ -43,7 +43,7 @@ PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid
 _PATRON = """
 select c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
     c.head, c.updated_at,
-    c.is_blocked, p.wrapped_key, p.sealed, p.tags
+    c.is_blocked, c.registered_at, p.wrapped_key, p.sealed, p.tags, p.referrer
 from customers c left join profiles p on p.customer_id = c.id
 where c.id = any($1::uuid[]) order by c.id
 """
@@ -52,9 +52,8 @@ LOCK_PATRONS_WAITING = _PATRON + "for no key update of c"
 READ_PATRONS = _PATRON
 
 LOCK_PURCHASES = """
-select p.id, p.customer_id, p.shop, p.program, p.at, p.lines, g.document::json -> 'wallets' as wallets
-from purchases p join programs g on g.version = p.program
-where p.id = any($1::uuid[]) order by p.id for no key update of p
+select id, customer_id, shop, program, at, lines from purchases
+where id = any($1::uuid[]) order by id for no key update
 """
 # Units a purchase took out of lots of others, in posting order: what covers a debt, or expires on arrival, is of its
 # own lots.
@@ -173,6 +172,8 @@ def patron_of(row: Mapping[str, Any]) -> Patron:
             updated_at=row["updated_at"],
         ),
         profile=Sealed(row["wrapped_key"], row["sealed"]),
+        registered_at=row["registered_at"],
+        referrer=row["referrer"],
         tags=tuple(row["tags"] or ()),
         is_blocked=row["is_blocked"],
     )
@@ -202,7 +203,6 @@ def _purchase_of(row: Mapping[str, Any], spent: Iterable[Mapping[str, Any]], *, 
             tx_id=tx_id,
             lines=[LineState(**line) for line in orjson.loads(row["lines"])],
             spent=[(s["wallet"], LotId(s["lot_id"]), s["units"]) for s in spent if s["tx_id"] == tx_id],
-            default_wallet=next(iter(orjson.loads(row["wallets"]))),
         ),
         customer_id=CustomerId(row["customer_id"]),
         shop=row["shop"],

@@ -10,6 +10,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from app.storage.engine import APP_ROLE
+
+_ROLE = """
+select current_user::text, current_user = $1
+    or (exists (select from pg_roles where rolname = $1) and pg_has_role(current_user, $1, 'member'))
+"""
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -42,6 +48,25 @@ def upgrade(owner_url: str, *, say: Callable[[str], None]) -> None:
 def schema_state(url: str) -> SchemaState:
     """How the database's schema relates to this release's migrations."""
     return asyncio.run(read_schema_state(url))
+
+
+def weakness(url: str) -> str | None:
+    """What is missing of the least rights that the service should work with, in one line; None: nothing."""
+    return asyncio.run(_weakness(url))
+
+
+async def _weakness(url: str) -> str | None:
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        me, is_usable = await connection.fetchrow(_ROLE, APP_ROLE)
+    finally:
+        await connection.close()
+    if is_usable:
+        return None
+    return (
+        f"warning: {me} could not make or join the role {APP_ROLE}, so the service works with {me}'s own rights: "
+        f"as an administrator, create role {APP_ROLE} login; grant {APP_ROLE} to {me}; then migrate a fresh database"
+    )
 
 
 async def read_schema_state(url: str) -> SchemaState:

@@ -10,10 +10,10 @@ import orjson
 from app.domain.identifiers import CustomerId, LotId, TxId
 from app.domain.ledger.lots import Lot
 from app.flows.ledger_port import Patron
-from app.flows.ports_customers import PastBook, Registered
+from app.flows.ports_customers import PastBook
 from app.flows.requests import Answer, Caller, Role
 from app.flows.results import HistoryEntry, HistoryItem, ProgramVersion, PurchaseRecord
-from app.storage.customers import DRAFT, REGISTERED
+from app.storage.customers import DRAFT
 from app.storage.engine import Database
 from app.storage.ledger import LOT_COLUMNS, READ_PATRONS, STORED_ANSWERS, lots_by_customer, patron_of
 
@@ -101,10 +101,6 @@ class ReadsDatabase:
             available, pending, held = wallets.get(row["wallet"], (0, 0, 0))
             wallets[row["wallet"]] = (available + row["available"], pending + row["pending"], held + row["held"])
         return PastBook(version=version, wallets=wallets, lots=[_past_lot(row) for row in rows if row["lot_id"]])
-
-    async def registered(self, customer_id: UUID) -> Registered:
-        row = (await self._rows(REGISTERED, customer_id))[0]
-        return Registered(row["registered_at"], row["referrer"])
 
     async def history(self, customer_id: UUID, *, before: int | None, limit: int) -> Sequence[HistoryItem]:
         return [_history_item(row) for row in await self._rows(HISTORY, customer_id, before, limit)]

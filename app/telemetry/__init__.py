@@ -5,6 +5,14 @@ metrics  every metric of the service by name, and their text for Prometheus, rig
 """
 
 from app.telemetry.logs import configure_logging, log_last_exception, request_id
-from app.telemetry.metrics import METRICS, Metrics, render_metrics
+from app.telemetry.metrics import METRICS, METRICS_TYPE, Metrics, render_metrics
 
-__all__ = ["METRICS", "Metrics", "configure_logging", "log_last_exception", "render_metrics", "request_id"]
+__all__ = [
+    "METRICS",
+    "METRICS_TYPE",
+    "Metrics",
+    "configure_logging",
+    "log_last_exception",
+    "render_metrics",
+    "request_id",
+]

@@ -29,6 +29,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+METRICS_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 # Seconds. A till's answer is a few milliseconds at rest; 10 s is the longest that any request may take.
@@ -162,13 +163,13 @@ def forget_process(pid: int) -> None:
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library has no types here
 
 
-def render_metrics() -> tuple[bytes, str]:
-    """The metrics of all workers as Prometheus text, and its content type."""
+def render_metrics() -> bytes:
+    """The metrics of all workers as Prometheus text, of the type METRICS_TYPE."""
     registry = _REGISTRY
     if SHARED_DIRECTORY in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # likewise
-    return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+    return generate_latest(registry)
 
 
 def _own_registry() -> CollectorRegistry:

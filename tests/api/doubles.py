@@ -95,7 +95,7 @@ class MemoryService:
         self._check()
 
     async def accrue(self, write: Write, request: PurchaseRequest) -> Answer:
-        sale = samples.sale(explain=request.explain, russian=request.russian)
+        sale = samples.sale(explain=request.explain, is_russian=request.is_russian)
         return await self._once(write, request, lambda: Answer(201, ANSWERS.sale(sale)))
 
     async def redeem(self, write: Write, request: RedeemRequest) -> Answer:
@@ -131,7 +131,7 @@ class MemoryService:
             quote="token",
             valid_until=samples.NOON,
             explain=request.explain,
-            russian=request.russian,
+            is_russian=request.is_russian,
             coupons=request.basket.coupons,
         )
 

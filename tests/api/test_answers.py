@@ -151,7 +151,7 @@ def test_an_explanation_has_a_sentence_in_either_language() -> None:
         "The basket's total must be at least 100000; it is 56816.",
         "Another rule of its lane gave more or came first (best).",
     ]
-    russian = orjson.loads(ANSWERS.sale(samples.sale(explain=True, russian=True)))
+    russian = orjson.loads(ANSWERS.sale(samples.sale(explain=True, is_russian=True)))
     assert russian["explain"][1]["text"] == "Нужна сумма корзины не меньше 100000; сейчас 56816."
     assert russian["coupons"][0]["because"] == "Такого купона нет."
 

@@ -78,7 +78,7 @@ async def test_a_purchase_arrives_whole(client: httpx.AsyncClient, service: Memo
         quote=None,
         expect_paid=20800,
         explain=False,
-        russian=False,
+        is_russian=False,
     )
     write = service.writes[0]
     assert (write.caller, write.key, len(write.fingerprint)) == (CALLERS["till"], "k-1", 16)
@@ -196,7 +196,7 @@ async def test_explanations_are_asked_for_in_a_language(client: httpx.AsyncClien
         headers = {"Accept-Language": language}
         await client.post("/v1/quote?explain=true", json=samples.purchase(), headers=headers)
         request = service.quoted[-1]
-        assert (request.explain, request.russian) == (True, is_russian), language
+        assert (request.explain, request.is_russian) == (True, is_russian), language
 
 
 async def test_a_redemption_arrives_whole(client: httpx.AsyncClient, service: MemoryService) -> None:
@@ -283,6 +283,17 @@ async def test_a_till_may_not_change_who_is_reached_by_which_phone(
         assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
     assert service.asked == []
     assert (await client.patch(path, json={"name": "Anne"}, headers=KEY)).status_code == 200
+
+
+async def test_an_identifier_is_replaced_and_never_taken_away(
+    client: httpx.AsyncClient, service: MemoryService
+) -> None:
+    for member in ("phone", "card", "external_id"):
+        answer = await client.patch(f"/v1/customers/{samples.CUSTOMER}", json={member: None}, headers=ADMIN | KEY)
+        (fault,) = answer.json()["errors"]
+        assert (answer.status_code, fault["pointer"], fault["code"]) == (422, f"/{member}", "type")
+        assert "not be taken away" in fault["message"]
+    assert not service.asked
 
 
 async def test_an_adjustment_is_signed(client: httpx.AsyncClient, service: MemoryService) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -54,6 +55,8 @@ def patron(customer: UUID = ANNA, *, revision: int = 1, available: int = 10) -> 
             due_at=moment,
         ),
         profile=Sealed(b"wrapped", b"sealed"),
+        registered_at=moment,
+        referrer=UUID(int=9),
         tags=("a",),
         horizon={"points": (Instant(3, moment), None)},
     )
@@ -95,7 +98,9 @@ async def test_an_older_revision_never_replaces_a_newer(snapshots: RedisSnapshot
     assert got.book.purse("points").available == 60
 
 
-@pytest.mark.parametrize("planted", ["a list", "garbage", "another customer's", "a bigger balance", "a huge revision"])
+@pytest.mark.parametrize(
+    "planted", ["a list", "garbage", "another customer's", "a bigger balance", "a huge revision", "another release's"]
+)
 async def test_poison_is_a_miss_and_is_gone(
     snapshots: RedisSnapshots, redis: Redis, watch: Counting, planted: str
 ) -> None:
@@ -113,6 +118,10 @@ async def test_poison_is_a_miss_and_is_gone(
             await redis.hset(KEY, "b", body.replace(b'"available":10', b'"available":99'))
         case "a huge revision":
             await redis.hset(KEY, mapping={"r": 10**12, "b": b"x" * 40})
+        case "another release's":
+            body = b'{"id":"nothing we know"}'
+            signature = blake2b(body, key=bytes(32), digest_size=16).digest()
+            await redis.hset(KEY, "b", signature + body)
     assert (await snapshots.get(ANNA)).patron is None
     await snapshots.put([patron(revision=2, available=20)])
     got = (await snapshots.get(ANNA)).patron

@@ -142,7 +142,7 @@ async def test_a_promise_keeps_its_time(till: Desk, admin: Desk) -> None:
 
 
 async def test_a_promise_that_is_over_is_ignored(till: Desk, admin: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.flows.promises.VALID_FOR", timedelta(0))
+    monkeypatch.setattr("app.flows.quote_basket.VALID_FOR", timedelta(0))
     customer = await till.register()
     token = (await till.good("POST", "/v1/quote", asked(customer)))["quote"]
     newest = await admin.publish(per(3))
@@ -193,3 +193,17 @@ async def test_a_quote_may_be_confirmed_by_another_quote(till: Desk, admin: Desk
     second = await till.good("POST", "/v1/quote", asked(customer, quote=first["quote"]))
     assert second["totals"] == first["totals"]
     refused(await till.post("/v1/quote", asked(customer, line(price=5), quote=first["quote"])), 409, "quote_changed")
+
+
+async def test_a_promise_of_a_promise_ends_with_the_first(till: Desk) -> None:
+    customer = await till.register()
+    first = await till.good("POST", "/v1/quote", asked(customer))
+    second = await till.good("POST", "/v1/quote", {**asked(customer), "quote": first["quote"]})
+    assert (second["at"], second["valid_until"]) == (first["at"], first["valid_until"])
+
+
+async def test_a_deal_without_a_time_of_its_own_is_dated_as_promised(till: Desk) -> None:
+    customer = await till.register()
+    quoted = await till.good("POST", "/v1/quote", {**asked(customer), "at": "2026-11-01T12:00:00+03:00"})
+    sold = await till.good("POST", "/v1/accrue", {**purchase(customer), **asked(customer), "quote": quoted["quote"]})
+    assert sold["at"] == quoted["at"] == "2026-11-01T12:00:00+03:00"

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import UUID, uuid4
+from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
 
@@ -26,13 +27,21 @@ async def rig(stage: Stage) -> AsyncIterator[Rig]:
         await audit(rig.owner)
 
 
-async def _hold_the_line(rig: Rig, customer: UUID) -> tuple[Pause, list["asyncio.Task[object]"]]:
-    """Rounds in flight that stand still, so that what comes next waits and shares one round."""
-    pause = Pause()
-    rig.ledger.before = {"write": pause}
-    held: list[asyncio.Task[object]] = [asyncio.create_task(rig.give(customer, 1))]
-    await pause.reached()
-    return pause, held
+@asynccontextmanager
+async def _standing_still(rig: Rig) -> AsyncIterator[None]:
+    """Rounds stand still in every place, so that what is asked inside waits and shares one round when it ends."""
+    pauses = [Pause() for _ in range(IN_FLIGHT_MAX)]
+    held = []
+    for pause in pauses:
+        rig.ledger.before = {"take": pause}
+        held.append(asyncio.create_task(rig.give(await rig.customer(), 1)))
+        await pause.reached()
+    yield
+    await asyncio.sleep(0)  # Whoever asked is in the queue.
+    rig.watch.sizes.clear()
+    for pause in pauses:
+        pause.go()
+    await asyncio.gather(*held)
 
 
 async def _refusal(work: "asyncio.Task[object]") -> Rejection:
@@ -43,17 +52,15 @@ async def _refusal(work: "asyncio.Task[object]") -> Rejection:
 
 async def test_requests_of_one_customer_share_a_round_and_are_decided_one_after_the_other(rig: Rig) -> None:
     customer = await rig.customer()
-    pause, held = await _hold_the_line(rig, customer)
-    asked = [asyncio.create_task(rig.give(customer, 10)) for _ in range(4)]
-    spent = asyncio.create_task(rig.take(customer, 41))  # All there is, once those before it are posted.
-    too_much = asyncio.create_task(rig.take(customer, 1))
-    await asyncio.sleep(0)
-    pause.go()
-    answers = await asyncio.gather(*held, *asked, spent)
-    assert [answer["version"] for answer in answers] == [1, 2, 3, 4, 5, 6]
+    async with _standing_still(rig):
+        asked = [asyncio.create_task(rig.give(customer, 10)) for _ in range(4)]
+        spent = asyncio.create_task(rig.take(customer, 40))  # All there is, once those before it are posted.
+        too_much = asyncio.create_task(rig.take(customer, 1))
+    answers = await asyncio.gather(*asked, spent)
+    assert [answer["version"] for answer in answers] == [1, 2, 3, 4, 5]
     assert answers[-1]["balances"]["points"]["available"] == 0
     assert (await too_much)["code"] == "insufficient_points"
-    assert rig.watch.sizes == [1, 6]
+    assert sorted(rig.watch.sizes) == [1, 1, 6]
 
 
 async def test_rounds_in_flight_are_few_and_never_share_a_customer(rig: Rig) -> None:
@@ -125,19 +132,16 @@ async def test_a_customer_that_stays_locked_is_busy_and_its_neighbours_are_not(r
 async def test_a_conflict_that_nobody_foresaw_harms_only_its_own_request(rig: Rig) -> None:
     """Another process claims a receipt between our look and our write."""
     customers = [await rig.customer(points=10) for _ in range(5)]
-    pause, held = await _hold_the_line(rig, customers[0])
-    asked = [
-        asyncio.create_task(rig.take(customer, 5, receipt=f"N{place}")) for place, customer in enumerate(customers)
-    ]
-    await asyncio.sleep(0)
 
     async def claim() -> None:
         digest = receipt_claim(Receipt("S1", "T1", "N2"))
         await rig.owner.execute("insert into claims (digest, kind, answer_id) values ($1, 'r', $2)", digest, uuid4())
 
-    rig.ledger.before["write"] = claim
-    pause.go()
-    await asyncio.gather(*held)
+    async with _standing_still(rig):
+        asked = [
+            asyncio.create_task(rig.take(customer, 5, receipt=f"N{place}")) for place, customer in enumerate(customers)
+        ]
+        rig.ledger.before = {"read_lots": claim}  # Only those who redeem read lots.
     answers = await asyncio.gather(*asked)
     assert [answer["status"] for answer in answers] == [201, 201, 409, 201, 201]
     assert answers[2]["code"] == "duplicate_receipt"
@@ -157,11 +161,8 @@ async def test_a_write_that_the_database_refuses_harms_only_its_own_request(
         end $$;
         create trigger refuse_one before insert on lots for each row execute function refuse_one()
     """)
-    pause, held = await _hold_the_line(rig, customers[0])
-    asked = [asyncio.create_task(rig.give(customer, 5)) for customer in customers]
-    await asyncio.sleep(0)
-    pause.go()
-    await asyncio.gather(*held)
+    async with _standing_still(rig):
+        asked = [asyncio.create_task(rig.give(customer, 5)) for customer in customers]
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     harmed = outcomes.pop(2)
     assert [outcome["status"] for outcome in outcomes if isinstance(outcome, dict)] == [201] * 4
@@ -172,65 +173,61 @@ async def test_a_write_that_the_database_refuses_harms_only_its_own_request(
 
 async def test_a_caller_that_hangs_up_does_not_stop_its_round(rig: Rig) -> None:
     customer = await rig.customer()
-    pause, held = await _hold_the_line(rig, customer)
+    pause = Pause()
+    rig.ledger.before = {"write": pause}
+    written = asyncio.create_task(rig.give(customer, 5, key="written"))
+    await pause.reached()
     queued = asyncio.create_task(rig.give(customer, 5, key="queued"))
     await asyncio.sleep(0)
-    for task in (held[0], queued):
+    for task in (written, queued):
         task.cancel()
     await asyncio.sleep(0)
-    assert held[0].cancelled()
+    assert written.cancelled()
     assert queued.cancelled()
     pause.go()
-    again = await rig.give(customer, 5, key="queued")
-    assert (again["version"], again["is_replayed"]) == (2, True)
+    for version, key in enumerate(("written", "queued"), start=1):
+        again = await rig.give(customer, 5, key=key)
+        assert (again["version"], again["is_replayed"]) == (version, True)
 
 
 async def test_a_till_whose_patience_is_over_is_refused_before_anything_is_written(rig: Rig) -> None:
     customer = await rig.customer()
-    pause, held = await _hold_the_line(rig, customer)
-    now = asyncio.get_running_loop().time()
-    impatient = asyncio.create_task(rig.give(customer, 5, deadline=now + 0.05))
-    patient = asyncio.create_task(rig.give(customer, 5, deadline=now + 30))
-    await asyncio.sleep(0.1)
-    pause.go()
-    await asyncio.gather(*held)
+    async with _standing_still(rig):
+        now = asyncio.get_running_loop().time()
+        impatient = asyncio.create_task(rig.give(customer, 5, deadline=now + 0.05))
+        patient = asyncio.create_task(rig.give(customer, 5, deadline=now + 30))
+        await asyncio.sleep(0.1)
     assert await _refusal(impatient) is Rejection.DEADLINE_EXCEEDED
-    assert (await patient)["version"] == 2
+    assert (await patient)["version"] == 1
 
 
 async def test_a_full_queue_says_so_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds_module, "QUEUE_MAX", 3)
     customer = await rig.customer()
-    pause, held = await _hold_the_line(rig, customer)
-    queued = [asyncio.create_task(rig.give(customer, 1)) for _ in range(3)]
-    await asyncio.sleep(0)
-    assert await _refusal(asyncio.create_task(rig.give(customer, 1))) is Rejection.OVERLOADED
-    pause.go()
-    assert len(await asyncio.gather(*held, *queued)) == 4
+    async with _standing_still(rig):
+        queued = [asyncio.create_task(rig.give(customer, 1)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert await _refusal(asyncio.create_task(rig.give(customer, 1))) is Rejection.OVERLOADED
+    assert [answer["version"] for answer in await asyncio.gather(*queued)] == [1, 2, 3]
 
 
 async def test_who_waits_too_long_for_a_round_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds_module, "QUEUE_SECONDS_MAX", 0.05)
     customer = await rig.customer()
-    pause, held = await _hold_the_line(rig, customer)
-    queued = asyncio.create_task(rig.give(customer, 1))
-    await asyncio.sleep(0.1)
-    pause.go()
-    await asyncio.gather(*held)
+    async with _standing_still(rig):
+        queued = asyncio.create_task(rig.give(customer, 1))
+        await asyncio.sleep(0.1)
     assert await _refusal(queued) is Rejection.OVERLOADED
-    assert (await rig.give(customer, 1))["version"] == 2
+    assert (await rig.give(customer, 1))["version"] == 1
 
 
 async def test_a_value_that_the_database_cannot_hold_harms_only_its_own_request(rig: Rig) -> None:
     customers = [await rig.customer(points=1) for _ in range(3)]
-    pause, held = await _hold_the_line(rig, customers[0])
-    asked = [
-        asyncio.create_task(rig.give(customer, points))
-        for customer, points in zip(customers, [5, 2**64, 5], strict=True)
-    ]
-    await asyncio.sleep(0)
-    pause.go()
-    await asyncio.gather(*held)
+    async with _standing_still(rig):
+        asked = [
+            asyncio.create_task(rig.give(customer, points))
+            for customer, points in zip(customers, [5, 2**64, 5], strict=True)
+        ]
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, True, False]
 
@@ -247,3 +244,24 @@ async def test_a_connection_that_breaks_before_the_commit_is_tried_again(rig: Ri
     rig.ledger.before = {"write": cut}
     assert (await rig.give(customer, 5))["version"] == 1
     assert len(rig.watch.failures) == 1
+
+
+async def test_a_locked_table_is_busy_in_time_for_everybody(rig: Rig) -> None:
+    """As a migration may hold it: each member of the round would wait for it again, one after the other."""
+    customers = [await rig.customer() for _ in range(12)]
+    migration = rig.owner.transaction()
+    async with _standing_still(rig):
+        asked = [asyncio.create_task(rig.give(customer, 5)) for customer in customers]
+
+        async def lock() -> None:
+            await migration.start()
+            await rig.owner.execute("lock table customers in access exclusive mode")
+
+        rig.ledger.before = {"read_known": lock}
+    began = asyncio.get_running_loop().time()
+    await asyncio.wait(asked, timeout=2 * BUSY_SECONDS_MAX)
+    took = asyncio.get_running_loop().time() - began
+    await migration.rollback()
+    assert {await _refusal(task) for task in asked} <= {Rejection.BUSY, Rejection.OVERLOADED}
+    assert took < BUSY_SECONDS_MAX
+    assert (await rig.give(customers[0], 5))["version"] == 1

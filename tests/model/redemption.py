@@ -2,7 +2,8 @@
 
 Readings taken where the contract leaves a choice: `max_share`, `min_paid` and `strength` bound the redemption as a
 whole, so a later wallet sees what the earlier left of each; money is spread by gross − discount for every wallet,
-within what the earlier left of the rooms; a request below `min_units`, other than 0, is more than is allowed.
+within what the earlier left of the rooms; a request below `min_units`, other than 0, is more than is allowed; to ask
+for 0 of a wallet that can't pay is to ask for nothing.
 """
 
 from dataclasses import dataclass, field
@@ -43,7 +44,9 @@ def redeem_basket(
     result = Redeemed(money=[0 for _ in lines], units=[{} for _ in lines])
     codes: set[str] = set()
     wallets = policy.get("wallets", [next(iter(program["wallets"]))])
-    if any(name not in wallets or (units != "max" and units < 0) for name, units in request.items()):
+    asked_for = {name for name, units in request.items() if units != 0}
+    negative = any(units != "max" and units < 0 for units in request.values())
+    if negative or not request.keys() <= program["wallets"].keys() or not asked_for <= set(wallets):
         return Refused(["validation_error"])
     in_wallets = customer["available"] if customer else {}
     strength = strength_of(program, identified_by)

@@ -1,5 +1,6 @@
 """What the database itself refuses, whoever asks: the last guard."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
@@ -8,6 +9,7 @@ import pytest
 from tests.kit import Desk, Stage, line, purchase
 
 _ID = UUID(int=1)
+_MONTH = f"{datetime.now(UTC):%Y_%m}"
 
 
 @pytest.fixture
@@ -48,15 +50,27 @@ async def test_the_application_may_not_rewrite_history(stage: Stage, posted: str
         await connection.close()
 
 
-@pytest.mark.parametrize("statement", ["update entries set amount = amount + 1", "delete from txs", "truncate txs"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update entries set amount = amount + 1",
+        "delete from txs",
+        "truncate txs",
+        "truncate txs_other",
+        "delete from entries_other",
+        f"delete from entries_{_MONTH}",
+        f"truncate txs_{_MONTH}",
+    ],
+)
 async def test_nor_may_the_owner_by_accident(owner: asyncpg.Connection, posted: str, statement: str) -> None:
     assert posted
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
         await owner.execute(statement)
 
 
-async def test_entries_that_do_not_sum_to_0_are_refused(owner: asyncpg.Connection) -> None:
-    insert = "insert into entries (customer_id, tx_id, seq, account, wallet, amount) values ($1, $1, $2, $3, $4, $5)"
+@pytest.mark.parametrize("table", ["entries", "entries_other"])
+async def test_entries_that_do_not_sum_to_0_are_refused(owner: asyncpg.Connection, table: str) -> None:
+    insert = f"insert into {table} (customer_id, tx_id, seq, account, wallet, amount) values ($1, $1, $2, $3, $4, $5)"
     with pytest.raises(asyncpg.CheckViolationError, match="do not sum to 0"):
         await owner.execute(insert, _ID, 1, "customer:available", "points", 10)
 

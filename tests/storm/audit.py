@@ -1,5 +1,5 @@
-"""What must hold of the ledger whenever nothing is under way, by the audit views alone. A failure names each broken rule
-with its rows.
+"""What must hold of the ledger whenever nothing is under way, by the audit views alone. A failure names each broken
+rule with its rows.
 """
 
 from collections.abc import Iterable

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -166,6 +166,16 @@ async def ground(stage: Stage, *, workers: int = 1, port: int | None = None, **e
         httpx.AsyncClient(base_url=service.url) as http,
     ):
         yield Ground(stage, service, Desk(http, await stage.key("admin")))
+
+
+def children_of(pid: int | None) -> list[int]:
+    """The processes that a process has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # It has just ended.
+            if stat.read_text().rpartition(")")[2].split()[1] == str(pid):
+                found.append(int(stat.parent.name))
+    return sorted(found)
 
 
 @contextmanager

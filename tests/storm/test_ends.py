@@ -1,6 +1,7 @@
 """The service ends under load: asked to, or with no time to say goodbye."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,11 +13,12 @@ import asyncpg
 import pytest
 
 from tests.kit import Stage, free_port, small_program
-from tests.storm.stands import Ground, Till, address_of, fresh, ground, sale, tills
+from tests.storm.stands import Ground, Till, address_of, children_of, fresh, ground, sale, tills
 from tests.storm.wire import Lost, Reply
 
 CLIENTS = 12
 UNDER_LOAD_SECONDS = 0.6
+REPLACED_SECONDS_MAX = 30.0
 LOCKED_SECONDS = 0.7  # Less than a round's patience with a locked customer.
 
 
@@ -53,6 +55,32 @@ async def test_a_killed_service_answers_with_the_same_bytes_after_its_restart(st
         with tills(again.service.url, bearers) as crowd:
             await asyncio.gather(*(_settle(till, tape) for till, tape in zip(crowd, tapes, strict=True)))
         await _all_there(again, tapes)
+
+
+async def test_a_killed_worker_loses_nothing_and_is_replaced(arena: Ground) -> None:
+    supervisor = arena.service.process.pid
+    customers = [await arena.customer() for _ in range(4)]
+    bearers = [await arena.key(f"E{place}") for place in range(CLIENTS)]
+    tapes = [Tape() for _ in bearers]
+    before = children_of(supervisor)
+    with tills(arena.service.url, bearers) as crowd:
+        selling = [asyncio.create_task(_sell(till, tape, customers)) for till, tape in zip(crowd, tapes, strict=True)]
+        await asyncio.sleep(UNDER_LOAD_SECONDS)
+        os.kill(before[-1], signal.SIGKILL)  # The tills of the other worker sell on, until they lose theirs.
+        await asyncio.sleep(UNDER_LOAD_SECONDS)
+        for task in selling:
+            task.cancel()
+        await asyncio.gather(*selling, return_exceptions=True)
+        await asyncio.gather(*(_settle(till, tape) for till, tape in zip(crowd, tapes, strict=True)))
+    await _all_there(arena, tapes)
+    now = before
+    for _ in range(int(REPLACED_SECONDS_MAX / 0.1)):
+        now = children_of(supervisor)
+        if len(now) == len(before) and before[-1] not in now:
+            break
+        await asyncio.sleep(0.1)
+    else:
+        raise AssertionError(f"the worker was not replaced: {before}, {now}")
 
 
 async def _sell_until(stand: Ground, *, stop: Callable[[], None]) -> tuple[list[Tape], Reply | None]:

@@ -8,7 +8,7 @@ from tests.kit import small_program
 from tests.storm.stands import Ground, Till, sale, tills
 
 QUOTERS, SELLERS = 6, 4
-PUBLISHED = 10
+PUBLISHED = 7
 PAUSE_SECONDS = 0.01
 
 

@@ -13,14 +13,14 @@ nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.domain.amounts import half_up
+from app.domain.amounts import half_up, quantity
 from app.domain.identifiers import LotId, TxId
 from app.domain.ledger.books import Book
 from app.domain.ledger.chart import Account, TxKind
 from app.domain.ledger.moves import Moves
 from app.domain.ledger.plans import Chained, Moment, plan_nobodys, record
 from app.domain.ledger.postings import Origin
-from app.domain.program import Debt
+from app.domain.program import Debt, Wallet
 from app.domain.rejections import Fault, Rejected, Rejection
 
 
@@ -45,14 +45,11 @@ class LineState:
 
 @dataclass(slots=True)
 class PurchaseState:
-    """A stored purchase as returns see it. `spent` is (wallet, lot, units) in the order spent; `default_wallet` is the
-    one of its day, whose units count for the customer's progress.
-    """
+    """A stored purchase as returns see it. `spent` is (wallet, lot, units) in the order spent."""
 
     tx_id: TxId
     lines: list[LineState]
     spent: Sequence[tuple[str, LotId, int]]
-    default_wallet: str
 
     @property
     def is_all_back(self) -> bool:
@@ -117,7 +114,7 @@ def quantities(purchase: PurchaseState, asked: Sequence[tuple[str, int]] | None)
         raise Rejected(
             Rejection.RETURN_EXCEEDS_PURCHASE,
             "That is more than is left of the purchase.",
-            facts={"available": [{"id": line_id, "qty_milli": left[line_id]} for line_id in back]},
+            facts={"available": [{"id": line_id, "qty": quantity(left[line_id])} for line_id in back]},
         )
     return back
 
@@ -128,16 +125,19 @@ def plan_return(
     moment: Moment,
     *,
     back: Mapping[str, int],
-    debts: Mapping[str, Debt],
+    wallets: Mapping[str, Wallet],
     origin: Origin,
 ) -> ReturnPlan:
     """Post one return and advance the purchase's state. `book` None: nobody's purchase, only money. Needs all the
     purchase's lots.
+
+    wallets: of the program that decided the purchase; units of the first one count for the customer's progress.
     """
+    default_wallet = next(iter(wallets))
     refunds: dict[str, int] = {}
     progress_units = 0  # By share, like money: what a wallet without debt keeps doesn't count for the tier either.
     for line in purchase.lines:
-        accrued = line.accrued.get(purchase.default_wallet, 0)
+        accrued = line.accrued.get(default_wallet, 0)
         progress_units -= line.share(accrued)
         line.returned_milli += back.get(line.id, 0)
         refunds[line.id] = line.share(line.paid) - line.refunded
@@ -154,7 +154,7 @@ def plan_return(
         for wallet, already in before.items()
         if (units := _give_back(moves, purchase, moment, wallet=wallet, already=already))
     }
-    taken, clamped = _take_back(moves, purchase, debts)
+    taken, clamped = _take_back(moves, purchase, wallets)
     progress = book.progress
     progress.paid -= sum(refunds.values())
     progress.units -= progress_units
@@ -219,7 +219,7 @@ def _give_back(moves: Moves, purchase: PurchaseState, moment: Moment, *, wallet:
 
 
 def _take_back(
-    moves: Moves, purchase: PurchaseState, debts: Mapping[str, Debt]
+    moves: Moves, purchase: PurchaseState, wallets: Mapping[str, Wallet]
 ) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     """Out of the purchase's own lots, pending ones first, then other active lots in spending order, then into debt
     where the wallet allows.
@@ -229,8 +229,7 @@ def _take_back(
     book = moves.book
     taken: dict[str, dict[str, int]] = {line.id: {} for line in purchase.lines}
     clamped: dict[str, int] = {}
-    wallets = dict.fromkeys(wallet for line in purchase.lines for wallet in line.accrued)
-    for wallet in wallets:
+    for wallet in dict.fromkeys(wallet for line in purchase.lines for wallet in line.accrued):
         due = {
             line.id: line.share(line.accrued.get(wallet, 0)) - line.taken_back.get(wallet, 0) for line in purchase.lines
         }
@@ -239,7 +238,7 @@ def _take_back(
         own += [lot for lot in book.open_lots(wallet, pending=False) if lot.tx_id == purchase.tx_id]
         got = moves.spend(wallet, total, against=Account.RETURNED, lots=own)
         got += moves.spend(wallet, total - got, against=Account.RETURNED)
-        if got < total and debts.get(wallet, Debt.ALLOW) is Debt.ALLOW:
+        if got < total and wallets[wallet].debt is Debt.ALLOW:
             moves.owe(wallet, total - got, against=Account.RETURNED)
             got = total
         if got < total:

@@ -20,6 +20,7 @@ from app.domain.programs.values import (
     word,
 )
 
+RESERVED = frozenset({"rewards"})  # `redeem` names wallets, and beside them `rewards`.
 WALLETS_MAX = 50  # Each is a balance on every customer's row.
 
 _WALLET = Shape(
@@ -41,6 +42,8 @@ def read_wallets(at: Cursor) -> dict[str, Wallet]:
     wallets = {}
     for key, place in members[:WALLETS_MAX]:
         Cursor(key, place.pointer, place.notes).read(identifier)
+        if key in RESERVED:
+            place.note("not_allowed_here", f"{key} is a word of redemptions: a wallet needs another id.")
         wallets[key] = place.read(partial(_wallet, key))
     return wallets
 

@@ -15,7 +15,7 @@ from app.domain.basket import Basket, ClosedTo, Visit
 from app.domain.customer import CustomerFacts
 from app.domain.decision import Decision, LineDecision
 from app.domain.program import Base, Program
-from app.domain.rules.book import Book
+from app.domain.rules.bill import Bill
 from app.domain.rules.compiled import CompiledProgram, compile_program
 from app.domain.rules.facts import Facts
 from app.domain.rules.phases import Accruals, Discounts
@@ -36,26 +36,26 @@ def evaluate(
         ValueError: the visit's instant has no zone.
     """
     facts = Facts.of(program.program, basket, customer, visit)
-    book = Book.open(facts, rules_count=len(program.program.rules))
+    bill = Bill.open(facts, rules_count=len(program.program.rules))
     for rule in program.disabled:
-        book.verdicts[rule.place] = rule.verdicts.disabled
+        bill.verdicts[rule.place] = rule.verdicts.disabled
 
-    discounts = Discounts(book)
+    discounts = Discounts(bill)
     for lane in program.discounts:
-        apply_lane(lane, book.ready(lane.rules, facts), discounts)
+        apply_lane(lane, bill.ready(lane.rules, facts), discounts)
 
-    redeemed = _redeem(program.program, book, facts, redeem)
+    redeemed = _redeem(program.program, bill, facts, redeem)
 
-    accruals = Accruals(book, bases=_bases(program.program.accrual_base, book, redeemed.money))
+    accruals = Accruals(bill, bases=_bases(program.program.accrual_base, bill, redeemed.money))
     for lane in program.accruals:
-        apply_lane(lane, book.ready(lane.rules, facts), accruals)
+        apply_lane(lane, bill.ready(lane.rules, facts), accruals)
 
-    return _decision(book, redeemed, accruals.accrued)
+    return _decision(bill, redeemed, accruals.accrued)
 
 
-def _redeem(program: Program, book: Book, facts: Facts, asked: Asked) -> Redeemed:
-    places = [place for place, line in enumerate(book.lines) if ClosedTo.REDEEM not in line.closed_to]
-    payable = Payable(left=book.left, rooms=book.rooms, places=places)
+def _redeem(program: Program, bill: Bill, facts: Facts, asked: Asked) -> Redeemed:
+    places = [place for place, line in enumerate(bill.lines) if ClosedTo.REDEEM not in line.closed_to]
+    payable = Payable(left=bill.left, rooms=bill.rooms, places=places)
     available = {} if facts.customer is None else facts.customer.available
     identified_by = facts.visit.identified_by
     strength = None if identified_by is None else program.redemption.strength.get(identified_by)
@@ -64,42 +64,42 @@ def _redeem(program: Program, book: Book, facts: Facts, asked: Asked) -> Redeeme
     )
 
 
-def _bases(base: Base, book: Book, redeemed: Sequence[int]) -> Sequence[int]:
+def _bases(base: Base, bill: Bill, redeemed: Sequence[int]) -> Sequence[int]:
     """What accruals look at on each line."""
     match base:
         case Base.PAID:
-            return [left - money for left, money in zip(book.left, redeemed, strict=True)]
+            return [left - money for left, money in zip(bill.left, redeemed, strict=True)]
         case Base.NET:
-            return book.left
+            return bill.left
         case Base.GROSS:
-            return book.gross
+            return bill.gross
         case _:
             assert_never(base)
 
 
-def _decision(book: Book, redeemed: Redeemed, accrued: Sequence[Mapping[str, int]]) -> Decision:
-    verdicts = tuple(verdict for verdict in book.verdicts if verdict is not None)
-    if len(verdicts) != len(book.verdicts):
-        raise RuntimeError(f"rules without a verdict among {book.verdicts}")
+def _decision(bill: Bill, redeemed: Redeemed, accrued: Sequence[Mapping[str, int]]) -> Decision:
+    verdicts = tuple(verdict for verdict in bill.verdicts if verdict is not None)
+    if len(verdicts) != len(bill.verdicts):
+        raise RuntimeError(f"rules without a verdict among {bill.verdicts}")
     lines = tuple(
         LineDecision(
             id=line.id,
-            gross=book.gross[place],
-            discount=book.gross[place] - book.left[place],
+            gross=bill.gross[place],
+            discount=bill.gross[place] - bill.left[place],
             redeemed=redeemed.money[place],
             redeemed_units=redeemed.units_by_line[place],
             accrued=accrued[place],
-            parts=tuple(book.parts[place]),
+            parts=tuple(bill.parts[place]),
         )
-        for place, line in enumerate(book.lines)
+        for place, line in enumerate(bill.lines)
     )
     accrued_in_all: dict[str, int] = {}
-    for effect in book.effects:
+    for effect in bill.effects:
         if effect.wallet is not None:
             accrued_in_all[effect.wallet] = accrued_in_all.get(effect.wallet, 0) + effect.given
     return Decision(
         lines=lines,
-        effects=tuple(book.effects),
+        effects=tuple(bill.effects),
         verdicts=verdicts,
         redeem_terms=redeemed.terms,
         redeemed_units=redeemed.units,

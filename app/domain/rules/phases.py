@@ -12,7 +12,7 @@ from typing import NamedTuple
 from app.domain.amounts import allocate
 from app.domain.basket import ClosedTo
 from app.domain.decision import Effect, Part
-from app.domain.rules.book import Book
+from app.domain.rules.bill import Bill
 from app.domain.rules.compiled import CompiledLane, CompiledRule
 from app.domain.rules.picking import Picked, Stand
 from app.domain.rules.spreading import spread
@@ -33,19 +33,19 @@ class Proposal(NamedTuple):
 class Phase(ABC):
     """One phase at work on one basket; `worths` is what the rules reckon with on each line."""
 
-    def __init__(self, book: Book, *, closed_to: ClosedTo, worths: Sequence[int]) -> None:
-        self.book = book
-        self.stand = Stand(worths, book.qtys_milli, book.qtys_milli)
-        self._eligible = [place for place, line in enumerate(book.lines) if closed_to not in line.closed_to]
+    def __init__(self, bill: Bill, *, closed_to: ClosedTo, worths: Sequence[int]) -> None:
+        self.bill = bill
+        self.stand = Stand(worths, bill.qtys_milli, bill.qtys_milli)
+        self._eligible = [place for place, line in enumerate(bill.lines) if closed_to not in line.closed_to]
 
     def propose(self, rule: CompiledRule, stand: Stand) -> Proposal | None:
         """What the rule would give; None where that is nothing, with the verdict written."""
         places: Sequence[int] = self._eligible
         if rule.matches is not None:
-            lines, matches = self.book.lines, rule.matches
+            lines, matches = self.bill.lines, rule.matches
             places = [place for place in places if matches(lines[place])]
         if rule.undiscounted:
-            left, gross = self.book.left, self.book.gross
+            left, gross = self.bill.left, self.bill.gross
             places = [place for place in places if left[place] == gross[place]]
         if places and stand.open_milli is not stand.qtys_milli:
             places = [place for place in places if stand.open_milli[place]]
@@ -54,7 +54,7 @@ class Phase(ABC):
                 return None
         picked = rule.pick(places, stand) if places else None
         if picked is None:
-            self.book.verdicts[rule.place] = rule.verdicts.unmatched
+            self.bill.verdicts[rule.place] = rule.verdicts.unmatched
             return None
         return self._reckon(rule, picked)
 
@@ -64,12 +64,12 @@ class Phase(ABC):
         given = sum(parts)
         limited_by = cut_by if given < proposal.given else MIN_PRICE if given < wanted else None
         self._write(rule, proposal.picked.places, parts)
-        self.book.effects.append(Effect(rule.id, rule.kind, wanted, given, rule.wallet, limited_by))
-        self.book.verdicts[rule.place] = rule.verdicts.applied
+        self.bill.effects.append(Effect(rule.id, rule.kind, wanted, given, rule.wallet, limited_by))
+        self.bill.verdicts[rule.place] = rule.verdicts.applied
 
     def outdo(self, rule: CompiledRule) -> None:
         """Another rule of the lane has what this one would have taken."""
-        self.book.verdicts[rule.place] = rule.verdicts.outdone
+        self.bill.verdicts[rule.place] = rule.verdicts.outdone
 
     @abstractmethod
     def begin_lane(self, lane: CompiledLane) -> None:
@@ -93,8 +93,8 @@ class Phase(ABC):
 class Discounts(Phase):
     """Phase 1. `worths` is what lines have left, which each discount lowers."""
 
-    def __init__(self, book: Book) -> None:
-        super().__init__(book, closed_to=ClosedTo.DISCOUNT, worths=book.left)
+    def __init__(self, bill: Bill) -> None:
+        super().__init__(bill, closed_to=ClosedTo.DISCOUNT, worths=bill.left)
 
     def begin_lane(self, lane: CompiledLane) -> None:
         """A discount looks at what lines have left, which is always at hand."""
@@ -102,15 +102,15 @@ class Discounts(Phase):
     def parts(self, proposal: Proposal) -> Sequence[int]:
         if proposal.by_line is not None:
             return proposal.by_line
-        rooms, picked = self.book.rooms, proposal.picked
+        rooms, picked = self.bill.rooms, proposal.picked
         return spread(proposal.given, picked.worths, [rooms[place] for place in picked.places])
 
     def fit(self, proposal: Proposal, parts: Sequence[int]) -> Sequence[int]:
-        rooms = self.book.rooms
+        rooms = self.bill.rooms
         return [min(part, rooms[place]) for place, part in zip(proposal.picked.places, parts, strict=True)]
 
     def _reckon(self, rule: CompiledRule, picked: Picked) -> Proposal | None:
-        rooms, by_line = self.book.rooms, None
+        rooms, by_line = self.bill.rooms, None
         if rule.each is not None:
             asked = rule.each(picked)
             by_line = [min(part, rooms[place]) for place, part in zip(picked.places, asked, strict=True)]
@@ -121,13 +121,13 @@ class Discounts(Phase):
         if given:
             return Proposal(rule, picked, wanted, given, by_line)
         verdicts = rule.verdicts
-        self.book.verdicts[rule.place] = (
+        self.bill.verdicts[rule.place] = (
             verdicts.cut(limited_by=MIN_PRICE, wanted=wanted) if wanted else verdicts.gives_nothing
         )
         return None
 
     def _write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None:
-        left, rooms, parts_by_line = self.book.left, self.book.rooms, self.book.parts
+        left, rooms, parts_by_line = self.bill.left, self.bill.rooms, self.bill.parts
         for place, part in zip(places, parts, strict=True):
             if part:
                 left[place] -= part
@@ -138,9 +138,9 @@ class Discounts(Phase):
 class Accruals(Phase):
     """Phase 3. `worths` is the accrual base, which accruals leave as it is; `accrued` is by line, then by wallet."""
 
-    def __init__(self, book: Book, *, bases: Sequence[int]) -> None:
-        super().__init__(book, closed_to=ClosedTo.ACCRUE, worths=bases)
-        self.accrued: list[dict[str, int]] = [{} for _ in book.lines]
+    def __init__(self, bill: Bill, *, bases: Sequence[int]) -> None:
+        super().__init__(bill, closed_to=ClosedTo.ACCRUE, worths=bases)
+        self.accrued: list[dict[str, int]] = [{} for _ in bill.lines]
         self._earlier: Sequence[Mapping[str, int]] = ()
 
     def begin_lane(self, lane: CompiledLane) -> None:
@@ -159,11 +159,11 @@ class Accruals(Phase):
         units = rule.total(picked, earlier) if rule.total is not None else 0
         if units:
             return Proposal(rule, picked, units, units)
-        self.book.verdicts[rule.place] = rule.verdicts.gives_nothing
+        self.bill.verdicts[rule.place] = rule.verdicts.gives_nothing
         return None
 
     def _write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None:
-        wallet, parts_by_line = rule.wallet or "", self.book.parts
+        wallet, parts_by_line = rule.wallet or "", self.bill.parts
         for place, part in zip(places, parts, strict=True):
             if part:
                 accrued = self.accrued[place]

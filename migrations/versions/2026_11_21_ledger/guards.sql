@@ -11,6 +11,7 @@ begin
 end
 $$
 --;
+-- Statement triggers fire for the table that a statement names: partitions have them too (partitions.sql).
 create trigger entries_balanced after insert on entries
     referencing new table as fresh for each statement execute function refuse_unbalanced_entries()
 --;

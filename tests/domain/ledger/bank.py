@@ -164,8 +164,8 @@ class Bank:
         self, book: Book | None, stored: Stored, asked: list[tuple[str, int]] | None, moment: Moment
     ) -> ReturnPlan:
         back = quantities(stored.state, asked)
-        debts = {wallet.id: wallet.debt for wallet in stored.program.program.wallets.values()}
-        return plan_return(book, stored.state, moment, back=back, debts=debts, origin=Origin())
+        wallets = stored.program.program.wallets
+        return plan_return(book, stored.state, moment, back=back, wallets=wallets, origin=Origin())
 
     def _latest_kept(self, customer: CustomerId) -> datetime | None:
         kept = [each.at for each in self.purchases if each.customer == customer and not each.state.is_all_back]
@@ -203,8 +203,7 @@ class Bank:
             )
             for line, bought in zip(decision.lines, basket.lines, strict=True)
         ]
-        wallet = self.program.program.default_wallet
-        return PurchaseState(tx_id=posting.tx_id, lines=lines, spent=spent, default_wallet=wallet)
+        return PurchaseState(tx_id=posting.tx_id, lines=lines, spent=spent)
 
     # --- what must hold by itself -------------------------------------------------------------------------------------
 

@@ -23,7 +23,6 @@ from app.domain.ledger.chain import next_hash
 from app.domain.ledger.plans import Chained
 from app.domain.ledger.postings import Origin, Posting
 from app.domain.ledger.returns import PurchaseState, plan_return, quantities
-from app.domain.program import Debt
 from tests.domain.ledger.shop import Shop
 
 PROGRAM = 1
@@ -95,8 +94,7 @@ class Papers:
 def bring_back(shop: Shop, purchase: PurchaseState, qty_milli: int | None = None) -> None:
     """A return of so much of the purchase's only line; None: all that is left."""
     back = quantities(purchase, None if qty_milli is None else [("1", qty_milli)])
-    debts: Mapping[str, Debt] = {wallet.id: wallet.debt for wallet in shop.program.wallets.values()}
-    plan = plan_return(shop.book, purchase, shop.moment(), back=back, debts=debts, origin=Origin())
+    plan = plan_return(shop.book, purchase, shop.moment(), back=back, wallets=shop.program.wallets, origin=Origin())
     shop.postings.append(plan.chained)
 
 

@@ -77,9 +77,7 @@ class Shop:
         ]
         assert own or not accrue
         state = LineState(id="1", qty_milli=qty * 1000, paid=paid, accrued=accrued, redeemed_units=redeemed)
-        return PurchaseState(
-            tx_id=chained.posting.tx_id, lines=[state], spent=spent, default_wallet=self.program.default_wallet
-        )
+        return PurchaseState(tx_id=chained.posting.tx_id, lines=[state], spent=spent)
 
     def _is_own(self, lot_id: LotId, chained: Chained) -> bool:
         lots = self.book.lots or {}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from app.domain.amounts import half_up
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.returns import LineState, PurchaseState, ReturnPlan, plan_return, quantities
-from app.domain.program import Debt
+from app.domain.program import Debt, Wallet
 from app.domain.rejections import Rejected, Rejection
 from tests.domain.ledger.shop import Shop
 
@@ -16,7 +16,8 @@ def _bring_back(
     shop: Shop, purchase: PurchaseState, qty_milli: int | None = None, *, debt: Debt = Debt.ALLOW
 ) -> ReturnPlan:
     back = quantities(purchase, None if qty_milli is None else [("1", qty_milli)])
-    plan = plan_return(shop.book, purchase, shop.moment(), back=back, debts={"points": debt}, origin=Origin())
+    wallets = {"points": Wallet("points", debt=debt)}
+    plan = plan_return(shop.book, purchase, shop.moment(), back=back, wallets=wallets, origin=Origin())
     shop.postings.append(plan.chained)
     shop.check()
     return plan
@@ -142,7 +143,9 @@ def test_any_split_ends_at_the_whole(lines: list[tuple[int, int, int, int]], dat
             if line.qty_milli > line.returned_milli
         }
         chosen = {line_id: qty for line_id, qty in back.items() if qty} or quantities(purchase, None)
-        plan = plan_return(shop.book, purchase, shop.moment(), back=chosen, debts={}, origin=Origin())
+        plan = plan_return(
+            shop.book, purchase, shop.moment(), back=chosen, wallets=shop.program.wallets, origin=Origin()
+        )
         shop.postings.append(plan.chained)
         shop.check()
         totals["refund"] += plan.refund

@@ -11,7 +11,7 @@ from app.domain.rules.facts import Facts
 
 
 @dataclass(slots=True)
-class Book:
+class Bill:
     """Lists are by the line's place in the basket, `verdicts` by the rule's place in the document.
 
     `left` is gross less discounts so far; `rooms` is what may still be taken off before the line meets its floor,
@@ -28,7 +28,7 @@ class Book:
     effects: list[Effect] = field(default_factory=list)
 
     @classmethod
-    def open(cls, facts: Facts, *, rules_count: int) -> "Book":
+    def open(cls, facts: Facts, *, rules_count: int) -> "Bill":
         lines, line_gross = facts.basket.lines, facts.line_gross
         return cls(
             lines=lines,
