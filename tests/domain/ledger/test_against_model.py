@@ -167,7 +167,7 @@ def test_books_are_kept_as_the_model_keeps_them_in_corners(corner: str) -> None:
     compare(*CORNERS[corner])
 
 
-@examples(4_000)
+@examples(3_000)
 @given(busy.stories())
 def test_books_are_kept_as_the_model_keeps_them(story: tuple[Json, list[Json]]) -> None:
     """Lots that come and go, debts, returns in any split."""
