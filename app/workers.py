@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from app.config import CannotStart, Settings
 from app.engines.child import end_with_parent
@@ -109,6 +110,7 @@ class _Supervisor(Multiprocess):
     def __init__(self, config: uvicorn.Config, port: socket.socket, *, ready: Callable[[], None]) -> None:
         super().__init__(config, [port])
         self._ready = ready
+        self._has_answered = False
         self.failed = False
 
     def init_processes(self) -> None:
@@ -118,6 +120,7 @@ class _Supervisor(Multiprocess):
                 self.handle_signals()
                 if self.should_exit.is_set() or not process.process.is_alive():
                     return
+        self._has_answered = True
         self._ready()
 
     def keep_subprocess_alive(self) -> None:
@@ -125,10 +128,21 @@ class _Supervisor(Multiprocess):
             return
         before = {process.pid for process in self.processes}
         super().keep_subprocess_alive()
+        if self.should_exit.is_set() and self._has_answered:
+            self._start_again()
         self.failed = self.should_exit.is_set()
         for pid in before - {process.pid for process in self.processes}:
             if pid is not None:
                 forget_process(pid)
+
+    def _start_again(self) -> None:
+        """What a worker needs was there and is away now, the database most likely: the others go on meanwhile."""
+        self.should_exit.clear()
+        for place, process in enumerate(self.processes):
+            if process.exitcode == STARTUP_FAILURE:
+                structlog.get_logger("app").warning("worker_starts_again", pid=process.pid)
+                self.processes[place] = Process(self.config, self.sockets)
+                self.processes[place].start()
 
     def terminate_all(self) -> None:
         for port in self.sockets:

@@ -19,7 +19,7 @@ import orjson
 
 from app.engines.places import SOCKETS_PARENT
 from app.verification import verify
-from tests.kit import Desk, LiveService, Stage, live, purchase, small_program
+from tests.kit import START_SECONDS_MAX, Desk, LiveService, Stage, live, purchase, small_program
 from tests.storm.audit import audit
 from tests.storm.proxy import Proxy, proxied
 from tests.storm.wire import ANSWER_SECONDS_MAX, Lost, Reply, Wire
@@ -165,7 +165,17 @@ async def ground(stage: Stage, *, workers: int = 1, port: int | None = None, **e
         live(stage, workers=workers, port=port, **env) as service,
         httpx.AsyncClient(base_url=service.url) as http,
     ):
+        await _all_workers_answer(service)
         yield Ground(stage, service, Desk(http, await stage.key("admin")))
+
+
+async def _all_workers_answer(service: LiveService) -> None:
+    """The first of them may have answered long before the last."""
+    for _ in range(int(START_SECONDS_MAX / 0.05)):
+        if "Kopilka answers" in service.log.read_text():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"not all workers answer: {service.log.read_text()[-2000:]}")
 
 
 def children_of(pid: int | None) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.engines import ThrowawayEngines
 from tests.kit import Stage, free_port, small_program
 from tests.storm.stands import Ground, Till, address_of, children_of, fresh, ground, sale, tills
 from tests.storm.wire import Lost, Reply
@@ -73,14 +74,39 @@ async def test_a_killed_worker_loses_nothing_and_is_replaced(arena: Ground) -> N
         await asyncio.gather(*selling, return_exceptions=True)
         await asyncio.gather(*(_settle(till, tape) for till, tape in zip(crowd, tapes, strict=True)))
     await _all_there(arena, tapes)
+    await _replaced(arena, before)
+
+
+async def test_a_worker_that_cannot_start_does_not_end_the_others(arena: Ground, engines: ThrowawayEngines) -> None:
+    """It is killed while the database is away, so its replacement can't start."""
+    supervisor = arena.service.process.pid
+    before = children_of(supervisor)
+    customer = await arena.customer()
+    engines.postgres.kill()
+    try:
+        os.kill(before[-1], signal.SIGKILL)
+        for _ in range(int(REPLACED_SECONDS_MAX / 0.1)):
+            if "failed to start" in arena.service.log.read_text():
+                break
+            await asyncio.sleep(0.1)
+    finally:
+        engines.postgres.start()
+    with tills(arena.service.url, [await arena.key("E-alone")]) as (till,):
+        arena.note([await till.settle("/v1/accrue", sale(customer), key=fresh("alone"))])
+    await _replaced(arena, before)
+    await arena.audit()
+
+
+async def _replaced(arena: Ground, before: list[int]) -> None:
+    """All workers answer again, the last of them anew."""
     now = before
     for _ in range(int(REPLACED_SECONDS_MAX / 0.1)):
-        now = children_of(supervisor)
+        now = children_of(arena.service.process.pid)
         if len(now) == len(before) and before[-1] not in now:
-            break
+            return
+        assert arena.service.process.poll() is None
         await asyncio.sleep(0.1)
-    else:
-        raise AssertionError(f"the worker was not replaced: {before}, {now}")
+    raise AssertionError(f"the worker was not replaced: {before}, {now}")
 
 
 async def _sell_until(stand: Ground, *, stop: Callable[[], None]) -> tuple[list[Tape], Reply | None]:

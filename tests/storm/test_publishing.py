@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass, field
 
 from tests.kit import small_program
-from tests.storm.stands import Ground, Till, sale, tills
+from tests.storm.stands import Cable, Ground, Till, sale, tills
 
-QUOTERS, SELLERS = 6, 4
-PUBLISHED = 7
+QUOTERS, SELLERS = 4, 2
+PUBLISHED = 3
 PAUSE_SECONDS = 0.01
 
 
@@ -20,28 +20,40 @@ class Seen:
     sold: list[tuple[float, int]] = field(default_factory=list)
 
 
-async def test_after_publish_nothing_is_decided_by_the_version_before(arena: Ground) -> None:
-    bearers = [await arena.key(f"P{place}") for place in range(QUOTERS + SELLERS)]
-    customer = await arena.customer()
+async def test_after_publish_no_worker_decides_by_the_version_before(arena: Ground) -> None:
+    await _hammer(arena, others=arena)
+
+
+async def test_after_publish_no_other_instance_decides_by_the_version_before(cable: Cable) -> None:
+    await _hammer(cable.ground, others=cable.beside)
+
+
+async def _hammer(stand: Ground, *, others: Ground) -> None:
+    """Quotes and purchases without a pause, there and elsewhere, around some versions published here."""
+    bearers = [await stand.key(f"P{place}") for place in range(QUOTERS + SELLERS)]
+    customer = await stand.customer()
     seen, published = Seen(), []
     stop = asyncio.Event()
-    with tills(arena.service.url, bearers) as crowd:
-        hammering = [asyncio.create_task(_quote(till, seen, stop)) for till in crowd[:QUOTERS]]
-        hammering += [asyncio.create_task(_sell(arena, till, customer, seen, stop)) for till in crowd[QUOTERS:]]
+    with tills(stand.service.url, bearers) as crowd, tills(others.service.url, bearers) as elsewhere:
+        hammering = [asyncio.create_task(_quote(till, seen, stop)) for till in (*crowd[:QUOTERS], *elsewhere[:QUOTERS])]
+        hammering += [
+            asyncio.create_task(_sell(stand, till, customer, seen, stop))
+            for till in (*crowd[QUOTERS:], *elsewhere[QUOTERS:])
+        ]
         for turn in range(PUBLISHED):
             rule = {"id": "base", "kind": "bonus", "give": {"per": {"amount": 100 + turn, "units": 1}}}
-            version = await arena.admin.publish(small_program(rules=[rule]))
+            version = await stand.admin.publish(small_program(rules=[rule]))
             published.append((time.monotonic(), version))
             await asyncio.sleep(0.1)
         stop.set()
         await asyncio.gather(*hammering)
-    await arena.admin.publish(small_program())
+    await stand.admin.publish(small_program())
     for name, decided in (("quotes", seen.quoted), ("purchases", seen.sold)):
         assert len(decided) > PUBLISHED, name
         for told_at, version in published:
             late = [by for began, by in decided if began > told_at and by < version]
             assert not late, f"{name} by an earlier version than {version}: {late}"
-    await arena.audit()
+    await stand.audit()
 
 
 async def _quote(till: Till, seen: Seen, stop: asyncio.Event) -> None:
@@ -52,11 +64,11 @@ async def _quote(till: Till, seen: Seen, stop: asyncio.Event) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _sell(arena: Ground, till: Till, customer: str, seen: Seen, stop: asyncio.Event) -> None:
+async def _sell(stand: Ground, till: Till, customer: str, seen: Seen, stop: asyncio.Event) -> None:
     while not stop.is_set():
         began = time.monotonic()
         reply = await till.post("/v1/accrue", sale(customer))
         assert reply.status == 201, reply
         seen.sold.append((began, reply.json()["program"]))
-        arena.note([reply])
+        stand.note([reply])
         await asyncio.sleep(PAUSE_SECONDS)

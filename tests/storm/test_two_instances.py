@@ -3,37 +3,42 @@ when it is cut off, the other has back in seconds.
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from tests.storm.proxy import Fault, Side, Swallow, once
 from tests.storm.stands import Cable, Stopwatch, fresh, in_shop, redemption, sale, tills
 
 FREE_SECONDS_MAX = 6.0  # Contract, section 1.
 
-# Where the line between an instance and the database goes silent, so that the database never learns that nobody is
-# there.
-CUT_OFF: dict[str, Callable[[str], Fault]] = {
-    # The session waits for the next statement: `idle_in_transaction_session_timeout` ends it.
-    "between two statements": lambda _: once(Side.OUT, b"COMMIT;", Swallow()),
-    # It waits for the rest of a message, which only `transaction_timeout` ends.
-    "inside a statement": lambda receipt: once(Side.OUT, receipt.encode(), Swallow(-1)),
-}
+
+async def test_a_customer_locked_by_an_instance_that_was_cut_off_is_free_again(cable: Cable) -> None:
+    """The line to the database goes silent, and the database never learns that nobody is there: between two statements,
+    where `idle_in_transaction_session_timeout` ends the session, and inside of one, which only `transaction_timeout`
+    ends.
+    """
+    receipts = [fresh("cut-off"), fresh("cut-off")]
+    faults = [
+        once(Side.OUT, b"COMMIT;", Swallow()),
+        once(Side.OUT, receipts[1].encode(), Swallow(-1)),
+    ]
+    # The second begins while the first one's customer is still locked.
+    cut_off = []
+    for receipt, fault in zip(receipts, faults, strict=True):
+        cut_off.append(asyncio.create_task(_is_free_again(cable, receipt, fault)))
+        await asyncio.sleep(0.5)
+    await asyncio.gather(*cut_off)
+    await cable.beside.audit()
 
 
-@pytest.mark.parametrize("place", CUT_OFF)
-async def test_a_customer_locked_by_an_instance_that_was_cut_off_is_free_again(cable: Cable, place: str) -> None:
+async def _is_free_again(cable: Cable, receipt: str, fault: Fault) -> None:
     first, second = cable.ground, cable.beside
     customer = await second.customer(points=100)
-    receipt = fresh("cut-off")
     body, key = in_shop(sale(customer, receipt=receipt)), fresh("cut-off")
     with (
         tills(first.service.url, [first.admin.key]) as (cut,),
         tills(second.service.url, [second.admin.key]) as (free,),
     ):
-        cable.database.fault = CUT_OFF[place](receipt)
+        cable.database.fault = fault
         watch = Stopwatch()
         asked = asyncio.create_task(cut.post("/v1/accrue", body, key=key))
         await asyncio.sleep(0.3)  # It holds the lock by now.
@@ -45,8 +50,7 @@ async def test_a_customer_locked_by_an_instance_that_was_cut_off_is_free_again(c
         assert told.status == 503, told
         settled = await cut.settle("/v1/accrue", body, key=key)
         assert (settled.status, settled.json()["version"]) == (201, 3)
-    second.note([beside, settled])
-    await second.audit()
+        second.note([beside, settled])
 
 
 async def test_a_key_belongs_to_one_request_in_all_instances(cable: Cable) -> None:
