@@ -49,8 +49,9 @@ format: $(DEVELOPMENT)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench:
-	@echo "make bench: not built yet"; exit 1
+bench: $(DEVELOPMENT)
+	@$(PY) -m tests.domain.rules.bench_evaluate
+	@$(PY) -m tests.domain.backtest.bench_trial
 
 chaos:
 	@echo "make chaos: not built yet"; exit 1

@@ -4,8 +4,9 @@ purchase to a double-entry ledger before it answers.
 A functional core inside an imperative shell: the core decides, the shell fetches and writes.
 
     domain/     no I/O, no clock, no luck, no await
-                program.py (what a program is), programs/ (a document to a program, or to all its mistakes),
-                rules/ (a basket to a decision), ledger/ (a decision to a balanced posting)
+                program/ (what a program is), programs/ (a document to a program, or to all its mistakes),
+                rules/ (a basket to a decision), ledger/ (a decision to a balanced posting), draws/ (luck, and its
+                proof), backtest/ (a draft on past baskets)
     flows/      one file a use case; rounds.py and post_round.py are the hot path; ports*.py say what flows need
     storage/    PostgreSQL        cache/  Redis        api/  HTTP        vault.py  personal data, sealed
     clock.py    the database's time                    telemetry/  logs and metrics
@@ -13,6 +14,8 @@ A functional core inside an imperative shell: the core decides, the shell fetche
 
     cli.py      the commands (`python -m app`); serve.py, workers.py, jobs_process.py: the processes they start
     main.py     the ASGI entrance; jobs.py the background work; demo/ a program, customers and keys to try
+    backtest.py a draft tried on past baskets: backtest_command.py, backtest_worker.py; beside.py starts what must not
+                slow the tills; draw_check.py recomputes draws
     config.py   settings, keyring.py the service's secrets, addresses.py, schema.py, verification.py (the self-audit)
     engines/    embedded PostgreSQL and Valkey for a start with nothing configured
 
@@ -21,11 +24,11 @@ another; only `wiring` and the entrances above it know all. pyproject.toml says 
 
 The first ten minutes, in this order:
 
-1. `domain/program.py`: what a program, lane, rule and reward are.
+1. `domain/program/`: what a program, lane, rule and reward are.
 2. `domain/rules/evaluate.py`: a basket goes in, a decision comes out.
 3. `domain/ledger/plans.py`: a decision becomes one balanced posting.
 4. `flows/rounds.py` and `flows/post_round.py`: requests that one transaction posts together: claim, lock, read,
-   decide, write, commit, tell.
+   share, decide, write, commit, tell.
 5. `storage/ledger.py`: the few statements a round runs.
 6. `api/purchases.py`: the calls of a sale, as tills see them.
 

@@ -29,6 +29,8 @@ cli = typer.Typer(
 )
 keys = typer.Typer(help="Keys of tills, shops and people.", no_args_is_help=True)
 cli.add_typer(keys, name="keys")
+draws = typer.Typer(help="Random rewards.", no_args_is_help=True)
+cli.add_typer(draws, name="draws")
 
 
 def main() -> None:
@@ -125,6 +127,29 @@ def verify() -> None:
         raise typer.Exit(1)
 
 
+@cli.command()
+def backtest(
+    draft: Annotated[str | None, typer.Argument(help="A program document to try; default: the kept draft.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First time of posting, RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time; default now.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, help="Only the last so many purchases.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: processors less one.")] = None,
+    html: Annotated[str | None, typer.Option(help="Also write the report as a page to this file.")] = None,
+    backtest_id: Annotated[str | None, typer.Option("--id", hidden=True)] = None,
+) -> None:
+    """Try a program on past baskets; the report is one JSON object on standard output."""
+    from app.backtest_command import run_row, try_draft
+
+    with ready_database(read_settings()) as addresses:
+        if backtest_id is not None:
+            run_row(addresses.database_url, backtest_id, workers=workers)
+        else:
+            report = try_draft(
+                addresses.database_url, draft, start=start, until=until, last=last, workers=workers, html=html
+            )
+            typer.echo(report)
+
+
 @cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def replay(context: typer.Context) -> None:
     """Send real receipts through the HTTP interface: replay FILE --url … --key … (--help tells more)."""
@@ -149,6 +174,7 @@ def create_key(
     role: Annotated[str, typer.Option(help="pos, shop, marketer, analyst, support, admin or ops.")],
     shop: Annotated[list[str] | None, typer.Option(help="The shop; several for a shop's key.")] = None,
     terminal: Annotated[str | None, typer.Option(help="The till of a pos key.")] = None,
+    partner: Annotated[str | None, typer.Option(help="Whose shop it is, for rules that test `partner`.")] = None,
 ) -> None:
     """Make a key and print it once, as one JSON object {"id","key","role"}."""
     import orjson
@@ -158,7 +184,9 @@ def create_key(
     with ready_database(read_settings()) as addresses:
         try:
             made = asyncio.run(
-                storage.create_key(addresses.database_url, role=role, shops=shop or [], terminal=terminal)
+                storage.create_key(
+                    addresses.database_url, role=role, shops=shop or [], terminal=terminal, partner=partner
+                )
             )
         except ValueError as error:
             raise CannotStart(str(error)) from None
@@ -187,3 +215,30 @@ def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `key
     if not known:
         raise CannotStart(f"there is no key {key_id}")
     tell(f"revoked {key_id}")
+
+
+@draws.callback()
+def draws_main() -> None:
+    """Keeps `verify` a command of its own, though it is the only one."""
+
+
+@draws.command("verify")
+def verify_draws(
+    first: Annotated[str, typer.Argument(metavar="FROM", help="The first day, local of the program: 2026-11-21.")],
+    last: Annotated[str, typer.Argument(metavar="UNTO", help="The last day, included.")],
+) -> None:
+    """Recompute all draws of these days from rules, secrets and receipts; a row a finding, exit code 1 if any."""
+    from app.draw_check import read_day
+    from app.draw_check import verify_draws as check
+    from app.vault import KeyringVault
+
+    start, end = read_day(first), read_day(last)
+    if end < start:
+        raise CannotStart(f"{last} is before {first}")
+    settings = read_settings()
+    with ready_database(settings) as addresses:
+        vault = KeyringVault(open_keyring(settings.secrets_path, data_dir=settings.data_dir))
+        url, watched = addresses.database_url, sys.stderr.isatty()
+        found = asyncio.run(check(url, vault, first=start, last=end, say=typer.echo, progress=watched))
+    if found:
+        raise typer.Exit(1)

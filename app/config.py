@@ -20,6 +20,19 @@ from app.addresses import plain_database_url
 
 CONTAINER_SECRETS = Path("/run/secrets")
 
+# `shop` is app/demo/program.json, the others are files of app/demo/programs.
+DemoProgram = Literal[
+    "shop",
+    "accumulating_card",
+    "cafe_stamps",
+    "cashback_bank",
+    "club_card",
+    "coalition",
+    "discount_card",
+    "fuel",
+    "gamified_delivery",
+]
+
 # What pydantic puts before the part that tells something.
 _PYDANTIC_PREFIX = re.compile(r"^(Value error, |Input )")
 
@@ -63,10 +76,19 @@ class Settings(BaseSettings):
         default=72, ge=0, le=1_000_000, description="how far back the time of a deal may lie, in hours; 0: no limit"
     )
     returns_any_shop: bool = Field(default=False, description="true lets a shop take back what another shop has sold")
+    publish_backtest_hours: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="publishing needs a back-test of the very draft that ended within so many hours; 0: it needs none",
+    )
     phone_region: str = Field(default="RU", description="region of phone numbers written without a country code")
     allow_unsafe_database: bool = Field(
         default=False,
         description="true starts even where the database's settings (fsync and its like) could lose answered purchases",
+    )
+    demo_program: DemoProgram = Field(
+        default="shop", description="which program a demo begins with: shop, or a file of app/demo/programs"
     )
     metrics_dir: Path | None = Field(
         default=None, description="where several workers add up their metrics; default DATA_DIR/metrics"

@@ -32,6 +32,7 @@ class KeyringVault:
     def __init__(self, keyring: Keyring) -> None:
         self._lookup = keyring.lookup
         self._signing = keyring.signing
+        self._draws = keyring.draws
         self._master = AESGCM(keyring.master)
 
     def digest(self, identifier: Identifier) -> bytes:
@@ -53,6 +54,9 @@ class KeyringVault:
 
     def sign(self, text: bytes) -> bytes:
         return blake2b(text, key=self._signing, digest_size=16).digest()
+
+    def draw_secret(self, name: str) -> bytes:
+        return hmac_digest(self._draws, name.encode(), "sha256")
 
 
 def _seal(cipher: AESGCM, data: bytes, customer_id: UUID) -> bytes:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.config import CannotStart
-from app.domain.ledger.audit import CustomerAudit, Finding, Terms, read_terms
+from app.domain.ledger.audit import CountersAudit, CustomerAudit, Finding, Terms, read_terms
 from app.storage.audit import Folder, open_snapshot
 from app.storage.audit_strays import find_strays
 
@@ -85,6 +85,7 @@ async def _audit(database_url: str, tally: Tally, bar: Progress) -> AsyncIterato
     try:
         async with open_snapshot(database_url) as snapshot:
             terms = {version: read_terms(document) for version, document in (await snapshot.programs()).items()}
+            counters = CountersAudit(await snapshot.counters())
             task = bar.add_task("transactions", total=None if bar.disable else await snapshot.count_txs())
 
             def tell(done: int) -> None:
@@ -93,17 +94,24 @@ async def _audit(database_url: str, tally: Tally, bar: Progress) -> AsyncIterato
             async for finding in find_strays(snapshot):
                 yield finding
             async for folder in snapshot.folders():
-                async for finding in _audit_folder(folder, terms, tally, tell=tell):
+                async for finding in _audit_folder(folder, terms, counters, tally, tell=tell):
                     yield finding
+            for finding in counters.close():
+                yield finding
     except _LOST as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise CannotStart(f"the audit could not go on: {reason}") from None
 
 
 async def _audit_folder(
-    folder: Folder, terms: Mapping[int, Terms | None], tally: Tally, *, tell: Callable[[int], None]
+    folder: Folder,
+    terms: Mapping[int, Terms | None],
+    counters: CountersAudit,
+    tally: Tally,
+    *,
+    tell: Callable[[int], None],
 ) -> AsyncIterator[Finding]:
-    audit = CustomerAudit(folder.customer_id, folder.row, lots=folder.lots, terms=terms)
+    audit = CustomerAudit(folder.customer_id, folder.row, lots=folder.lots, terms=terms, counters=counters)
     tally.customers += folder.row is not None
     tally.lots += len(folder.lots)
     async for txs in folder.txs:

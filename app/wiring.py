@@ -1,40 +1,61 @@
 """The one place that knows every concrete class."""
 
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
 
-from app.api.answers import JsonAnswers
+from app.api.answers import JsonAnswers, to_bytes
+from app.api.cards import card_bytes, gift_card_bytes, gift_card_numbers_bytes
+from app.api.prize_draw_schemas import prize_draw_document
+from app.beside import Beside
 from app.cache.absent import NoSnapshots
 from app.cache.snapshots import RedisSnapshots
 from app.clock import DatabaseClock
 from app.config import Settings
 from app.domain.ledger.chart import Account, TxKind
 from app.domain.ledger.plans import Chained
+from app.flows.failures import DrawSecretDiffers
+from app.flows.keep_cards import KeepCards
+from app.flows.keep_coupons import KeepCoupons
 from app.flows.keep_customer import KeepCustomer
+from app.flows.keep_gift_cards import KeepGiftCards
+from app.flows.keep_segments import KeepSegments, SegmentTx
 from app.flows.loyalty import Loyalty
 from app.flows.move_points import MovePoints
 from app.flows.once import Once
 from app.flows.ports import Snapshots
+from app.flows.ports_coupons import CouponTx
 from app.flows.ports_customers import CustomerTx
+from app.flows.post_event import PostEvent
 from app.flows.publish_program import ProgramShelf, PublishProgram
 from app.flows.quote_basket import QuoteBasket
+from app.flows.read_coupons import ReadCoupons
 from app.flows.read_customer import ReadCustomer
+from app.flows.read_draws import ReadDraws
 from app.flows.read_purchase import ReadPurchase
 from app.flows.record_purchase import RecordPurchase
 from app.flows.return_lines import ReturnLines
 from app.flows.rounds import Rounds
+from app.flows.run_prize_draws import RunPrizeDraws
 from app.flows.sales import AtLimits
 from app.flows.sweep import Sweep
+from app.flows.try_draft import TryDraft
 from app.keyring import Keyring
 from app.storage import migrate
+from app.storage.backtests import BacktestsDatabase
+from app.storage.cards import CardsDatabase
+from app.storage.coupons import CouponsDatabase
 from app.storage.customers import CustomersDatabase
+from app.storage.draws import DrawsDatabase
 from app.storage.engine import Database
 from app.storage.housekeeping import Housekeeping
 from app.storage.ledger import LedgerDatabase
+from app.storage.prize_draws import PrizeDrawsDatabase
 from app.storage.reads import ReadsDatabase
+from app.storage.segments import SegmentsDatabase
 from app.telemetry import METRICS, Metrics
 from app.vault import KeyringVault
 
@@ -52,11 +73,14 @@ class Watch:
 
     def round_failed(self, error: BaseException, *, retried: int) -> None:
         self._metrics.round_failed(retried=retried)
+        if isinstance(error, DrawSecretDiffers):
+            why = "another SECRETS_FILE draws the tickets of this database"
+            _log.error("draw_secret_differs", day=error.day.isoformat(), why=why)
         _log.warning("round_failed", error=type(error).__name__, retried=retried)
 
     def posted(self, postings: Sequence[Chained]) -> None:
         for chained in postings:
-            if chained.posting.kind in (TxKind.PURCHASE, TxKind.REDEEM):
+            if chained.posting.kind in (TxKind.PURCHASE, TxKind.REDEEM, TxKind.EVENT):
                 for entry in chained.posting.entries:
                     if entry.account is Account.ISSUED:
                         self._metrics.points_issued(wallet=entry.wallet, units=-entry.amount)
@@ -88,7 +112,7 @@ async def open_service(
     snapshots = _snapshots(keyring, database, redis_url)
     try:
         await Housekeeping(database).ensure_partitions()
-        service = _assemble(settings, keyring, database, snapshots)
+        service = _assemble(settings, keyring, database, snapshots, database_url=database_url)
         yield service
         await service.drain()
     finally:
@@ -102,12 +126,20 @@ def _snapshots(keyring: Keyring, database: Database, redis_url: str | None) -> R
     return RedisSnapshots(redis_url, key=keyring.cache, identity=lambda: database.identity, watch=Watch(METRICS))
 
 
-def _assemble(settings: Settings, keyring: Keyring, database: Database, snapshots: Snapshots) -> Loyalty:
+def _assemble(
+    settings: Settings, keyring: Keyring, database: Database, snapshots: Snapshots, *, database_url: str
+) -> Loyalty:
     clock = DatabaseClock()
     vault = KeyringVault(keyring)
     answers = JsonAnswers()
     reads = ReadsDatabase(database)
     store = LedgerDatabase(database)
+    codes = CouponsDatabase(database)
+    prize_draws = PrizeDrawsDatabase(database)
+    making: Once[CouponTx] = Once(codes, answers=answers)
+    plastic = CardsDatabase(database)
+    groups = SegmentsDatabase(database)
+    grouping: Once[SegmentTx] = Once(groups, answers=answers)
     once: Once[CustomerTx] = Once(CustomersDatabase(database), answers=answers)
     shelf = ProgramShelf(reads, clock=clock)
     limits = AtLimits(timedelta(hours=settings.at_max_age_hours) if settings.at_max_age_hours else None)
@@ -117,12 +149,62 @@ def _assemble(settings: Settings, keyring: Keyring, database: Database, snapshot
         rounds=rounds,
         purchases=RecordPurchase(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
         points=MovePoints(rounds, vault=vault, answers=answers),
+        events=PostEvent(rounds, vault=vault, answers=answers, limits=limits),
         returns=ReturnLines(rounds, store=store, programs=shelf, answers=answers, any_shop=settings.returns_any_shop),
-        keeper=KeepCustomer(once, reader=customers, snapshots=snapshots, programs=shelf, vault=vault, answers=answers),
-        quotes=QuoteBasket(customers, programs=shelf, vault=vault, clock=clock, limits=limits),
+        keeper=KeepCustomer(
+            once,
+            reader=customers,
+            snapshots=snapshots,
+            programs=shelf,
+            vault=vault,
+            answers=answers,
+            clock=clock,
+        ),
+        cards=KeepCards(
+            Once(plastic, answers=answers),
+            vault=vault,
+            snapshots=snapshots,
+            answer=card_bytes,
+            luck=secrets.randbelow,
+        ),
+        gift_cards=KeepGiftCards(
+            Once(plastic, answers=answers),
+            plastic,
+            reads,
+            programs=shelf,
+            vault=vault,
+            snapshots=snapshots,
+            clock=clock,
+            luck=secrets.randbelow,
+            numbers_answer=gift_card_numbers_bytes,
+            answer=gift_card_bytes,
+        ),
+        quotes=QuoteBasket(customers, reads=reads, programs=shelf, vault=vault, clock=clock, limits=limits),
         customers=customers,
         records=ReadPurchase(reads, programs=shelf),
-        programs=PublishProgram(once, reads, shelf=shelf, answers=answers),
+        coupons=KeepCoupons(making, vault=vault, answers=answers, choose=secrets.choice),
+        codes=ReadCoupons(codes, programs=shelf),
+        draws=ReadDraws(DrawsDatabase(database), programs=shelf, vault=vault),
+        prize_draws=RunPrizeDraws(
+            Once(prize_draws, answers=answers),
+            prize_draws,
+            vault=vault,
+            answer=lambda draw: to_bytes(prize_draw_document(draw)),
+        ),
+        segments=KeepSegments(grouping, groups, groups, vault=vault, snapshots=snapshots, answers=answers),
+        programs=PublishProgram(
+            once,
+            reads,
+            shelf=shelf,
+            answers=answers,
+            tried_within=timedelta(hours=settings.publish_backtest_hours),
+        ),
+        trials=TryDraft(
+            once,
+            BacktestsDatabase(database),
+            start=Beside(database_url).start_backtest,
+            answer=lambda backtest_id: to_bytes({"id": backtest_id}),
+        ),
         reads=reads,
         snapshots=snapshots,
         schema_head=migrate.head(),
@@ -138,7 +220,12 @@ async def open_sweep(
     await database.open()
     snapshots = _snapshots(keyring, database, redis_url)
     try:
-        yield Sweep(LedgerDatabase(database), housekeeping=Housekeeping(database), snapshots=snapshots)
+        yield Sweep(
+            LedgerDatabase(database),
+            housekeeping=Housekeeping(database),
+            programs=ProgramShelf(ReadsDatabase(database), clock=DatabaseClock()),
+            snapshots=snapshots,
+        )
     finally:
         await snapshots.close()
         await database.close()

@@ -207,7 +207,7 @@ def test_the_listed_metrics_are_those_that_are_served(newcomer: Newcomer) -> Non
 
 def test_the_diagram_shows_the_phases_of_a_round_in_their_order() -> None:
     phases = [name for name, member in vars(Round).items() if callable(member) and not name.startswith("_")]
-    assert phases == ["claim", "lock", "read", "decide", "write"]
+    assert phases == ["claim", "lock", "read", "share", "decide", "write"]
     (diagram,) = [block for block in readme.blocks() if block.language == "mermaid"]
     told = re.findall(r": (\w+)", diagram.text)
     shown = [word for word in told if word in {*phases, "commit", "tell"}]

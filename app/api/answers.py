@@ -11,15 +11,22 @@ from uuid import UUID
 
 import orjson
 
+from app.api.coupon_answers import coupon_document, made_document
 from app.api.customer_answer import balance_document, history_document, lot_document, profile_document
+from app.api.draw_answer import prize_document
 from app.api.errors import problem
-from app.api.sale_answer import balances_document, record_document, sale_document
+from app.api.record_answer import explanation_document, record_document
+from app.api.sale_answer import balances_document, event_document, sale_document
 from app.domain.amounts import quantity
-from app.domain.rejections import Fault, Rejected
+from app.domain.programs.lint import Finding
+from app.domain.rejections import Rejected
+from app.flows.keep_segments import MembersChanged, Segment
+from app.flows.ports_coupons import CouponsMade, CouponView
 from app.flows.requests import Answer
 from app.flows.results import (
     BalanceView,
     CustomerProfile,
+    EventPosted,
     HistoryItem,
     LotView,
     Page,
@@ -77,6 +84,10 @@ class JsonAnswers:
                 "given_back": returned.given_back,
                 "expired_again": returned.expired_again,
                 "clamped": returned.clamped,
+                "costs_kept": returned.costs_kept,
+                "draws": [prize_document(record) for record in returned.draws],
+                "coupons": returned.coupons,
+                "voided": returned.voided,
                 "balances": balances_document(returned.balances),
             }
         )
@@ -89,14 +100,29 @@ class JsonAnswers:
     def customer(self, profile: CustomerProfile) -> bytes:
         return to_bytes(profile_document(profile, is_masked=True))
 
-    def draft(self, document: object) -> bytes:
-        """The document as kept, with what is wrong with it: nothing, since only a sound one is kept."""
+    def draft(self, document: object, findings: Sequence[Finding]) -> bytes:
+        """The document as kept, with what is doubtful in it."""
         if not isinstance(document, dict):
             raise TypeError("a program is a JSON object")
-        return to_bytes({**document, "findings": []})
+        return to_bytes({**document, "findings": findings_document(findings)})
 
     def published(self, version: int) -> bytes:
         return to_bytes({"version": version})
+
+    def event(self, posted: EventPosted) -> bytes:
+        return to_bytes(event_document(posted))
+
+    def coupons_made(self, made: CouponsMade) -> bytes:
+        return to_bytes(made_document(made))
+
+    def coupon(self, view: CouponView) -> bytes:
+        return coupon(view)
+
+    def segment(self, segment: Segment) -> bytes:
+        return to_bytes(_segment_document(segment))
+
+    def members_changed(self, changed: MembersChanged) -> bytes:
+        return to_bytes({"id": changed.segment, "added": changed.added, "removed": changed.removed})
 
     def refusal(self, rejected: Rejected, *, request_id: str) -> Answer:
         return problem(rejected, request_id=request_id)
@@ -125,6 +151,10 @@ def purchase(record: PurchaseRecord, *, explain: bool, is_russian: bool) -> byte
     return to_bytes(record_document(record, explain=explain, is_russian=is_russian))
 
 
+def explanation(record: PurchaseRecord, *, is_russian: bool) -> bytes:
+    return to_bytes(explanation_document(record, is_russian=is_russian))
+
+
 def request_state(state: RequestState) -> bytes:
     """What became of a key; the stored body goes out as the bytes it is."""
     if state.body is None:
@@ -132,10 +162,36 @@ def request_state(state: RequestState) -> bytes:
     return to_bytes({"state": "done", "status": state.status, "body": orjson.Fragment(state.body)})
 
 
-def findings(faults: Sequence[Fault]) -> bytes:
-    return to_bytes(
-        {"findings": [{"pointer": fault.pointer, "code": fault.code, "message": fault.message} for fault in faults]}
-    )
+def coupon(view: CouponView) -> bytes:
+    return to_bytes(coupon_document(view))
+
+
+def coupons(page: Page[CouponView]) -> bytes:
+    return _page(page, coupon_document)
+
+
+def segments(page: Page[Segment]) -> bytes:
+    return _page(page, _segment_document)
+
+
+def _segment_document(segment: Segment) -> dict[str, object]:
+    return {"id": segment.id, "title": segment.title, "created_at": segment.created_at}
+
+
+def findings(found: Sequence[Finding]) -> bytes:
+    return to_bytes({"findings": findings_document(found)})
+
+
+def findings_document(found: Sequence[Finding]) -> list[dict[str, str]]:
+    return [
+        {
+            "pointer": finding.pointer,
+            "severity": finding.severity.value,
+            "code": finding.code,
+            "message": finding.message,
+        }
+        for finding in found
+    ]
 
 
 def program(version: ProgramVersion) -> bytes:

@@ -52,6 +52,7 @@ class CustomerAnswer(AnswerBody):
     name: str | None = Field(examples=["An***"])
     birthday: str | None = Field(default=None, description="Only in clear answers.")
     email: str | None = Field(default=None, description="Only in clear answers.")
+    segments: list[str] | None = Field(default=None, description="Only in clear answers.")
     tags: list[str]
     consents: list[dict[str, object]]
     referrer: Id | None
@@ -120,10 +121,18 @@ class LotsAnswer(AnswerBody):
     next: str | None
 
 
-class Finding(AnswerBody):
-    pointer: str
+class Mistake(AnswerBody):
+    """One mistake in a request."""
+
+    pointer: str = Field(description="RFC 6901, into the document.")
     code: str
     message: str
+
+
+class Finding(Mistake):
+    """What is wrong or doubtful in a draft."""
+
+    severity: Literal["error", "warning", "info"]
 
 
 class FindingsAnswer(AnswerBody):
@@ -131,7 +140,7 @@ class FindingsAnswer(AnswerBody):
 
 
 class DraftAnswer(BaseModel):
-    """The document, and beside its members what is wrong with it."""
+    """The document, and beside its members what is doubtful in it."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -180,5 +189,5 @@ class Problem(BaseModel):
     code: str
     request_id: str
     retryable: bool = Field(description="Whether the same request, unchanged, may succeed later.")
-    errors: list[Finding] | None = None
+    errors: list[Mistake] | None = None
     retry_after_ms: int | None = None

@@ -92,7 +92,8 @@ class Operation:
     `refusals` are the codes that this operation may answer beside those that every operation has. A write needs an
     idempotency key and runs to its end whatever the client does; `can_preview` makes it a read when the query says
     `preview=true`. `scans` looks at every value of the body for what no database can hold: for bodies that the model
-    does not describe to the last member.
+    does not describe to the last member. `speaks`: good answers hold sentences by Accept-Language, as those do that may
+    be asked to `explain`.
     """
 
     method: str
@@ -109,7 +110,12 @@ class Operation:
     is_write: bool = False
     can_preview: bool = False
     scans: bool = False
+    speaks: bool = False
     body_max: int = BODY_MAX
     media_type: str = JSON_TYPE
     description: str = ""
     examples: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def has_sentences(self) -> bool:
+        return self.speaks or "explain" in self.query.model_fields

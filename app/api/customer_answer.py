@@ -21,6 +21,7 @@ def profile_document(profile: CustomerProfile, *, is_masked: bool) -> dict[str, 
         document["name"] = profile.name
         document["birthday"] = profile.birthday
         document["email"] = profile.email
+        document["segments"] = profile.segments
     return document | {
         "tags": profile.tags,
         "consents": profile.consents,

@@ -92,7 +92,8 @@ class Edge:
         """The reply to a request, whatever happens to it."""
         try:
             served = self._route(exchange)
-            return Reply.of(await self._answer(exchange, served), media_type=served.operation.media_type)
+            answer = await self._answer(exchange, served)
+            return Reply.of(answer, media_type=served.operation.media_type, has_sentences=served.has_sentences)
         except Rejected as rejected:
             return Reply.of(problem(rejected, request_id=exchange.request_id))
         except ClientGone:

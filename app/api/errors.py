@@ -52,7 +52,10 @@ KINDS: Mapping[Rejection, Kind] = {
     Rejection.CONFIRMATION_REQUIRED: Kind(403, "The customer must confirm"),
     Rejection.INSUFFICIENT_POINTS: Kind(409, "Not enough points"),
     Rejection.REDEEM_LIMIT_EXCEEDED: Kind(409, "More than this basket may be paid with"),
+    Rejection.BUDGET_EXHAUSTED: Kind(409, "The reward is used up"),
     Rejection.QUOTE_CHANGED: Kind(409, "The quote is no longer true"),
+    Rejection.DRAW_NOT_READY: Kind(409, "The prize draw isn't ready for it"),
+    Rejection.BACKTEST_REQUIRED: Kind(409, "The draft has not been tried on past baskets"),
 }
 
 

@@ -22,10 +22,11 @@ _log = structlog.get_logger("app.api")
 class Served:
     """An operation with its validators bound."""
 
-    __slots__ = ("_body", "_query", "operation")
+    __slots__ = ("_body", "_query", "has_sentences", "operation")
 
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
+        self.has_sentences = operation.has_sentences
         self._body = (operation.body or Nothing).__pydantic_validator__
         self._query = None if operation.query is Nothing else operation.query.__pydantic_validator__
 

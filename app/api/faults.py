@@ -162,6 +162,8 @@ def _fault(error: ErrorDetails, prefix: str) -> Fault:
     if place and place[-1] == "[key]":  # What pydantic calls the name of a member, which a pointer already ends with.
         place = place[:-1]
     pointer = prefix + pointer_of(place)
-    if (said := _SAID.get(error["type"])) is None:
+    context = error.get("ctx", {})
+    said = _SAID.get(error["type"])
+    if said is None or ("{" in said[1] and not context):  # Ours, perhaps under a type that is pydantic's too.
         return Fault(pointer, error["type"], error["msg"])
-    return Fault(pointer, said[0], said[1].format_map(error.get("ctx", {})))
+    return Fault(pointer, said[0], said[1].format_map(context))

@@ -87,6 +87,8 @@ def _read_email(value: object) -> str:
 
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_LENGTH_MAX)]
+# Of receipts: part of what a draw's ticket is made of, whose parts a line feed parts.
+Printed = Annotated[str, StringConstraints(min_length=1, max_length=ID_LENGTH_MAX, pattern=r"^[^\r\n]+$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH_MAX)]
 Category = Annotated[
     str,

@@ -10,8 +10,8 @@ ledger before it answers.
 
 Send `Authorization: Bearer KEY`. A key has a role; a key of `pos` or `shop` belongs to a shop and a terminal, and what
 is sent with it happens there. `marketer` writes programs, `analyst` reads them, `support` looks up, corrects and
-adjusts, `ops` looks after the service, `admin` may do all. `/health/*`, `/metrics`, `/openapi.json` and `/docs` need no
-key.
+adjusts, `ops` looks after the service, `admin` may do all. `/health/*`, `/metrics`, `/openapi.json`, `/docs` and what
+anybody checks draws with (`GET /v1/draws/*`, `GET /v1/prize-draws/*`) need no key.
 
 ## Writing once
 
@@ -30,8 +30,18 @@ three decimals (`"0.345"`), up to 10^6. Percentages and factors are decimal stri
 Ids are opaque strings. Lists are `{"items": […], "next": "cursor" | null}` with `?limit=` (1 to 100) and `?cursor=`.
 
 `X-Request-Id` is taken (letters, digits and `._:-`, up to 128) or made, and always returned. `X-Deadline-Ms` is the
-till's patience: what can't begin in time answers 503 `deadline_exceeded` and has written nothing. Sentences are in
-English, or in Russian where `Accept-Language` prefers it.
+till's patience: what can't begin in time answers 503 `deadline_exceeded` and has written nothing.
+
+## What is said
+
+Sentences are in English, or in Russian where `Accept-Language` prefers it; answers that hold any say `Vary:
+Accept-Language`. Money in them has the currency's decimals (ISO 4217). `explain` lists every rule with its verdict,
+in words and as a sentence; `limited_text` says what cut an effect, `hints` what to add for more, `because` of a
+coupon what became of it. All of these are made when read: a stored purchase is told in its reader's language.
+`messages` and `print` (blocks ready for the receipt: text, row, code, divider) come from the program's templates, in
+the language that was asked for, else English, else the template's first, and stay as they were said that day. A
+template that names what there isn't (a code in a quote, a balance of nobody) is left out whole. Each draw prints a
+proof: day, rule, ticket.
 """
 
 _ERRORS = """\
@@ -53,7 +63,7 @@ Every posting sums to 0 in each wallet. A positive amount on `customer:*` adds t
 | kind | accounts |
 | --- | --- |
 | `purchase` | accrual: `customer:available` or `customer:pending` against `program:issued` |
-| `purchase` | redemption: `customer:available` against `program:redeemed` |
+| `purchase` | redemption, the cost of rewards: `customer:available` against `program:redeemed` |
 | `purchase` | a lot that had expired on arrival: `customer:available` or `customer:pending` against `program:expired` |
 | `redeem` | `customer:available` against `program:redeemed` |
 | `return` | taken back, given back: `customer:available`, `customer:pending` against `program:returned` |
@@ -62,10 +72,12 @@ Every posting sums to 0 in each wallet. A positive amount on `customer:*` adds t
 | `expire` | `customer:available` or `customer:pending` against `program:expired` |
 | `adjust` | `customer:available` against `program:adjusted` |
 | `hold`, `capture`, `release` | `customer:available` to `customer:held`, and on or back (later) |
-| `convert` | both wallets against `program:converted` (later) |
+| `event` | as `purchase`: another act's reward, a gift card's load, the cost of what was asked for |
+| any of them | full sets of a wallet that converts: `customer:available` against `program:converted`, both wallets |
 
-A debt is entries on `customer:available` without a lot. What time has brought (`activate`, `expire`) is posted before
-the call that meets it, with a version of its own.
+Prizes of draws are accruals of their purchase. A debt is entries on `customer:available` without a lot. What time has
+brought (`activate`, `expire`) is posted before the call that meets it, with a version of its own; what converts is
+entries of the posting that filled the set.
 
 ### Hash chain
 

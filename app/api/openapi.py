@@ -12,6 +12,7 @@ from app.api.answers_schema import Problem
 from app.api.calls import JSON_TYPE, Operation
 from app.api.errors import INTERNAL_ERROR, KINDS, PROBLEM_TYPE
 from app.api.front_page import front_page
+from app.api.program_schema import openapi_components
 from app.api.query import Query
 from app.domain.rejections import Rejection
 
@@ -36,7 +37,7 @@ _WITH_WRITE = (
     Rejection.RATE_LIMITED,
 )
 
-_GOOD: Mapping[int, str] = {200: "Done", 201: "Made"}
+_GOOD: Mapping[int, str] = {200: "Done", 201: "Made", 202: "Taken up"}
 
 _HEADERS: dict[str, Any] = {
     "IdempotencyKey": {
@@ -114,7 +115,7 @@ def openapi_document(operations: Iterable[Operation], *, version: str) -> dict[s
         "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in operations)],
         "paths": dict(paths),
         "components": {
-            "schemas": definitions["$defs"],
+            "schemas": definitions["$defs"] | openapi_components(),
             "parameters": _HEADERS,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
@@ -173,7 +174,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.is_write:
         key = "IdempotencyKeyUnlessPreview" if operation.can_preview else "IdempotencyKey"
         headers = [key, "RequestId", "Deadline"]
-    if "explain" in operation.query.model_fields:
+    if operation.has_sentences:
         headers.append("Language")
     return parameters + [{"$ref": f"#/components/parameters/{name}"} for name in headers]
 
@@ -204,6 +205,8 @@ def _answer_headers(operation: Operation) -> dict[str, Any]:
             "description": "`true` where the answer is one given before.",
             "schema": {"type": "string", "const": "true"},
         }
+    if operation.has_sentences:
+        headers["Vary"] = {"schema": {"type": "string", "const": "Accept-Language"}}
     return headers
 
 

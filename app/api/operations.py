@@ -1,11 +1,18 @@
 """The table of all operations; the edge serves it, the OpenAPI document lists it."""
 
-from app.api import customers, ops, programs, purchases
+from app.api import backtests, cards, coupons, customers, draws, events, ops, prize_draws, programs, purchases, segments
 from app.api.calls import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *purchases.OPERATIONS,
     *customers.OPERATIONS,
+    *cards.OPERATIONS,
+    *events.OPERATIONS,
+    *coupons.OPERATIONS,
+    *segments.OPERATIONS,
     *programs.OPERATIONS,
+    *backtests.OPERATIONS,
+    *draws.OPERATIONS,
+    *prize_draws.OPERATIONS,
     *ops.OPERATIONS,
 )

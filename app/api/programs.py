@@ -3,12 +3,13 @@
 from app.api import answers
 from app.api.answers_schema import DraftAnswer, FindingsAnswer, ProgramAnswer, ProgramVersionsAnswer, PublishedAnswer
 from app.api.calls import MARKETERS, PROGRAM_BODY_MAX, PROGRAM_READERS, Call, Operation
-from app.api.program_schema import ProgramBody
+from app.api.program_schema import PROGRAM_SCHEMA, ProgramBody, SchemaAnswer
 from app.api.query import PageQuery
 from app.domain.rejections import Rejected, Rejection
 from app.flows.requests import Answer
 
 _VERSION_DIGITS_MAX = 9
+_SCHEMA = answers.to_bytes(PROGRAM_SCHEMA)
 
 
 async def put_draft(call: Call) -> Answer:
@@ -42,6 +43,10 @@ async def program_versions(call: Call) -> Answer:
     query: PageQuery = call.query
     page = await call.service.program_versions(limit=query.limit, cursor=query.cursor)
     return Answer(200, answers.program_versions(page))
+
+
+async def schema(_call: Call) -> Answer:
+    return Answer(200, _SCHEMA)
 
 
 OPERATIONS = (
@@ -100,7 +105,7 @@ OPERATIONS = (
         handler=publish,
         roles=MARKETERS,
         answers={200: PublishedAnswer},
-        refusals=(Rejection.NOT_FOUND, Rejection.PROGRAM_INVALID),
+        refusals=(Rejection.NOT_FOUND, Rejection.PROGRAM_INVALID, Rejection.BACKTEST_REQUIRED),
         is_write=True,
     ),
     Operation(
@@ -124,6 +129,18 @@ OPERATIONS = (
         roles=PROGRAM_READERS,
         query=PageQuery,
         answers={200: ProgramVersionsAnswer},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/program/schema",
+        name="program_schema",
+        summary="The JSON Schema of the document, for editors",
+        description="2020-12. What holds between parts of the document, only a draft is told.",
+        tag="Program",
+        handler=schema,
+        roles=PROGRAM_READERS,
+        answers={200: SchemaAnswer},
+        media_type="application/schema+json",
     ),
     Operation(
         method="POST",

@@ -9,7 +9,7 @@ from app.api.calls import TILLS, TILLS_AND_SUPPORT, WRITERS, Call, Operation
 from app.api.headers import check_key
 from app.api.query import ExplainQuery, PreviewQuery, PurchaseQuery
 from app.api.receipts import shop_of
-from app.api.sale_answers_schema import PurchaseAnswer, RequestStateAnswer, ReturnAnswer, SaleAnswer
+from app.api.sale_answers_schema import ExplanationAnswer, PurchaseAnswer, RequestStateAnswer, ReturnAnswer, SaleAnswer
 from app.api.sale_requests import purchase_request, redeem_request, return_request
 from app.api.schemas import AccrueBody, QuoteBody, RedeemBody, ReturnBody, ReturnByNameBody
 from app.domain.rejections import Rejection
@@ -22,6 +22,7 @@ _ON_SALES = (
     Rejection.INSUFFICIENT_POINTS,
     Rejection.REDEEM_LIMIT_EXCEEDED,
     Rejection.QUOTE_CHANGED,
+    Rejection.BUDGET_EXHAUSTED,  # Of a reward that was asked for.
 )
 
 
@@ -46,6 +47,11 @@ async def return_lines(call: Call) -> Answer:
 
 async def purchase(call: Call) -> Answer:
     return await _show(call, call.id())
+
+
+async def explain_purchase(call: Call) -> Answer:
+    record = await call.service.purchase(call.caller, call.id())
+    return Answer(200, answers.explanation(record, is_russian=call.is_russian))
 
 
 async def purchase_by_receipt(call: Call) -> Answer:
@@ -75,6 +81,12 @@ _BASKET: dict[str, object] = {
         "payments": [{"method": "card", "amount": 20800}],
     },
     "redeem": {"points": 50},
+}
+_REWARD: dict[str, object] = {
+    "customer": {"card": "2200 1234"},
+    "receipt": {"number": "000125"},
+    "basket": {"lines": [{"id": "1", "sku": "4601", "qty": 1, "price": 12900}], "coupons": ["SPRING"]},
+    "redeem": {"rewards": {"free-coffee": 1}},
 }
 
 OPERATIONS = (
@@ -109,7 +121,10 @@ OPERATIONS = (
         answers={201: SaleAnswer},
         refusals=(*_ON_BOOKS, *_ON_SALES),
         is_write=True,
-        examples={"a purchase": _BASKET | {"at": "2026-11-21T12:00:00+03:00", "expect": {"paid": 20800}}},
+        examples={
+            "a purchase": _BASKET | {"at": "2026-11-21T12:00:00+03:00", "expect": {"paid": 20800}},
+            "with a coupon and a reward that costs points": _REWARD,
+        },
     ),
     Operation(
         method="POST",
@@ -185,6 +200,19 @@ OPERATIONS = (
         query=ExplainQuery,
         answers={200: PurchaseAnswer},
         refusals=(Rejection.NOT_FOUND,),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/purchases/{id}/explain",
+        name="explain_purchase",
+        summary="Why each rule did or did not apply, as decided that day",
+        description="By receipt number: `GET /v1/purchases?number=…&explain=true`.",
+        tag="Sales",
+        handler=explain_purchase,
+        roles=TILLS_AND_SUPPORT,
+        answers={200: ExplanationAnswer},
+        refusals=(Rejection.NOT_FOUND,),
+        speaks=True,
     ),
     Operation(
         method="GET",

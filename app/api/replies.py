@@ -15,6 +15,7 @@ Header = tuple[bytes, bytes]
 # Answers hold balances and names: nothing on the way may keep them, no browser may guess what they are.
 _ALWAYS: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _REPLAYED: Header = (b"idempotent-replayed", b"true")
+_VARIES: Header = (b"vary", b"Accept-Language")
 _CHALLENGE: Header = (b"www-authenticate", b'Bearer realm="kopilka"')
 
 
@@ -29,11 +30,15 @@ class Reply:
     extra: tuple[Header, ...] = ()
 
     @classmethod
-    def of(cls, answer: Answer, *, media_type: str = JSON_TYPE) -> Self:
-        """A "no" is a problem document whatever the operation answers else; what its headers repeat is read from it."""
+    def of(cls, answer: Answer, *, media_type: str = JSON_TYPE, has_sentences: bool = False) -> Self:
+        """A "no" is a problem document whatever the operation answers else; what its headers repeat is read from it.
+
+        has_sentences: in the language that was asked for. Problem documents are in English whoever asks.
+        """
         replayed = (_REPLAYED,) if answer.is_replayed else ()
         if answer.status < 400:
-            return cls(answer.status, answer.body, media_type.encode(), extra=replayed)
+            varies = (_VARIES,) if has_sentences else ()
+            return cls(answer.status, answer.body, media_type.encode(), extra=replayed + varies)
         document = orjson.loads(answer.body)
         extra = list(replayed)
         if answer.status == 401:

@@ -1,19 +1,19 @@
 """The answer of `quote`, `accrue` and `GET /v1/purchases/{id}`, member by member in the contract's order."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-import orjson
-
-from app.api.sentences import sentence
+from app.api.draw_answer import draw_document
+from app.api.explaining import explained, limit_text
+from app.api.hint_texts import hint_document
+from app.api.sentences import coupon_text
+from app.api.speech import Speech
+from app.api.told import told_of
 from app.domain.amounts import quantity
-from app.domain.decision import Effect, LineDecision, Part, RedeemTerms, Verdict
+from app.domain.coupons import CouponVerdict
+from app.domain.decision import Effect, LineDecision, Part, RedeemTerms
 from app.domain.ledger.balances import WalletBalance
 from app.domain.rules.prices import split_price
-from app.flows.results import Balances, PurchaseRecord, Sale
+from app.flows.results import Balances, EventPosted, Sale
 
-_UNKNOWN_COUPON = "There is no such coupon."
-_UNKNOWN_COUPON_RUSSIAN = "Такого купона нет."
+_QUOTED = "quoted"
 
 
 def balance_of(balance: WalletBalance) -> dict[str, object]:
@@ -28,6 +28,9 @@ def sale_document(sale: Sale) -> dict[str, object]:
     """JSON-ready; ids and instants are left to the serialiser."""
     decision = sale.decision
     customer = sale.customer
+    speech = Speech(sale.scheme.currency, is_russian=sale.is_russian)
+    is_quote = sale.state == _QUOTED
+    told = told_of(decision, sale.scheme, balances=sale.balances, with_codes=not is_quote, speech=speech)
     document: dict[str, object] = {
         "id": sale.id,
         "tx_id": sale.id,
@@ -43,64 +46,48 @@ def sale_document(sale: Sale) -> dict[str, object]:
             "redeemed": decision.redeemed,
             "paid": decision.paid,
             "redeemed_units": decision.redeemed_units,
-            "accrued": {wallet: decision.accrued.get(wallet, 0) for wallet in sale.wallets},
+            "accrued": {wallet: decision.accrued.get(wallet, 0) for wallet in sale.scheme.wallets},
         },
         "lines": [_line(line, sale.qty_milli[line.id]) for line in decision.lines],
         "redeem": {"wallets": {wallet: _terms(terms) for wallet, terms in decision.redeem_terms.items()}},
-        "effects": [_effect(effect) for effect in decision.effects],
-        "coupons": [_unknown_coupon(code, is_russian=sale.is_russian) for code in sale.coupons],
-        "surprise": {"possible": False},
-        "draws": [],
+        "effects": [effect_document(effect, with_codes=not is_quote, speech=speech) for effect in decision.effects],
+        "coupons": [_coupon(coupon, speech) for coupon in decision.coupons],
+        "surprise": {"possible": decision.surprise},
+        "draws": [draw_document(record, speech) for record in decision.draws],
+        "hints": [hint_document(hint, rule=told.rules.get(hint.rule), speech=speech) for hint in decision.hints],
         "balances": balances_document(sale.balances),
-        "messages": [],
+        "messages": told.messages,
+        "print": told.blocks,
         "quote": sale.quote,
         "valid_until": sale.valid_until,
     }
     if sale.explain:
-        document["explain"] = explained(map(_verdict, decision.verdicts), is_russian=sale.is_russian)
+        document["explain"] = explained(decision.verdicts, sale.scheme, speech)
     return document
 
 
-def record_document(record: PurchaseRecord, *, explain: bool, is_russian: bool) -> dict[str, object]:
-    """A stored purchase: the answer of that day, with what has become of it since."""
-    document: dict[str, object] = orjson.loads(record.answer)
-    document.pop("explain", None)
-    document["state"] = record.state
-    document["returned"] = {line: quantity(milli) for line, milli in record.returned_milli.items()}
-    if explain:
-        document["explain"] = explained(orjson.loads(record.verdicts), is_russian=is_russian)
-    return document
-
-
-def explained(verdicts: Iterable[Mapping[str, Any]], *, is_russian: bool) -> list[dict[str, object]]:
-    """Verdicts (`rule`, `verdict`, `because`, `need`, `have`) with their sentences."""
-    return [
-        {
-            "rule": each["rule"],
-            "verdict": each["verdict"],
-            "because": each["because"],
-            "need": each["need"],
-            "have": each["have"],
-            "text": sentence(
-                verdict=each["verdict"],
-                because=each["because"],
-                need=each["need"],
-                have=each["have"],
-                is_russian=is_russian,
-            ),
-        }
-        for each in verdicts
-    ]
-
-
-def _verdict(verdict: Verdict) -> dict[str, object]:
-    return {
-        "rule": verdict.rule,
-        "verdict": verdict.verdict,
-        "because": verdict.because,
-        "need": verdict.need,
-        "have": verdict.have,
+def event_document(posted: EventPosted) -> dict[str, object]:
+    """What another act than a purchase brought."""
+    decision = posted.decision
+    speech = Speech(posted.scheme.currency, is_russian=posted.is_russian)
+    told = told_of(decision, posted.scheme, balances=posted.balances, with_codes=True, speech=speech)
+    document: dict[str, object] = {
+        "id": posted.tx_id,
+        "tx_id": posted.tx_id,
+        "version": posted.version,
+        "type": posted.type,
+        "at": posted.at,
+        "program": posted.program,
+        "accrued": {wallet: decision.accrued.get(wallet, 0) for wallet in posted.scheme.wallets},
+        "effects": [effect_document(effect, with_codes=True, speech=speech) for effect in decision.effects],
+        "draws": [draw_document(record, speech) for record in decision.draws],
+        "balances": balances_document(posted.balances),
+        "messages": told.messages,
+        "print": told.blocks,
     }
+    if posted.explain:
+        document["explain"] = explained(decision.verdicts, posted.scheme, speech)
+    return document
 
 
 def _line(line: LineDecision, qty_milli: int) -> dict[str, object]:
@@ -128,15 +115,33 @@ def _part(part: Part) -> dict[str, object]:
     return {"rule": part.rule, "kind": part.kind, "wallet": part.wallet, "units": part.units}
 
 
-def _effect(effect: Effect) -> dict[str, object]:
+def effect_document(effect: Effect, *, with_codes: bool, speech: Speech) -> dict[str, object]:
+    """`with_codes`: codes that were given out are shown; a quote gives none."""
     document: dict[str, object] = {"rule": effect.rule, "kind": effect.kind}
-    if effect.wallet is None:
-        document["amount"] = effect.given
-    else:
+    if effect.wallet is not None:
         document["wallet"] = effect.wallet
+    elif effect.gift is not None:
+        document["gift"] = effect.gift
+    elif effect.coupon is not None:
+        document["coupon"] = effect.coupon
+        if with_codes:
+            document["codes"] = effect.codes
+    else:
+        document["amount"] = effect.given
     document["wanted"] = effect.wanted
     document["given"] = effect.given
     document["limited_by"] = effect.limited_by
+    if effect.limited_by is not None:
+        document["limited_text"] = limit_text(
+            limited_by=effect.limited_by,
+            wanted=effect.wanted,
+            given=effect.given,
+            wallet=effect.wallet,
+            is_pieces=effect.gift is not None or effect.coupon is not None,
+            speech=speech,
+        )
+    if effect.cost:
+        document["cost"] = effect.cost
     return document
 
 
@@ -152,6 +157,14 @@ def _terms(terms: RedeemTerms) -> dict[str, object]:
     }
 
 
-def _unknown_coupon(code: str, *, is_russian: bool) -> dict[str, object]:
-    because = _UNKNOWN_COUPON_RUSSIAN if is_russian else _UNKNOWN_COUPON
-    return {"code": code, "verdict": "unknown", "rule": None, "because": because}
+def _coupon(coupon: CouponVerdict, speech: Speech) -> dict[str, object]:
+    """`reason` is the word behind the sentence, where the verdict doesn't say it already."""
+    document: dict[str, object] = {
+        "code": coupon.code,
+        "verdict": coupon.word,
+        "rule": coupon.rule,
+        "because": coupon_text(coupon.word, coupon.because, speech),
+    }
+    if coupon.because not in {"", coupon.word}:
+        document["reason"] = coupon.because
+    return document

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from app.api.answers_schema import AnswerBody, Balances, Id, Instant, Money, Qty, Units, UnitsByWallet
+from app.api.reward_answers_schema import Block, CouponVerdict, Draw, Explained, Hint, Message, PrizeBack, Surprise
 
 
 class SaleCustomer(AnswerBody):
@@ -61,44 +62,25 @@ class Redeemable(AnswerBody):
 
 
 class Effect(AnswerBody):
+    """What one rule did: `wanted` and `given` are minor units of a discount, units of `wallet`, or pieces of `gift` or
+    of codes of the pool `coupon`.
+    """
+
     rule: str
     kind: str
     amount: Money | None = None
     wallet: str | None = None
+    gift: str | None = Field(default=None, description="The article that is given as a present.")
+    coupon: str | None = Field(default=None, description="The pool whose codes are given.")
+    codes: list[str] | None = Field(default=None, description="The codes given out; a quote gives none.")
     wanted: int
     given: int
-    limited_by: str | None
-
-
-class CouponVerdict(AnswerBody):
-    code: str
-    verdict: Literal["applied", "unknown", "not_started", "expired", "used_up", "wrong_customer", "not_applicable"]
-    rule: str | None
-    because: str
-
-
-class Surprise(AnswerBody):
-    possible: bool
-
-
-class Draw(AnswerBody):
-    rule: str
-    ticket: str
-    prize: str | None
-
-
-class Message(AnswerBody):
-    to: Literal["cashier", "customer"]
-    text: str
-
-
-class Explained(AnswerBody):
-    rule: str
-    verdict: Literal["applied", "skipped", "outdone"]
-    because: str | None
-    need: object
-    have: object
-    text: str = Field(description="English, or Russian by Accept-Language.")
+    limited_by: str | None = Field(
+        description="What cut it: `min_price`, `best_line`, `receipt`, `customer`, `customer_uses`, `budget`, `uses`, "
+        "`pool`, `pieces`, or `cap:` and the cap's id."
+    )
+    limited_text: str | None = Field(default=None, description="The same as a sentence, by Accept-Language.")
+    cost: UnitsByWallet | None = Field(default=None, description="Units that a rule with a `cost` took.")
 
 
 class SaleAnswer(AnswerBody):
@@ -116,9 +98,11 @@ class SaleAnswer(AnswerBody):
     effects: list[Effect] = Field(description="In the order applied.")
     coupons: list[CouponVerdict]
     surprise: Surprise
-    draws: list[Draw]
+    draws: list[Draw] = Field(description="Made when the purchase is committed; a quote has none.")
+    hints: list[Hint] = Field(description="What to add to reach more.")
     balances: Balances = Field(description="After this posting; in a quote as they would be after it.")
-    messages: list[Message]
+    messages: list[Message] = Field(description="From the rules' templates.")
+    print: list[Block] = Field(description="Blocks ready to print, from the rules' templates; proofs of draws.")
     quote: str | None
     valid_until: Instant | None
     explain: list[Explained] | None = Field(default=None, description="Only with ?explain=true.")
@@ -126,6 +110,36 @@ class SaleAnswer(AnswerBody):
 
 class PurchaseAnswer(SaleAnswer):
     returned: dict[str, Qty] = Field(description="What came back so far, by line.")
+
+
+class ExplanationAnswer(AnswerBody):
+    """Why each rule of the program did or did not apply, as decided that day; sentences by Accept-Language."""
+
+    id: Id
+    program: int = Field(description="The version that decided.")
+    explain: list[Explained] = Field(description="Every rule, in the document's order.")
+    effects: list[Effect]
+    coupons: list[CouponVerdict]
+    draws: list[Draw]
+    hints: list[Hint]
+
+
+class EventAnswer(AnswerBody):
+    """What another act than a purchase brought."""
+
+    id: Id
+    tx_id: Id
+    version: int
+    type: str
+    at: Instant
+    program: int
+    accrued: UnitsByWallet
+    effects: list[Effect]
+    draws: list[Draw]
+    balances: Balances
+    messages: list[Message]
+    print: list[Block]
+    explain: list[Explained] | None = Field(default=None, description="Only with ?explain=true.")
 
 
 class ReturnedLine(AnswerBody):
@@ -147,6 +161,13 @@ class ReturnAnswer(AnswerBody):
     given_back: UnitsByWallet
     expired_again: UnitsByWallet = Field(description="Given back to lots that had expired meanwhile.")
     clamped: UnitsByWallet = Field(description="What a wallet without debt could not give.")
+    costs_kept: UnitsByWallet = Field(
+        description="What rewards have cost that stay with the customer, once everything is back: a code that was given"
+        " out has been used, or the rule keeps what it gave. Before that no reward's cost is given back."
+    )
+    draws: list[PrizeBack] = Field(description="Prizes that went back.")
+    coupons: list[str] = Field(description="Codes whose use was given back.")
+    voided: list[str] = Field(description="Codes that were given out with the purchase and are no longer good.")
     balances: Balances
 
 

@@ -39,11 +39,12 @@ def purchase_request(call: Call) -> PurchaseRequest:
         at=body.at,
         basket=_basket(body.basket),
         lines=tuple(document["basket"]["lines"]),
-        redeem=body.redeem,
+        redeem=body.redeem.units,
         quote=body.quote,
         expect_paid=None if body.expect is None else body.expect.paid,
         explain=call.query.explain,
         is_russian=call.is_russian,
+        rewards=body.redeem.rewards,
     )
 
 

@@ -1,11 +1,12 @@
 """What tills and shops send about sales. Pydantic parses here and stops here."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.api.fields import Body, Category, Id, Instant, Money, Name, Points, Quantity
+from app.api.fields import Body, Category, Id, Instant, Money, Name, Points, Printed, Quantity
 from app.domain.amounts import AMOUNT_MAX
 
 LINES_MAX = 500  # Contract, section 2.
@@ -13,6 +14,8 @@ COUPONS_MAX = 20
 PAYMENTS_MAX = 20
 TAGS_MAX = 32
 REDEEM_WALLETS_MAX = 16
+REWARDS_MAX = 16
+PIECES_MAX = 100  # Of one rule on one receipt.
 FISCAL_LENGTH_MAX = 512
 QUOTE_LENGTH_MAX = 4_096  # A token is a few hundred characters.
 
@@ -41,13 +44,13 @@ class Ref(Body):
 class ReceiptBody(Body):
     """The till's receipt: (shop, terminal, shift if sent, number) is unique for ever, and so is the fiscal document."""
 
-    number: Id
+    number: Printed
     fiscal: Annotated[str, Field(max_length=FISCAL_LENGTH_MAX)] | None = Field(
         default=None,
         description="The fiscal receipt's QR text; `fn` and `i` make it unique.",
         examples=["t=20261121T1200&s=208.00&fn=9999078900004792&i=12345&fp=3522207165&n=1"],
     )
-    shift: Id | None = None
+    shift: Printed | None = None
     shop: Id | None = Field(default=None, description="Only where the key may speak for several shops.")
 
 
@@ -96,21 +99,41 @@ def _read_units(value: object) -> int | Literal["max"]:
     return value
 
 
-def _is_a_wallet(name: str) -> str:
-    if name == "rewards":
-        raise PydanticCustomError("not_available", "rewards can't be asked for yet")
-    return name
-
-
 Units = Annotated[
     int | Literal["max"],
     PlainValidator(_read_units),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0, "maximum": AMOUNT_MAX}, {"const": "max"}]}),
 ]
-RedeemUnits = Annotated[
-    dict[Annotated[Id, AfterValidator(_is_a_wallet)], Units],
-    Field(max_length=REDEEM_WALLETS_MAX, description="Units by wallet, or `max`.", examples=[{"points": 50}]),
-]
+Pieces = Annotated[int, Field(ge=1, le=PIECES_MAX)]
+
+
+class SpendBody(Body):
+    """Units by wallet, or `max`; and under `rewards` how often to apply the rules that have a `cost`."""
+
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"maxProperties": REDEEM_WALLETS_MAX + 1, "examples": [{"points": 50}]}
+    )
+    __pydantic_extra__: dict[Id, Units]
+
+    rewards: Annotated[dict[Id, Pieces], Field(max_length=REWARDS_MAX)] = Field(
+        default={},
+        description="How many pieces of a reward, by the rule's id; 1 of a discount.",
+        examples=[{"free-coffee": 1}],
+    )
+
+    @model_validator(mode="after")
+    def _names_few_wallets(self) -> Self:
+        if len(self.__pydantic_extra__) > REDEEM_WALLETS_MAX:
+            raise PydanticCustomError("too_long", f"must have at most {REDEEM_WALLETS_MAX} wallets")
+        return self
+
+    @property
+    def units(self) -> Mapping[str, int | Literal["max"]]:
+        """By wallet."""
+        return self.__pydantic_extra__
+
+
+NOTHING_SPENT = SpendBody()
 
 
 class QuoteBody(Body):
@@ -118,7 +141,7 @@ class QuoteBody(Body):
     receipt: ReceiptBody | None = None
     at: Instant | None = Field(default=None, description="The time of the deal; default: the database's clock.")
     basket: BasketBody
-    redeem: RedeemUnits = Field(default={})
+    redeem: SpendBody = Field(default=NOTHING_SPENT)
     quote: Annotated[str, Field(max_length=QUOTE_LENGTH_MAX)] | None = Field(
         default=None, description="The token of an earlier quote, which must still be true."
     )

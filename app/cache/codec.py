@@ -9,6 +9,7 @@ import orjson
 
 from app.domain.identifiers import CustomerId
 from app.domain.ledger.books import Book, Progress, Purse
+from app.domain.ledger.memory import Memory
 from app.flows.ledger_port import Patron, Sealed
 from app.flows.results import Instant
 
@@ -23,12 +24,16 @@ def to_body(patron: Patron) -> bytes:
             "purses": book.purses,
             "tier": book.tier,
             "progress": book.progress,
+            "memory": book.memory.to_document(),
             "due_at": book.due_at,
             "key": _text(patron.profile.wrapped_key),
             "sealed": _text(patron.profile.sealed),
             "registered_at": patron.registered_at,
             "referrer": None if patron.referrer is None else str(patron.referrer),
             "tags": patron.tags,
+            "segments": patron.segments,
+            "card_types": patron.card_types,
+            "is_gift_card": patron.is_gift_card,
             "is_blocked": patron.is_blocked,
             "horizon": patron.horizon,
         }
@@ -46,12 +51,16 @@ def from_body(body: bytes) -> Patron:
             purses={wallet: Purse(**purse) for wallet, purse in value["purses"].items()},
             tier=value["tier"],
             progress=Progress(**{**progress, "last_purchase_at": _moment(progress["last_purchase_at"])}),
+            memory=Memory.from_document(value["memory"]),
             due_at=_moment(value["due_at"]),
         ),
         profile=Sealed(_bytes(value["key"]), _bytes(value["sealed"])),
         registered_at=datetime.fromisoformat(value["registered_at"]),
         referrer=None if value["referrer"] is None else UUID(value["referrer"]),
         tags=tuple(value["tags"]),
+        segments=tuple(value["segments"]),
+        card_types=value["card_types"],
+        is_gift_card=value["is_gift_card"],
         is_blocked=value["is_blocked"],
         horizon=_horizon(value["horizon"]),
     )

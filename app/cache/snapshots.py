@@ -143,8 +143,8 @@ class RedisSnapshots:
         await self._redis.ask(lambda _: self._fill_script(keys=[key], args=arguments), None)
 
     async def forget(self, customer_ids: Sequence[UUID]) -> None:
-        keys = [self._customer_key(customer_id) for customer_id in customer_ids]
-        await self._redis.tell(keys, lambda redis: redis.delete(*keys))
+        if keys := [self._customer_key(customer_id) for customer_id in customer_ids]:
+            await self._redis.tell(keys, lambda redis: redis.delete(*keys))
 
     async def owner(self, digest: bytes) -> UUID | None:
         key = self._owner_key(digest)

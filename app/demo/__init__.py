@@ -56,15 +56,21 @@ class DemoFacts:
 async def ensure_demo(app_url: str, keyring: Keyring, settings: Settings, *, say: Callable[[str], None]) -> DemoFacts:
     """Make the demo where it is missing; what is there stays as it is."""
     async with open_service(settings, keyring, database_url=app_url, redis_url=None) as service:
-        if await _publish(service):
-            say("published the demo program")
+        if await _publish(service, settings.demo_program):
+            say(f"published the demo program ({settings.demo_program})")
         for place in range(len(_CUSTOMERS)):
             await _register(service, place, region=settings.phone_region)
     keys = await _keys(app_url, settings.data_dir / "demo.json", say=say)
     return DemoFacts(till_key=keys["till_key"], phone=_CUSTOMERS[0][0])
 
 
-async def _publish(service: Service) -> bool:
+def document_of(name: str) -> bytes:
+    """A ready program's JSON text, by its name in the setting DEMO_PROGRAM."""
+    here = resources.files(__name__)
+    return (here / "program.json" if name == "shop" else here / "programs" / f"{name}.json").read_bytes()
+
+
+async def _publish(service: Service, name: str) -> bool:
     """Whether there was no program, and now there is."""
     try:
         await service.program()
@@ -73,7 +79,7 @@ async def _publish(service: Service) -> bool:
             raise
     else:
         return False
-    raw = resources.files(__name__).joinpath("program.json").read_bytes()
+    raw = document_of(name)
     await _written(lambda: service.put_draft(_write("demo/draft", raw), orjson.loads(raw), raw))
     await _written(lambda: service.publish(_write("demo/publish", raw)))
     return True

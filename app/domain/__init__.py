@@ -1,8 +1,12 @@
 """The core: values and decisions, without I/O, clock, luck or await.
 
 program      what a program, wallet, tier, lane, rule and reward are; programs/ makes one from its document
-basket       the sale at the till; customer, what rules may know of the person; identifiers, how they are found
+basket       the sale at the till; customer, what rules may know of the person; identifiers, how they are found;
+             card_numbers, how cards are numbered
 rules/       `evaluate`: a basket goes in, a decision comes out
+counters     what limits, caps, stocks and draws have used so far; coupons: what can be said of a code
+draws/       tickets, the algorithms, prize draws, and how each is checked
+backtest/    a draft tried on past baskets: what it would have given
 decision     all that the program says to a basket: totals, lines, effects, verdicts
 ledger/      a decision becomes one balanced posting
 amounts      integer arithmetic: rounding by name, remainders by rule

@@ -44,6 +44,8 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
     Raises:
         ValueError: there is nothing to split over, or `total` or a weight is negative.
     """
+    if len(weights) == 1 and total >= 0 <= weights[0]:
+        return [total]
     if not weights or total < 0 or min(weights) < 0:
         raise ValueError(f"can't allocate {total} over {weights}")
     whole = sum(weights)

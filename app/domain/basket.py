@@ -67,9 +67,16 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """When and where the deal is made; `at` is an aware instant, in any zone."""
+    """When and where the deal is made; `at` is an aware instant, in any zone.
+
+    `card_types` are those of the card that was shown, or of all the customer's cards where none was. `event` is the
+    type of an act that is no purchase.
+    """
 
     at: datetime
     channel: Channel
     shop: str
     identified_by: IdentifiedBy | None = None
+    partner: str | None = None
+    card_types: frozenset[str] = frozenset()
+    event: str | None = None

@@ -22,6 +22,8 @@ class CustomerFacts:
     last_purchase_at: datetime | None = None
     birthday: date | None = None
     tags: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+    is_gift_card: bool = False  # A bearer's card: it pays, and nothing accrues to it.
 
 
 def mask_name(name: str) -> str:

@@ -11,6 +11,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from app.domain.counters import Use
+from app.domain.coupons import CouponVerdict
+from app.domain.draws.records import DrawRecord
+
+
+class CostBack(StrEnum):
+    """When a return gives back what a reward has cost. Never by share: a reward has none."""
+
+    WHOLE = "whole"  # With everything: the gift comes back too.
+    UNUSED = "unused"  # Likewise, unless a code that the purchase gave out has been used meanwhile.
+    NEVER = "never"  # A return leaves the reward, so it leaves the cost.
+
 
 class Part(NamedTuple):
     """What one rule gave on one line: `amount` for a discount, `units` of `wallet` for an accrual."""
@@ -24,7 +36,10 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LineDecision:
-    """`redeemed` is money, `redeemed_units` the units by wallet that paid it; `paid = gross - discount - redeemed`."""
+    """`redeemed` is money, `redeemed_units` the units by wallet that paid it, and those that rules with a `cost` took;
+    `paid = gross - discount - redeemed`. `kept` is the part of `accrued` that a return leaves with the customer,
+    `cost_units` the part of `redeemed_units` that rewards have cost, by `CostBack` and wallet.
+    """
 
     id: str
     gross: int
@@ -33,6 +48,8 @@ class LineDecision:
     redeemed_units: Mapping[str, int]
     accrued: Mapping[str, int]
     parts: tuple[Part, ...]
+    kept: Mapping[str, int] = field(default_factory=dict)
+    cost_units: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def paid(self) -> int:
@@ -41,7 +58,10 @@ class LineDecision:
 
 class Effect(NamedTuple):
     """What one rule did to the basket; `wanted` and `given` in minor units for a discount, in units of `wallet` for an
-    accrual.
+    accrual, in pieces of `gift` or of codes of the pool `coupon` for a reward.
+
+    `limited_by`: `min_price`, `best_line`, `receipt`, `customer`, `customer_uses`, `budget`, `uses`, `pool`, `pieces`,
+    or `cap:` and the cap's id. `codes` are those given out; `cost` the units by wallet that the rule took.
     """
 
     rule: str
@@ -50,6 +70,21 @@ class Effect(NamedTuple):
     given: int
     wallet: str | None = None
     limited_by: str | None = None
+    gift: str | None = None
+    coupon: str | None = None
+    codes: tuple[str, ...] = ()
+    cost: Mapping[str, int] = {}
+
+
+class Hint(NamedTuple):
+    """What to add to reach more: so much of `what` (`amount` in minor units, `qty` in thousandths, `units` in pieces)
+    of the rule's lines; `gives` is what it would give then, as the document writes it (`{"percent": "5"}`).
+    """
+
+    rule: str
+    what: str
+    missing: int
+    gives: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +124,10 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`redeemed_units` and `accrued` are by wallet. `effects` come in the order applied, `verdicts` in the document's
-    order.
+    order: those of the rules that the basket's lines, codes or event touch; all others were `skipped` by `on`.
+
+    `uses` is what it takes from counters, `surprise` whether a random reward is possible; `draws` are made only where
+    luck was handed in. `coupons` is parallel to the codes that were sent.
     """
 
     lines: tuple[LineDecision, ...]
@@ -98,6 +136,11 @@ class Decision:
     redeem_terms: Mapping[str, RedeemTerms]
     redeemed_units: Mapping[str, int] = field(default_factory=dict)
     accrued: Mapping[str, int] = field(default_factory=dict)
+    uses: tuple[Use, ...] = ()
+    draws: tuple[DrawRecord, ...] = ()
+    coupons: tuple[CouponVerdict, ...] = ()
+    hints: tuple[Hint, ...] = ()
+    surprise: bool = False
 
     def __post_init__(self) -> None:
         redeemed_units: dict[str, int] = {}
@@ -109,6 +152,8 @@ class Decision:
                 redeemed_units[wallet] = redeemed_units.get(wallet, 0) + units
             for wallet, units in line.accrued.items():
                 accrued[wallet] = accrued.get(wallet, 0) + units
+            if line.kept and any(not 0 <= units <= line.accrued.get(wallet, 0) for wallet, units in line.kept.items()):
+                raise ValueError(f"a line keeps more than it accrued: {line}")
         if redeemed_units != self.redeemed_units or accrued != self.accrued:
             raise ValueError(
                 f"lines redeem {redeemed_units} and accrue {accrued}, in all {self.redeemed_units} and {self.accrued}"

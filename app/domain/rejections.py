@@ -41,7 +41,10 @@ class Rejection(StrEnum):
     CONFIRMATION_REQUIRED = "confirmation_required"
     INSUFFICIENT_POINTS = "insufficient_points"
     REDEEM_LIMIT_EXCEEDED = "redeem_limit_exceeded"
+    BUDGET_EXHAUSTED = "budget_exhausted"
     QUOTE_CHANGED = "quote_changed"
+    DRAW_NOT_READY = "draw_not_ready"  # A prize draw is in another state than the call needs.
+    BACKTEST_REQUIRED = "backtest_required"  # Only where the setting PUBLISH_NEEDS_BACKTEST is on.
 
     @property
     def is_kept(self) -> bool:
@@ -60,6 +63,7 @@ _KEPT = frozenset(
     {
         Rejection.INSUFFICIENT_POINTS,
         Rejection.REDEEM_LIMIT_EXCEEDED,
+        Rejection.BUDGET_EXHAUSTED,
         Rejection.DUPLICATE_RECEIPT,
         Rejection.QUOTE_CHANGED,
         Rejection.RETURN_EXCEEDS_PURCHASE,

@@ -5,9 +5,12 @@ The hot path, from the request inwards:
     loyalty          the whole service, one method a call; `service` is its shape as the edge sees it
     record_purchase  `accrue`        move_points  `redeem` and `adjust`        return_lines  returns and their preview
     sales            deciding a basket, the same for quote and accrue
+    standings        how things stand beside a basket, and what a decision takes; stored_baskets: what is kept of both
     asks             one request on its way through a round; claims, identity: what it claims and whom it is about
+    shared_use       budgets, stocks, coupons: what a round needs of them, what each request does to them
     rounds           the queue: many requests, one transaction
-    post_round       one round: claim, lock, read, decide, write
+    post_round       one round: claim, lock, read, share, decide, write
+    post_event       another act than a purchase, in a round too
 
 Beside it:
 
@@ -15,10 +18,14 @@ Beside it:
     keep_customer    register and change customers; once: writes outside the rounds, exactly once too
     read_customer    balances, history, lots; profiles: a customer as a whole
     read_purchase    stored purchases, and what became of a key
-    publish_program  drafts and versions
+    publish_program  drafts and versions; try_draft: back-tests
+    keep_coupons     codes made and blocked; read_coupons: what one is good for
+    keep_segments    sets of customers; keep_cards: customers' cards; keep_gift_cards: those without a person
+    run_prize_draws  announced, frozen, drawn; read_draws: a day's commitment and secret
+    callers          keys to callers
     sweep            posts what time has brought
 
 What passes: `requests` come in, `results` go back, `cursors` are places in lists, `failures` what the database may do
-to us, `refusals` what several flows answer with a "no". What flows need is in `ports`, `ports_customers` and
-`ledger_port`; `app.wiring` puts the real parts in.
+to us, `refusals` what several flows answer with a "no". What flows need is in `ports`, `ports_customers`,
+`ports_coupons`, `ports_draws` and `ledger_port`; `app.wiring` puts the real parts in.
 """

@@ -10,13 +10,18 @@ from app.domain.ledger.books import Book
 from app.domain.ledger.plans import Chained, Moment
 from app.domain.rejections import Rejected
 from app.domain.rules.compiled import CompiledProgram
-from app.flows.ledger_port import NewPurchase, Patron, StoredPurchase
+from app.domain.rules.standing import Needs
+from app.flows.ledger_port import NewAct, NewPurchase, Patron, Shared, StoredPurchase
 from app.flows.requests import Answer, Write
+from app.flows.shared_use import SharedUse
 
 
 @dataclass(slots=True)
 class Desk:
-    """What one request is settled on. `patron` None: no customer; `purchase` None: the request is no return."""
+    """What one request is settled on. `patron` None: no customer; `purchase` None: the request is no return.
+
+    `shared` is as the request before left it. It isn't changed here: `Settled.use` says what to change.
+    """
 
     moment: Moment
     program_version: int
@@ -24,6 +29,7 @@ class Desk:
     patron: Patron | None
     purchase: StoredPurchase | None
     purchase_program: CompiledProgram | None
+    shared: Shared = field(default_factory=Shared)
 
     @property
     def book(self) -> Book:
@@ -44,6 +50,8 @@ class Settled:
     chained: Chained
     answer: Answer
     purchase: NewPurchase | None = None
+    use: SharedUse = field(default_factory=SharedUse)
+    act: NewAct | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +61,9 @@ class Ask:
     `customer` is an identifier's digest or a customer's id; `receipts` are (kind, digest) to claim; `purchase` names
     the purchase a return answers, by id or by its receipt's digest. `settle` is pure: it changes the desk's books or
     raises `Rejected` before it does.
+
+    `wants` says what the decision needs of the program's shared state (None: nothing), `coupons` are the codes that
+    were sent, normalised; `pinned` is the program that decides instead of the newest one.
     """
 
     write: Write
@@ -63,6 +74,9 @@ class Ask:
     purchase: UUID | None = None
     purchase_receipt: UUID | None = None
     needs_lots: bool = False
+    wants: Callable[[CompiledProgram], Needs] | None = None
+    coupons: tuple[str, ...] = ()
+    pinned: CompiledProgram | None = None
     tries: int = 0
     owner: CustomerId | None = None
     asked_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())

@@ -28,9 +28,33 @@ def place_of(cursor: str) -> int:
         if not text.startswith("p") or not text[1:].isdecimal() or len(text) > 20 or int(text[1:]) > PLACE_MAX:
             raise ValueError
     except (binascii.Error, ValueError):
-        fault = Fault("/query/cursor", "not_ours", "must be a cursor of this list")
-        raise Rejected(Rejection.VALIDATION_ERROR, "The cursor can't be read.", faults=(fault,)) from None
+        raise _not_ours() from None
     return int(text[1:])
+
+
+def to_text_cursor(text: str) -> str:
+    """Of a list in the order of a text: coupons by code."""
+    return base64.urlsafe_b64encode(f"t{text}".encode()).rstrip(b"=").decode()
+
+
+def text_of(cursor: str) -> str:
+    """The text a cursor stands for.
+
+    Raises:
+        Rejected: `validation_error` at `/query/cursor`.
+    """
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        if not text.startswith("t") or "\x00" in text:
+            raise ValueError
+    except (binascii.Error, ValueError):
+        raise _not_ours() from None
+    return text[1:]
+
+
+def _not_ours() -> Rejected:
+    fault = Fault("/query/cursor", "not_ours", "must be a cursor of this list")
+    return Rejected(Rejection.VALIDATION_ERROR, "The cursor can't be read.", faults=(fault,))
 
 
 def page_of(items: Sequence[T], *, limit: int, place: Callable[[T], int]) -> Page[T]:

@@ -3,6 +3,8 @@
 Storage translates the driver's errors into these once; flows decide what to do about them.
 """
 
+from datetime import date
+
 
 class DatabaseGone(Exception):
     """No connection, or it broke: what was under way may or may not have been committed."""
@@ -18,3 +20,11 @@ class DatabaseBusy(Exception):
 
 class Conflict(Exception):
     """A constraint said no: somebody else was first, or a plan was wrong; nothing was written."""
+
+
+class DrawSecretDiffers(Exception):
+    """The day's tickets are drawn with another secret elsewhere: two secrets files serve one database."""
+
+    def __init__(self, day: date) -> None:
+        super().__init__(f"tickets of {day} are drawn with another secret")
+        self.day = day

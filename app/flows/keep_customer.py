@@ -12,7 +12,7 @@ from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
 from app.flows.ledger_port import Patron
 from app.flows.once import Once
-from app.flows.ports import Answers, Person, Programs, Snapshots, Vault, fresh_ids
+from app.flows.ports import Answers, Clock, Person, Programs, Snapshots, Vault, fresh_ids
 from app.flows.ports_customers import CustomerTx, NewIdentifier
 from app.flows.profiles import profile_of
 from app.flows.read_customer import ReadCustomer
@@ -31,8 +31,10 @@ class KeepCustomer:
         programs: Programs,
         vault: Vault,
         answers: Answers,
+        clock: Clock,
     ) -> None:
         self._once = once
+        self._clock = clock
         self._reader = reader
         self._snapshots = snapshots
         self._programs = programs
@@ -81,7 +83,7 @@ class KeepCustomer:
 
         async def act(tx: CustomerTx) -> Answer:
             patron = (await tx.lock_patrons([request.customer], wait=True)).get(request.customer)
-            if patron is None:
+            if patron is None or patron.is_gift_card:  # A gift card has no person to be changed.
                 raise refusals.no_customer()
             before = self._vault.open(request.customer, patron.profile)
             after = _with_identifiers(_changed(before, request.changes), request.identifiers)
@@ -128,7 +130,9 @@ class KeepCustomer:
             yield self._vault.digest(Identifier(IdentifierKind.CARD, card))
 
     def _rendered(self, patron: Patron, program: CompiledProgram | None) -> bytes:
-        return self._answers.customer(profile_of(patron, program, self._vault, version=patron.book.version))
+        return self._answers.customer(
+            profile_of(patron, program, self._vault, version=patron.book.version, now=self._clock.now())
+        )
 
 
 def _with_identifiers(person: Person, identifiers: Iterable[Identifier]) -> Person:

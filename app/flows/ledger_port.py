@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+from app.domain.counters import Count
+from app.domain.coupons import Coupon
+from app.domain.draws.records import DrawRecord
 from app.domain.identifiers import CustomerId, TxId
 from app.domain.ledger.books import Book
 from app.domain.ledger.lots import Lot
 from app.domain.ledger.plans import Chained
-from app.domain.ledger.returns import LineState, PurchaseState
+from app.domain.ledger.returns import LineState, PurchaseState, Uses
 from app.flows.requests import Answer
 from app.flows.results import Instant
 
@@ -28,8 +31,9 @@ class Sealed:
 class Patron:
     """A customer in a round: the book, and what rules and answers need besides.
 
-    `referrer` is the customer who brought this one. `horizon` has, by wallet, what expires next and what becomes active
-    next; None where the lots were not read.
+    `referrer` is the customer who brought this one. `card_types` are by the hexadecimal digest of the card's number,
+    blocked cards left out; a card without a type has none. A gift card is a customer without a person. `horizon` has,
+    by wallet, what expires next and what becomes active next; None where the lots were not read.
     """
 
     book: Book
@@ -37,6 +41,9 @@ class Patron:
     registered_at: datetime
     referrer: UUID | None = None
     tags: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    card_types: Mapping[str, str] = field(default_factory=dict)
+    is_gift_card: bool = False
     is_blocked: bool = False
     horizon: Mapping[str, tuple[Instant | None, Instant | None]] | None = None
 
@@ -103,6 +110,50 @@ class NewPurchase:
     basket: bytes
     verdicts: bytes
     lines: Sequence[LineState]
+    uses: Uses
+    draws: Sequence[DrawRecord]
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class NewAct:
+    """A row of `acts`, another act than a purchase; `data` and `verdicts` are JSON. Nothing gives its uses back: they
+    stand for whoever checks the counters.
+    """
+
+    tx_id: TxId
+    customer_id: CustomerId
+    type: str
+    at: datetime
+    data: bytes
+    verdicts: bytes
+    uses: Uses
+
+
+@dataclass(slots=True)
+class Shared:
+    """The program's shared state that a round has locked: counters by name (missing: at 0), coupon codes that were
+    sent, free codes by pool in the order in which they are given out. Requests of the round change it one after
+    another.
+    """
+
+    counts: dict[str, Count] = field(default_factory=dict)
+    coupons: dict[str, Coupon] = field(default_factory=dict)
+    codes: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SharedChanges:
+    """What a round does to it. `counts` are by name as they stand after the round; `coupons` are uses by code (below 0:
+    given back); `given` are codes by the customer they now belong to; `voided` codes are blocked where unused.
+    `commitments` are those of the days whose tickets were drawn.
+    """
+
+    counts: dict[str, Count] = field(default_factory=dict)
+    coupons: dict[str, int] = field(default_factory=dict)
+    given: dict[str, UUID] = field(default_factory=dict)
+    voided: list[str] = field(default_factory=list)
+    commitments: dict[date, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -114,7 +165,9 @@ class Changes:
     claims: list[NewClaim] = field(default_factory=list)
     answers: list[tuple[UUID, Answer]] = field(default_factory=list)
     purchases: list[NewPurchase] = field(default_factory=list)
+    acts: list[NewAct] = field(default_factory=list)
     returned: list[StoredPurchase] = field(default_factory=list)
+    shared: SharedChanges = field(default_factory=SharedChanges)
 
     @property
     def is_empty(self) -> bool:
@@ -144,6 +197,12 @@ class RoundTx(Protocol):
 
     async def read_lots(self, customers: Sequence[UUID], *, purchases: Sequence[UUID]) -> Mapping[UUID, Iterable[Lot]]:
         """Open lots by customer, and all those the purchases made or spent."""
+        ...
+
+    async def lock_shared(self, *, counters: Sequence[str], coupons: Sequence[str], pools: Mapping[str, int]) -> Shared:
+        """Lock coupon rows, then counters (made where missing), each in one order, then take free codes of each pool,
+        at most so many, passing over those that another round holds.
+        """
         ...
 
     async def write(self, changes: Changes) -> None: ...

@@ -3,8 +3,9 @@
 from app.domain.identifiers import IdentifierKind
 from app.domain.ledger.plans import Chained, plan_adjust, plan_redeem
 from app.domain.ledger.postings import Origin
-from app.domain.program import Program, Wallet
-from app.domain.rejections import Fault, Rejected, Rejection
+from app.domain.program import Program
+from app.domain.rejections import Rejected, Rejection
+from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claims
 from app.flows.identity import reference
@@ -26,7 +27,8 @@ class MovePoints:
 
         def settle(desk: Desk) -> Settled:
             program = desk.program.program
-            _wallet(program, request.wallet)
+            if request.wallet not in program.wallets:
+                raise refusals.no_wallet()
             _check_strength(program, request)
             origin = Origin(
                 idempotency_key=write.key,
@@ -37,7 +39,9 @@ class MovePoints:
                 reason=request.reason,
             )
             book = desk.book
-            chained = plan_redeem(book, desk.moment, wallet=request.wallet, units=request.points, origin=origin)
+            chained = plan_redeem(
+                book, program, desk.moment, wallet=request.wallet, units=request.points, origin=origin
+            )
             return self._settled(desk, chained)
 
         return await self._rounds.post(
@@ -55,10 +59,15 @@ class MovePoints:
         """Raises `Rejected`."""
 
         def settle(desk: Desk) -> Settled:
-            wallet = _wallet(desk.program.program, request.wallet)
+            program = desk.program.program
+            if request.wallet not in program.wallets:
+                raise refusals.no_wallet()
             origin = Origin(idempotency_key=write.key, program=desk.program_version, reason=request.reason)
             book = desk.book
-            return self._settled(desk, plan_adjust(book, wallet, desk.moment, units=request.points, origin=origin))
+            chained = plan_adjust(
+                book, program, desk.moment, wallet=request.wallet, units=request.points, origin=origin
+            )
+            return self._settled(desk, chained)
 
         return await self._rounds.post(
             Ask(
@@ -75,13 +84,6 @@ class MovePoints:
         balances = desk.book.balances(desk.program.program.wallets)
         posted = Posted(tx_id=posting.tx_id, version=posting.version, balances=balances)
         return Settled(chained, Answer(201, self._answers.posted(posted)))
-
-
-def _wallet(program: Program, name: str) -> Wallet:
-    if name not in program.wallets:
-        fault = Fault("/wallet", "unknown_wallet", "must be a wallet of the program")
-        raise Rejected(Rejection.VALIDATION_ERROR, "The program has no such wallet.", faults=(fault,))
-    return program.wallets[name]
 
 
 def _check_strength(program: Program, request: RedeemRequest) -> None:

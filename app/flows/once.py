@@ -77,7 +77,7 @@ class Once(Generic[Tx]):
                 if not rejected.rejection.is_kept:
                     raise
                 answer = self._answers.refusal(rejected, request_id=write.request_id)
-            answer_id = next(fresh_ids())
+            answer_id = answer.tx_id or next(fresh_ids())
             claims = [NewClaim(key, "k", write.fingerprint, answer_id)]
             await tx.write(Changes(claims=claims, answers=[(answer_id, answer)]))
         return answer

@@ -10,11 +10,12 @@ from uuid_utils import compat
 
 from app.domain.identifiers import Identifier
 from app.domain.ledger.plans import Chained
+from app.domain.programs.lint import Finding
 from app.domain.rejections import Rejected
 from app.domain.rules.compiled import CompiledProgram
 from app.flows.ledger_port import Patron, Sealed
 from app.flows.requests import Answer
-from app.flows.results import CustomerProfile, Posted, Returned, Sale
+from app.flows.results import CustomerProfile, EventPosted, Posted, Returned, Sale
 
 
 class Answers(Protocol):
@@ -30,9 +31,11 @@ class Answers(Protocol):
         """Masked: stored answers hold no phone, e-mail or full name."""
         ...
 
-    def draft(self, document: object) -> bytes: ...
+    def draft(self, document: object, findings: Sequence[Finding]) -> bytes: ...
 
     def published(self, version: int) -> bytes: ...
+
+    def event(self, posted: EventPosted) -> bytes: ...
 
     def refusal(self, rejected: Rejected, *, request_id: str) -> Answer:
         """The problem document of a "no", with its status."""
@@ -137,6 +140,10 @@ class Vault(Protocol):
 
     def sign(self, text: bytes) -> bytes:
         """16 bytes that only this service can make (tokens of quotes)."""
+        ...
+
+    def draw_secret(self, name: str) -> bytes:
+        """32 bytes: the secret of a program day (ISO text) or of a prize draw (`prize-draw/ID`)."""
         ...
 
 

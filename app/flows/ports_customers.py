@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 from uuid import UUID
 
 from app.domain.identifiers import CustomerId
 from app.domain.ledger.lots import Lot
-from app.flows.ledger_port import Patron, RoundTx, Sealed
+from app.flows.ledger_port import Patron, RoundTx, Sealed, Shared
 from app.flows.requests import Answer, Caller
 from app.flows.results import HistoryItem, ProgramVersion, PurchaseRecord
 
@@ -52,6 +52,18 @@ class CustomerTx(RoundTx, Protocol):
         """Returns the new version."""
         ...
 
+    async def insert_backtest(
+        self, backtest_id: UUID, *, document: str, digest: bytes, asked: Mapping[str, Any], by: str
+    ) -> None: ...
+
+    async def is_trying(self) -> bool:
+        """Whether a back-test is under way."""
+        ...
+
+    async def is_tried(self, digest: bytes, *, within: timedelta) -> bool:
+        """Whether a back-test of this very draft has ended well within that time."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PastBook:
@@ -88,6 +100,14 @@ class Reads(Protocol):
     async def program(self, version: int) -> ProgramVersion | None: ...
     async def programs(self, *, before: int | None, limit: int) -> Sequence[ProgramVersion]: ...
     async def draft(self) -> str | None: ...
+    async def program_names(self) -> tuple[frozenset[str], frozenset[str]]:
+        """What a program's document may refer to by name: segments, and pools of coupons."""
+        ...
+
+    async def shared(self, *, counters: Sequence[str], coupons: Sequence[str], pools: Mapping[str, int]) -> Shared:
+        """The program's shared state as it is committed, without locks: what a quote looks at."""
+        ...
+
     async def serves_alone(self) -> bool:
         """Whether no other process of this service has connections, or may have had them a moment ago."""
         ...

@@ -4,27 +4,33 @@
 | --- | --- | --- |
 | claim | 2-4 | locks on keys and receipts are tried, then read: which are new, which are answered already (and how) |
 | lock | 0-2 | customers `FOR NO KEY UPDATE SKIP LOCKED`, those of returns looked up before; who is taken waits |
-| read | 0-4 | purchases, for returns (3); lots, where a request redeems, returns or something is due |
-| decide | 0 | pure Python, one request after another, each on the books the one before left; no await |
-| write | 0-4 | customers, changed lots, returned purchases, all that is appended, each where there is any |
+| read | 0-4 | purchases, for returns (3); lots, where one redeems or returns, a wallet converts, something is due |
+| share | 0-4 | coupons, counters (one more where a name is new), free codes: locked where a request may use them |
+| decide | 0 | pure Python, one request after another, each on the state the one before left; no await |
+| write | 0-9 | customers, lots, returned purchases, counters, coupons, days of draws (2), what is appended, acts |
 
 Begin and commit stand around it (`app.flows.rounds`). Clock and newest program come with the first statement. Locks are
-taken in one order: keys and receipts (tried, never waited for), customers, purchases, each sorted; so two rounds in two
-processes can wait for each other, but never in a circle. A refusal has nothing to undo.
+taken in one order: keys and receipts (tried, never waited for), customers, purchases, coupons, counters, each sorted,
+free codes (those that are taken are passed over), days of draws as they are noted, sorted too; so two rounds in two
+processes can wait for each other, but never in a circle. Rounds that share a counter come one after another from there
+to the commit, in all processes: a budget or stock is never exceeded, and a program without any is never slowed. A
+refusal has nothing to undo.
 """
 
 from collections.abc import Iterable
 from uuid import UUID
 
 from app.domain.identifiers import NOBODY, CustomerId
-from app.domain.ledger.plans import Moment, bring_up_to_date
+from app.domain.ledger.moments import Moment
+from app.domain.ledger.passing import bring_up_to_date
 from app.domain.rejections import Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
-from app.flows.ledger_port import Changes, Known, NewClaim, Patron, RoundTx, StoredPurchase
+from app.flows.ledger_port import Changes, Known, NewClaim, Patron, RoundTx, Shared, StoredPurchase
 from app.flows.ports import Answers, Programs, fresh_ids
 from app.flows.requests import Answer
+from app.flows.shared_use import Wanted, apply
 
 TRIES_MAX = 3  # Rounds that may skip a taken customer before one waits for it, for the database's lock timeout at most.
 
@@ -39,6 +45,7 @@ class Round:
         self._answers = answers
         self._patrons: dict[UUID, Patron] = {}
         self._purchases: dict[UUID, StoredPurchase] = {}
+        self._shared = Shared()
         self._compiled: dict[int, CompiledProgram] = {}
         self._taken_receipts: dict[Ask, UUID] = {}
         self._newest = 0
@@ -154,19 +161,43 @@ class Round:
             self._purchases = dict(await self._tx.lock_purchases(ids))
             for purchase in self._purchases.values():
                 self._compiled[purchase.program] = await self._programs.compiled(purchase.program)
-        needing = {ask.owner for ask in self._asks if ask.needs_lots and ask.owner is not None}
+        # What a posting leaves may fill a set of a wallet that converts, whoever's it is.
+        converts = any(
+            wallet.convert for compiled in self._programs_of_round() for wallet in compiled.program.wallets.values()
+        )
+        needing = {ask.owner for ask in self._asks if (converts or ask.needs_lots) and ask.owner is not None}
         needing |= {CustomerId(key) for key, patron in self._patrons.items() if patron.book.is_due(self.now)}
         if needing:
             lots = await self._tx.read_lots(sorted(needing), purchases=ids)
             for customer_id in needing:
                 self._patrons[customer_id].book.load_lots(lots.get(customer_id, ()))
 
+    def _programs_of_round(self) -> Iterable[CompiledProgram]:
+        yield from self._compiled.values()
+        yield from (ask.pinned for ask in self._asks if ask.pinned is not None)
+
+    async def share(self) -> None:
+        """The program's shared state, as far as the round may use it."""
+        if not self._newest:
+            return
+        wanted = Wanted()
+        for ask in self._asks:
+            if ask.wants is not None:
+                wanted.add(ask.wants(ask.pinned or self._compiled[self._newest]), codes=ask.coupons)
+        for purchase in self._purchases.values():
+            wanted.add_stored(purchase.state.uses)
+        if not wanted.is_nothing:
+            self._shared = await self._tx.lock_shared(
+                counters=sorted(wanted.counters), coupons=sorted(wanted.coupons), pools=wanted.pools
+            )
+
     def decide(self) -> None:
-        """One after another, on the books the one before left."""
+        """One after another, on the state the one before left."""
+        program = self._compiled[self._newest].program if self._newest else None
         for patron in self._patrons.values():
             book = patron.book
             before = book.version
-            self.changes.postings += bring_up_to_date(book, Moment.by_clock(self.now, self._ids, book=book))
+            self.changes.postings += bring_up_to_date(book, Moment.by_clock(self.now, self._ids, book=book), program)
             if book.version != before:
                 self.changes.patrons.append(patron)
         for ask in self._asks:
@@ -197,6 +228,7 @@ class Round:
             patron=patron,
             purchase=purchase,
             purchase_program=self._compiled[purchase.program] if purchase else None,
+            shared=self._shared,
         )
         return ask.settle(desk)
 
@@ -204,6 +236,7 @@ class Round:
         changes = self.changes
         tx_id = settled.chained.posting.tx_id
         changes.postings.append(settled.chained)
+        apply(settled.use, self._shared, changes.shared)
         if patron is not None and patron not in changes.patrons:
             changes.patrons.append(patron)
         changes.claims.append(NewClaim(ask.key, "k", ask.write.fingerprint, tx_id))
@@ -212,6 +245,8 @@ class Round:
             changes.purchases.append(settled.purchase)
         else:
             changes.answers.append((tx_id, settled.answer))
+        if settled.act is not None:
+            changes.acts.append(settled.act)
         if ask.purchase is not None and self._purchases[ask.purchase] not in changes.returned:
             changes.returned.append(self._purchases[ask.purchase])
         self.outcomes.append((ask, settled.answer))

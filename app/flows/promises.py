@@ -5,6 +5,7 @@ A token is URL-safe text: base64 of a small JSON object, a dot, base64 of its 16
 
 import base64
 import binascii
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -13,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from app.domain.decision import Decision
+from app.domain.decision import Decision, LineDecision
+from app.domain.program import Kind
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.flows.ports import Vault
 
@@ -22,7 +24,9 @@ VALID_FOR = timedelta(minutes=15)  # A queue at the till and a slow card termina
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`totals` as in the answer; `lines` a digest over each line's id, paid and accrued."""
+    """`totals` as in the answer; `lines` a digest over each line's id, paid and accrued. What luck brings is never
+    promised, so it is in neither.
+    """
 
     program: int
     at: datetime
@@ -40,14 +44,25 @@ def totals_of(decision: Decision) -> dict[str, Any]:
         "redeemed": decision.redeemed,
         "paid": decision.paid,
         "redeemed_units": dict(decision.redeemed_units),
-        "accrued": dict(decision.accrued),
+        "accrued": _without_luck(decision.accrued, decision.lines),
     }
 
 
 def make_promise(decision: Decision, *, program: int, at: datetime, until: datetime, customer: str | None) -> Promise:
-    lines = [[line.id, line.paid, dict(line.accrued)] for line in decision.lines]
-    digest = sha256(orjson.dumps(lines, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    lines = [[line.id, line.paid, _without_luck(line.accrued, (line,))] for line in decision.lines]
+    rewards = [[each.rule, each.gift, each.coupon, each.given] for each in decision.effects if each.kind == Kind.REWARD]
+    digest = sha256(orjson.dumps([lines, rewards], option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
     return Promise(program, at, until, customer, totals_of(decision), digest)
+
+
+def _without_luck(accrued: Mapping[str, int], lines: Sequence[LineDecision]) -> dict[str, int]:
+    """Units by wallet without those of random rewards; wallets in which nothing is left are left out."""
+    sure = dict(accrued)
+    for line in lines:
+        for part in line.parts:
+            if part.kind == Kind.RANDOM_REWARD and part.wallet is not None:
+                sure[part.wallet] -= part.units
+    return {wallet: units for wallet, units in sure.items() if units}
 
 
 def to_token(promise: Promise, vault: Vault) -> str:

@@ -8,10 +8,14 @@ answer is decided by the new version, in every process, without trusting a signa
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 import orjson
 
+from app.domain.program import GiveDraw, Program
 from app.domain.programs import ProgramInvalid, read_program
+from app.domain.programs.lint import Finding, Severity, check_program
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram, compile_program
 from app.flows import refusals
@@ -21,6 +25,7 @@ from app.flows.ports import Answers, Clock
 from app.flows.ports_customers import CustomerTx, Reads
 from app.flows.requests import Answer, Write
 from app.flows.results import Page, ProgramVersion
+from app.flows.try_draft import digest_of
 
 CONFIRM_SECONDS = 1.0
 SPREAD_SECONDS = CONFIRM_SECONDS + 0.1  # A tenth for the timer's and the confirming query's own time.
@@ -78,7 +83,17 @@ class ProgramShelf:
 
 
 class PublishProgram:
-    def __init__(self, once: Once[CustomerTx], reads: Reads, *, shelf: ProgramShelf, answers: Answers) -> None:
+    def __init__(
+        self,
+        once: Once[CustomerTx],
+        reads: Reads,
+        *,
+        shelf: ProgramShelf,
+        answers: Answers,
+        tried_within: timedelta = timedelta(),
+    ) -> None:
+        """tried_within: how fresh a back-test of the draft publishing needs; nothing: it needs none."""
+        self._tried_within = tried_within
         self._once = once
         self._reads = reads
         self._shelf = shelf
@@ -92,10 +107,11 @@ class PublishProgram:
         """
         # In a thread: a document of a few megabytes takes a third of a second, and tills don't wait for marketers.
         await asyncio.to_thread(check, document)
+        findings = await self._findings(document)
 
         async def act(tx: CustomerTx) -> Answer:
             await tx.save_draft(raw.decode(), by=write.caller.key_id)
-            return Answer(200, self._answers.draft(document))
+            return Answer(200, self._answers.draft(document, findings))
 
         return await self._once.run(write, act)
 
@@ -106,6 +122,11 @@ class PublishProgram:
             draft = await tx.lock_draft()
             if draft is None:
                 raise Rejected(Rejection.NOT_FOUND, "There is no draft to publish.")
+            if self._tried_within and not await tx.is_tried(digest_of(draft), within=self._tried_within):
+                raise Rejected(
+                    Rejection.BACKTEST_REQUIRED,
+                    "This draft has to be tried on past baskets before it is published (draft/backtest).",
+                )
             return await self._insert(tx, write, draft)
 
         return await self._spread(await self._once.run(write, act))
@@ -124,7 +145,11 @@ class PublishProgram:
 
     async def _insert(self, tx: CustomerTx, write: Write, document: str) -> Answer:
         # An older document may be one that this release can't read.
-        await asyncio.to_thread(check, orjson.loads(document))
+        program = await asyncio.to_thread(check, orjson.loads(document))
+        newest = await tx.take([])
+        if newest.program:
+            current = await self._shelf.compiled(newest.program)
+            _refuse_repeated_day(current.program, program, now=newest.now)
         version = await tx.insert_program(document, by=write.caller.key_id)
         return Answer(200, self._answers.published(version))
 
@@ -140,15 +165,14 @@ class PublishProgram:
             raise Rejected(Rejection.NOT_FOUND, "There is no draft.")
         return document.encode()
 
-    async def check_draft(self) -> tuple[Fault, ...]:
-        """What is wrong with the draft; a kept draft was right when it was kept."""
-        try:
-            await asyncio.to_thread(check, orjson.loads(await self.draft()))
-        except Rejected as rejected:
-            if rejected.rejection is not Rejection.PROGRAM_INVALID:
-                raise
-            return rejected.faults
-        return ()
+    async def check_draft(self) -> tuple[Finding, ...]:
+        """What is wrong or doubtful in the draft; a kept draft was right when it was kept."""
+        return await self._findings(orjson.loads(await self.draft()))
+
+    async def _findings(self, document: object) -> tuple[Finding, ...]:
+        now, _ = await self._reads.newest_program()
+        segments, pools = await self._reads.program_names()
+        return await asyncio.to_thread(lint, document, now=now, segments=segments, pools=pools)
 
     async def program(self) -> ProgramVersion:
         stored = await self._reads.program(await self._shelf.newest())
@@ -167,9 +191,27 @@ def _compiled(document: object) -> CompiledProgram:
     return compile_program(read_program(document))
 
 
-def check(document: object) -> None:
-    """Raises `Rejected(PROGRAM_INVALID)` with every fault."""
+def lint(document: object, *, now: datetime, segments: Collection[str], pools: Collection[str]) -> tuple[Finding, ...]:
+    """What is doubtful in a document, or everything that is wrong with it."""
     try:
-        _compiled(document)
+        program = read_program(document)
+    except ProgramInvalid as invalid:
+        return tuple(Finding(each.pointer, Severity.ERROR, each.code, each.message) for each in invalid.faults)
+    return check_program(program, document, now=now, segments=segments, pools=pools)
+
+
+def check(document: object) -> Program:
+    """The program. Raises `Rejected(PROGRAM_INVALID)` with every fault."""
+    try:
+        return _compiled(document).program
     except ProgramInvalid as invalid:
         raise Rejected(Rejection.PROGRAM_INVALID, "The program has mistakes.", faults=invalid.faults) from None
+
+
+def _refuse_repeated_day(current: Program, program: Program, *, now: datetime) -> None:
+    """A zone further west, where it is still yesterday, would draw with a secret that is public since midnight."""
+    if not any(isinstance(rule.give, GiveDraw) for rule in (*current.rules, *program.rules)):
+        return
+    if now.astimezone(program.timezone).date() < now.astimezone(current.timezone).date():
+        fault = Fault("/timezone", "day_is_over", "must be a zone where the day of the draws isn't over yet")
+        raise Rejected(Rejection.PROGRAM_INVALID, "The secret of that day's draws is public.", faults=(fault,))

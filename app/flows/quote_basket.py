@@ -4,20 +4,32 @@ view.
 
 from dataclasses import replace
 
-from app.domain.ledger.plans import balances_after
+from app.domain.ledger.quoting import balances_after
+from app.domain.rules.compiled import CompiledProgram
+from app.flows.ledger_port import Shared
 from app.flows.ports import Clock, Programs, Vault
+from app.flows.ports_customers import Reads
 from app.flows.promises import VALID_FOR, read_token, to_token
 from app.flows.read_customer import ReadCustomer
 from app.flows.requests import Caller, PurchaseRequest
 from app.flows.results import Balances, Sale
-from app.flows.sales import AtLimits, decide_sale, sale_of
+from app.flows.sales import AtLimits, decide_sale, needs_of_sale, sale_of
+from app.flows.standings import codes_of, standing_of
 
 
 class QuoteBasket:
     def __init__(
-        self, reader: ReadCustomer, *, programs: Programs, vault: Vault, clock: Clock, limits: AtLimits
+        self,
+        reader: ReadCustomer,
+        *,
+        reads: Reads,
+        programs: Programs,
+        vault: Vault,
+        clock: Clock,
+        limits: AtLimits,
     ) -> None:
         self._reader = reader
+        self._reads = reads
         self._programs = programs
         self._vault = vault
         self._clock = clock
@@ -47,6 +59,7 @@ class QuoteBasket:
             vault=self._vault,
             promise=promise,
             at=at,
+            standing=standing_of(patron, await self._shared(program, request), now=now, luck=None),
         )
         balances: Balances = {}
         if patron is not None:
@@ -55,3 +68,10 @@ class QuoteBasket:
         # A promise of a promise ends when the first one does: a version or an hour that is over can't be kept alive.
         made = decided.promise(until=promise.until if promise else now + VALID_FOR)
         return replace(sale, quote=to_token(made, self._vault), valid_until=made.until)
+
+    async def _shared(self, program: CompiledProgram, request: PurchaseRequest) -> Shared:
+        """As it is committed; no statement where the basket touches none of it."""
+        needs, codes = needs_of_sale(program, request), codes_of(request.basket.coupons)
+        if not (needs.counters or needs.pools or codes):
+            return Shared()
+        return await self._reads.shared(counters=sorted(needs.counters), coupons=codes, pools=needs.pools)

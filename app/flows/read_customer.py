@@ -9,7 +9,9 @@ from uuid import UUID
 from app.domain.identifiers import CustomerId, Identifier, IdentifierKind
 from app.domain.ledger.books import Book, Purse
 from app.domain.ledger.lots import Lot, spending_order
-from app.domain.ledger.plans import Moment, bring_up_to_date
+from app.domain.ledger.moments import Moment
+from app.domain.ledger.passing import bring_up_to_date
+from app.domain.program import Program
 from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
 from app.flows.cursors import page_of, place_of, to_cursor
@@ -61,7 +63,7 @@ class ReadCustomer:
         if patron.book.is_due(now):
             patron = await self._books(customer_id)
         version = patron.book.version
-        bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()))
+        bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()), await self._in_force())
         return patron, version
 
     async def balance(self, customer_id: UUID, *, min_version: int, as_of: datetime | None) -> BalanceView:
@@ -76,7 +78,7 @@ class ReadCustomer:
             mark = (await self._snapshots.get(customer_id)).mark
             patron, source = await self._books(customer_id), "database"
             version = patron.book.version
-            bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()))
+            bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()), program.program if program else None)
             patron.horizon = horizon_of(patron.book)
             if patron.book.version == version:  # As it is posted; only that may be shown to others.
                 await self._snapshots.fill(patron, mark=mark)
@@ -86,6 +88,10 @@ class ReadCustomer:
             source=source,
             as_of=now,
         )
+
+    async def _in_force(self) -> Program | None:
+        program = await self._programs.current()
+        return program.program if program else None
 
     async def _books(self, customer_id: UUID) -> Patron:
         patron = await self._reads.books(customer_id)
@@ -109,7 +115,7 @@ class ReadCustomer:
         )
         book.load_lots(past.lots)
         book.reset_due()
-        bring_up_to_date(book, Moment.by_clock(at, fresh_ids()))
+        bring_up_to_date(book, Moment.by_clock(at, fresh_ids()), program.program if program else None)
         return BalanceView(
             version=past.version,
             wallets=_views(book, program, horizon_of(book)),
@@ -119,7 +125,8 @@ class ReadCustomer:
 
     async def profile(self, customer_id: UUID) -> CustomerProfile:
         patron, version = await self.current(customer_id)
-        return profile_of(patron, await self._programs.current(), self._vault, version=version)
+        program = await self._programs.current()
+        return profile_of(patron, program, self._vault, version=version, now=self._clock.now())
 
     async def history(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[HistoryItem]:
         """Postings, the newest first."""
@@ -133,7 +140,7 @@ class ReadCustomer:
         start = 0 if cursor is None else place_of(cursor)
         book = (await self._books(customer_id)).book
         now = self._clock.now()
-        bring_up_to_date(book, Moment.by_clock(now, fresh_ids()))
+        bring_up_to_date(book, Moment.by_clock(now, fresh_ids()), await self._in_force())
         lots = [lot for lot in spending_order((book.lots or {}).values()) if lot.remaining]
         page = tuple(
             LotView(

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from uuid import UUID
 
-import orjson
-
 from app.flows import refusals
 from app.flows.claims import key_claim, receipt_claim
 from app.flows.ports import Programs
@@ -25,14 +23,7 @@ class ReadPurchase:
         if found is None or (caller.shops and found[0].shop not in caller.shops):
             raise refusals.no_purchase()
         record, version = found
-        return replace(record, verdicts=await self._all_verdicts(record.verdicts, version))
-
-    async def _all_verdicts(self, stored: bytes, version: int) -> bytes:
-        """The verdicts that were stored, and `skipped` for the rules that no line touched, in the document's order."""
-        verdicts = {verdict["rule"]: verdict for verdict in orjson.loads(stored)}
-        untouched = {"verdict": "skipped", "because": "on", "need": None, "have": None}
-        rules = (await self._programs.compiled(version)).program.rules
-        return orjson.dumps([verdicts.get(rule.id) or {"rule": rule.id, **untouched} for rule in rules])
+        return replace(record, scheme=(await self._programs.compiled(version)).program)
 
     async def request_state(self, caller: Caller, key: str) -> RequestState:
         """`unknown` is a key never seen, or still running."""

@@ -3,10 +3,13 @@
 import orjson
 
 from app.domain.decision import LineDecision
+from app.domain.draws.luck import Luck
 from app.domain.identifiers import NOBODY
 from app.domain.ledger.chart import TxKind
-from app.domain.ledger.plans import Moment, plan_nobodys, plan_purchase
+from app.domain.ledger.moments import Moment
+from app.domain.ledger.plans import plan_purchase
 from app.domain.ledger.postings import Origin
+from app.domain.ledger.recording import plan_nobodys
 from app.domain.ledger.returns import LineState
 from app.domain.rules.compiled import CompiledProgram
 from app.flows.asks import Ask, Desk, Settled
@@ -14,11 +17,13 @@ from app.flows.claims import key_claim, receipt_claims
 from app.flows.identity import reference
 from app.flows.ledger_port import NewPurchase
 from app.flows.ports import Answers, Clock, Programs, Vault
-from app.flows.promises import Promise, read_token
+from app.flows.promises import Promise, read_token, refuse_changed
 from app.flows.requests import Answer, PurchaseRequest, Receipt, Write
 from app.flows.results import Balances
 from app.flows.rounds import Rounds
-from app.flows.sales import AtLimits, decide_sale, sale_of
+from app.flows.sales import AtLimits, decide_sale, needs_of_sale, sale_of
+from app.flows.standings import codes_of, luck_of, program_day, shared_use_of, standing_of, uses_of
+from app.flows.stored_baskets import stored_basket
 
 
 class RecordPurchase:
@@ -51,9 +56,21 @@ class RecordPurchase:
             customer=reference(request.customer, self._vault),
             settle=settle,
             receipts=tuple(receipt_claims(receipt)),
-            needs_lots=bool(request.redeem),
+            needs_lots=bool(request.redeem or request.rewards),
+            wants=lambda program: needs_of_sale(program, request),
+            coupons=codes_of(request.basket.coupons),
+            pinned=pinned,
         )
         return await self._rounds.post(ask)
+
+    def _luck(self, receipt: Receipt, desk: Desk, promise: Promise | None, pinned: CompiledProgram | None) -> Luck:
+        """Of the day that the deciding version lives in."""
+        now = desk.moment.now
+        day = program_day((pinned or desk.program).program, now)
+        if promise is not None and day < program_day(desk.program.program, now):
+            # The newest version is a day further on: the secret of this day is public.
+            refuse_changed(promise.totals, {})
+        return luck_of(receipt, day=day, vault=self._vault)
 
     def _settle(
         self,
@@ -67,7 +84,8 @@ class RecordPurchase:
     ) -> Settled:
         now = desk.moment.now
         moment = Moment(now=now, at=self._limits.check(request.at, now=now, promise=promise), ids=desk.moment.ids)
-        patron = desk.patron
+        patron, shared = desk.patron, desk.shared
+        luck = self._luck(receipt, desk, promise, pinned) if (pinned or desk.program).has_draws else None
         decided = decide_sale(
             request,
             write.caller,
@@ -77,8 +95,11 @@ class RecordPurchase:
             vault=self._vault,
             promise=promise,
             at=moment.at,
+            standing=standing_of(patron, shared, now=now, luck=luck),
         )
         decision, program = decided.decision, decided.program.program
+        uses = uses_of(decision, shared, program)
+        use = shared_use_of(decision, shared, customer=patron.book.customer_id if patron else None, luck=luck)
         origin = Origin(
             idempotency_key=write.key,
             shop=receipt.shop,
@@ -104,23 +125,15 @@ class RecordPurchase:
             program=decided.version,
             at=moment.at,
             answer=answer.body,
-            basket=_stored_basket(request),
+            basket=stored_basket(request, decided),
             # Rules that no line of the basket touches are filled in when the purchase is read.
-            verdicts=orjson.dumps([verdict for verdict in decision.verdicts if verdict.because != "on"]),
+            verdicts=orjson.dumps(decision.verdicts),
             lines=[_line_state(line, qty_milli=sale.qty_milli[line.id]) for line in decision.lines],
+            uses=uses,
+            draws=decision.draws,
+            day=program_day(program, now),
         )
-        return Settled(chained, answer, purchase)
-
-
-def _stored_basket(request: PurchaseRequest) -> bytes:
-    return orjson.dumps(
-        {
-            "lines": request.lines,
-            "coupons": request.basket.coupons,
-            "payments": [{"method": payment.method, "amount": payment.amount} for payment in request.basket.payments],
-            "redeem": dict(request.redeem),
-        }
-    )
+        return Settled(chained, answer, purchase, use)
 
 
 def _line_state(line: LineDecision, *, qty_milli: int) -> LineState:
@@ -130,4 +143,6 @@ def _line_state(line: LineDecision, *, qty_milli: int) -> LineState:
         paid=line.paid,
         accrued={wallet: units for wallet, units in line.accrued.items() if units},
         redeemed_units={wallet: units for wallet, units in line.redeemed_units.items() if units},
+        kept={wallet: units for wallet, units in line.kept.items() if units},
+        cost_units=line.cost_units,
     )

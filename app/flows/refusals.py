@@ -1,6 +1,6 @@
 """The "no"s that several flows say, each sentence once."""
 
-from app.domain.rejections import Rejected, Rejection
+from app.domain.rejections import Fault, Rejected, Rejection
 
 BUSY_RETRY_MS = 500  # A round or two: what stands in the way is over by then.
 DATABASE_GONE = "The database can't be reached."
@@ -17,6 +17,19 @@ def no_purchase() -> Rejected:
 
 def no_program() -> Rejected:
     return Rejected(Rejection.NOT_FOUND, "No program has been published yet.")
+
+
+def no_coupon() -> Rejected:
+    return Rejected(Rejection.NOT_FOUND, "There is no such coupon.")
+
+
+def no_segment() -> Rejected:
+    return Rejected(Rejection.NOT_FOUND, "There is no such segment.")
+
+
+def no_wallet() -> Rejected:
+    fault = Fault("/wallet", "unknown_wallet", "must be a wallet of the program")
+    return Rejected(Rejection.VALIDATION_ERROR, "The program has no such wallet.", faults=(fault,))
 
 
 def no_version() -> Rejected:

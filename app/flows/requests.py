@@ -33,6 +33,7 @@ class Caller:
     role: Role
     shops: tuple[str, ...] = ()
     terminal: str = ""
+    partner: str | None = None
 
     @property
     def shop(self) -> str:
@@ -65,11 +66,14 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and the very bytes that go out; the same bytes are stored under the key."""
+    """Status and the very bytes that go out; the same bytes are stored under the key. `tx_id` is the posting that a
+    write outside the rounds has made: the key then stands for it.
+    """
 
     status: int
     body: bytes
     is_replayed: bool = False
+    tx_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,19 @@ class PurchaseRequest:
     quote: str | None
     expect_paid: int | None
     explain: bool
+    is_russian: bool = False
+    rewards: Mapping[str, int] = field(default_factory=dict)  # Rules with a `cost` that are asked for, how often.
+
+
+@dataclass(frozen=True, slots=True)
+class EventRequest:
+    """Another act than a purchase. `at` None: the database's clock; `data` is kept as it was sent."""
+
+    customer: UUID
+    type: str
+    at: datetime | None
+    data: Mapping[str, object]
+    explain: bool = False
     is_russian: bool = False
 
 

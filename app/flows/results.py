@@ -1,13 +1,15 @@
 """What flows say back, in domain values; `app.api` gives them their bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
 from app.domain.decision import Decision
+from app.domain.draws.records import DrawRecord
 from app.domain.ledger.balances import WalletBalance
+from app.domain.program import Program
 
 T = TypeVar("T")
 
@@ -37,12 +39,11 @@ class Sale:
     decision: Decision
     balances: Balances
     qty_milli: Mapping[str, int]  # By line id, for the split of `paid` into prices.
-    wallets: tuple[str, ...]  # Of the program, in its order: totals name each of them.
+    scheme: Program  # Totals name each of its wallets, in its order; its rules have the titles and the messages.
     explain: bool = False
     is_russian: bool = False
     quote: str | None = None
     valid_until: datetime | None = None
-    coupons: tuple[str, ...] = ()  # The codes that were sent, in their order.
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,26 @@ class Returned:
     expired_again: Mapping[str, int]
     clamped: Mapping[str, int]
     balances: Balances
+    draws: tuple[DrawRecord, ...] = ()  # Whose prizes went back.
+    coupons: tuple[str, ...] = ()  # Codes whose use was given back.
+    voided: tuple[str, ...] = ()  # Codes that were given out and are no longer good.
+    costs_kept: Mapping[str, int] = field(default_factory=dict)  # Of rewards that stay with the customer.
+
+
+@dataclass(frozen=True, slots=True)
+class EventPosted:
+    """What another act than a purchase brought; `decision` has one line of worth 0 that stands for the act."""
+
+    tx_id: UUID
+    version: int
+    type: str
+    at: datetime
+    program: int
+    decision: Decision
+    balances: Balances
+    scheme: Program
+    explain: bool = False
+    is_russian: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +159,7 @@ class CustomerProfile:
     purchases: int
     balances: Balances
     is_blocked: bool = False
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +197,9 @@ class LotView:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRecord:
-    """A stored purchase: the answer's own bytes, the verdicts as JSON, and how much of each line came back (thousandths
-    by line id).
+    """A stored purchase: the answer's own bytes, the verdicts as JSON (of the rules that the basket touched), and how
+    much of each line came back (thousandths by line id). `scheme` is the program that decided it: storage knows its
+    version only, the flow puts it in.
     """
 
     id: UUID
@@ -185,6 +208,7 @@ class PurchaseRecord:
     answer: bytes
     verdicts: bytes
     returned_milli: Mapping[str, int]
+    scheme: Program | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,23 @@
 """Returns: by the stored purchase and the version it was decided by, in any split, or only previewed."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from app.domain.identifiers import NOBODY
-from app.domain.ledger.plans import Moment, bring_up_to_date
+from app.domain.ledger.moments import Moment
+from app.domain.ledger.passing import bring_up_to_date
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.returns import ReturnPlan, plan_return, quantities
 from app.domain.program import Program
 from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claim, receipt_claims
-from app.flows.ledger_port import LedgerStore, StoredPurchase
+from app.flows.ledger_port import LedgerStore, RoundTx, Shared, StoredPurchase
 from app.flows.ports import Answers, Programs, fresh_ids
 from app.flows.requests import Answer, Caller, PurchaseName, ReturnRequest, Write
 from app.flows.results import Returned, ReturnedLine
 from app.flows.rounds import Rounds
+from app.flows.shared_use import SharedUse, Wanted
 
 
 class ReturnLines:
@@ -34,7 +37,8 @@ class ReturnLines:
         def settle(desk: Desk) -> Settled:
             plan = settle_return(desk, write.caller, request, key=write.key, any_shop=self._any_shop)
             returned = returned_of(desk, plan, is_preview=False)
-            return Settled(plan.chained, Answer(201, self._answers.returned(returned)))
+            use = SharedUse(counts=plan.freed, coupons=dict.fromkeys(plan.coupons, -1), voided=plan.voided)
+            return Settled(plan.chained, Answer(201, self._answers.returned(returned)), use=use)
 
         return await self._rounds.post(
             Ask(
@@ -68,14 +72,31 @@ class ReturnLines:
                 raise refusals.no_purchase()
             patron = None if owner == NOBODY else (await tx.lock_patrons([owner], wait=True))[owner]
             stored = (await tx.lock_purchases([name]))[name]
+            shared = await self._coupons(tx, stored)
+            today = await self._programs.compiled(taken.program)
             moment = Moment.by_clock(taken.now, fresh_ids(), book=patron.book if patron else None)
             if patron is not None:
                 patron.book.load_lots((await tx.read_lots([owner], purchases=[name])).get(owner, ()))
-                bring_up_to_date(patron.book, moment)
-        program = await self._programs.compiled(stored.program)
-        desk = Desk(moment, stored.program, program, patron, stored, program)
+                bring_up_to_date(patron.book, moment, today.program)
+        desk = Desk(
+            moment=moment,
+            program_version=taken.program,
+            program=today,
+            patron=patron,
+            purchase=stored,
+            purchase_program=await self._programs.compiled(stored.program),
+            shared=shared,
+        )
         plan = settle_return(desk, caller, request, key=None, any_shop=self._any_shop)
         return returned_of(desk, plan, is_preview=True)
+
+    async def _coupons(self, tx: RoundTx, stored: StoredPurchase) -> Shared:
+        """Those that go back, or are no longer good; counters don't matter to what is shown."""
+        wanted = Wanted()
+        wanted.add_stored(stored.state.uses)
+        if not wanted.coupons:
+            return Shared()
+        return await tx.lock_shared(counters=(), coupons=sorted(wanted.coupons), pools={})
 
 
 def settle_return(desk: Desk, caller: Caller, request: ReturnRequest, *, key: str | None, any_shop: bool) -> ReturnPlan:
@@ -97,13 +118,21 @@ def settle_return(desk: Desk, caller: Caller, request: ReturnRequest, *, key: st
         receipt=receipt.number,
         program=stored.program,
     )
+    coupons = desk.shared.coupons
     plan = plan_return(
         desk.patron.book if desk.patron else None,
         stored.state,
         desk.moment,
         back=back,
-        wallets=program.wallets,
+        sold_by=program,
+        today=desk.program.program,
         origin=origin,
+        used=[code for code in stored.state.uses.codes if code in coupons and coupons[code].uses],
+    )
+    plan = replace(
+        plan,
+        coupons=tuple(code for code in plan.coupons if code in coupons),
+        voided=tuple(code for code in plan.voided if code in coupons and not coupons[code].uses),
     )
     if desk.patron is not None and stored.state.is_all_back:
         book = desk.patron.book
@@ -143,4 +172,8 @@ def returned_of(desk: Desk, plan: ReturnPlan, *, is_preview: bool) -> Returned:
         expired_again=plan.expired_again,
         clamped=plan.clamped,
         balances=desk.patron.book.balances(program.wallets) if desk.patron else {},
+        draws=plan.draws,
+        coupons=plan.coupons,
+        voided=plan.voided,
+        costs_kept=plan.costs_kept,
     )

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from app.domain.rejections import Rejected, Rejection
 from app.flows import refusals
 from app.flows.asks import Ask
-from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
+from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent, DrawSecretDiffers
 from app.flows.ledger_port import LedgerStore
 from app.flows.ports import Answers, Clock, Programs, RoundWatch, Snapshots
 from app.flows.post_round import TRIES_MAX, Round
@@ -173,6 +173,9 @@ class Rounds:
             except (DatabaseBusy, Conflict) as error:
                 self._watch.round_failed(error, retried=0)
                 ask.refuse(refusals.busy("The customer is busy."))
+            except DrawSecretDiffers as error:
+                self._watch.round_failed(error, retried=0)
+                ask.refuse(refusals.unavailable("This instance can't draw random rewards."))
             except Exception as error:  # noqa: BLE001 - a fault of ours: this request alone fails, and is heard of
                 self._watch.round_failed(error, retried=0)
                 if not ask.done.done():
@@ -190,6 +193,7 @@ class Rounds:
             await round_.claim()
             await round_.lock(wait=is_patient)
             await round_.read()
+            await round_.share()
             round_.decide()
             await round_.write()
         self._clock.note(round_.now)

@@ -11,10 +11,12 @@ from app.domain.basket import IdentifiedBy, Visit
 from app.domain.customer import CustomerFacts, mask_name
 from app.domain.decision import Decision
 from app.domain.identifiers import IdentifierKind
-from app.domain.ledger.tiers import tier_of
+from app.domain.ledger.tiers import tier_at
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
 from app.domain.rules.evaluate import evaluate
+from app.domain.rules.needs import needs_of
+from app.domain.rules.standing import Needs, Standing
 from app.flows.ledger_port import Patron
 from app.flows.ports import Person, Vault
 from app.flows.promises import Promise, check_promise, make_promise, refuse_changed, totals_of
@@ -54,20 +56,30 @@ def _refuse_at(code: str, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A basket decided for a customer; `at` is the time the rules looked at."""
+    """A basket decided for a customer; `at` is the time the rules looked at. `facts` are as they were before it."""
 
     version: int
     program: CompiledProgram
     patron: Patron | None
     person: Person
     facts: CustomerFacts | None
+    visit: Visit
     decision: Decision
-    at: datetime
+
+    @property
+    def at(self) -> datetime:
+        return self.visit.at
 
     def promise(self, *, until: datetime) -> Promise:
         """What a quote of it promises."""
         customer = self.facts.id if self.facts else None
         return make_promise(self.decision, program=self.version, at=self.at, until=until, customer=customer)
+
+
+def needs_of_sale(program: CompiledProgram, request: PurchaseRequest) -> Needs:
+    """What deciding it takes of the program's shared state. A gift card needs less; that is known later."""
+    customer_known = request.customer is not None
+    return needs_of(program, request.basket, event=None, rewards=request.rewards, customer_known=customer_known)
 
 
 def decide_sale(
@@ -80,6 +92,7 @@ def decide_sale(
     vault: Vault,
     promise: Promise | None,
     at: datetime,
+    standing: Standing,
 ) -> Decided:
     """The program's word on the basket, held against what was promised or expected; the patron's book must be up to
     date.
@@ -87,20 +100,31 @@ def decide_sale(
     `promise` is a valid token's: it pins the time too, and `version` and `program` are its own.
 
     Raises:
-        Rejected: what is to be redeemed may not be; the program gives more than a posting may move; `quote_changed`.
+        Rejected: what is to be redeemed may not be; a reward that is asked for isn't to be had; the program gives more
+            than a posting may move; `quote_changed`.
     """
     person = vault.open(patron.book.customer_id, patron.profile) if patron else Person()
-    facts = _facts_of(patron, person, program) if patron else None
+    facts = facts_of(patron, person, program, now=standing.now) if patron else None
     visit = Visit(
         at=promise.at if promise else at,
         channel=caller.channel,
         shop=request.receipt.shop if request.receipt else caller.shop,
         identified_by=_identified_by(request),
+        partner=caller.partner,
+        card_types=_card_types(request, patron, vault),
     )
-    decision = evaluate(program, request.basket, customer=facts, visit=visit, redeem=request.redeem)
+    decision = evaluate(
+        program,
+        request.basket,
+        customer=facts,
+        visit=visit,
+        redeem=request.redeem,
+        rewards=request.rewards,
+        standing=standing,
+    )
     if any(units > AMOUNT_MAX for units in decision.accrued.values()):
         raise Rejected(Rejection.LIMIT_EXCEEDED, f"The basket would bring more than {AMOUNT_MAX} units of a wallet.")
-    decided = Decided(version, program, patron, person, facts, decision, visit.at)
+    decided = Decided(version, program, patron, person, facts, visit, decision)
     if promise is not None:
         check_promise(promise, decided.promise(until=promise.until))
     if request.expect_paid is not None and request.expect_paid != decision.paid:
@@ -133,25 +157,36 @@ def sale_of(
         decision=decided.decision,
         balances=balances,
         qty_milli={line.id: line.qty_milli for line in request.basket.lines},
-        wallets=tuple(decided.program.program.wallets),
-        coupons=request.basket.coupons,
+        scheme=decided.program.program,
         explain=request.explain,
         is_russian=request.is_russian,
     )
 
 
-def _facts_of(patron: Patron, person: Person, program: CompiledProgram) -> CustomerFacts:
+def facts_of(patron: Patron, person: Person, program: CompiledProgram, *, now: datetime) -> CustomerFacts:
     book = patron.book
     progress = book.progress
     return CustomerFacts(
         id=str(book.customer_id),
-        tier=tier_of(program.program, stored=book.tier, progress=progress),
+        tier=tier_at(program.program, book, now),
         available={wallet: purse.available for wallet, purse in book.purses.items()},
         purchases=progress.purchases,
         last_purchase_at=progress.last_purchase_at if progress.purchases else None,
         birthday=person.birthday,
         tags=frozenset(patron.tags),
+        segments=frozenset(patron.segments),
+        is_gift_card=patron.is_gift_card,
     )
+
+
+def _card_types(request: PurchaseRequest, patron: Patron | None, vault: Vault) -> frozenset[str]:
+    """Of the card that was shown; of all the customer's cards where none was."""
+    if patron is None or not patron.card_types:
+        return frozenset()
+    if request.customer is not None and request.customer.kind is IdentifierKind.CARD:
+        shown = patron.card_types.get(vault.digest(request.customer).hex())
+        return frozenset() if shown is None else frozenset((shown,))
+    return frozenset(patron.card_types.values())
 
 
 def _identified_by(request: PurchaseRequest) -> IdentifiedBy | None:

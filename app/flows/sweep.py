@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from app.domain.ledger.plans import Moment, bring_up_to_date
+from app.domain.ledger.moments import Moment
+from app.domain.ledger.passing import bring_up_to_date
 from app.flows.ledger_port import Changes, LedgerStore
-from app.flows.ports import Snapshots, fresh_ids
+from app.flows.ports import Programs, Snapshots, fresh_ids
 
 BATCH = 200  # Some 200 customers with a few lots each: one transaction of about 50 ms.
 
@@ -23,9 +24,10 @@ class Chores(Protocol):
 
 
 class Sweep:
-    def __init__(self, store: LedgerStore, *, housekeeping: Chores, snapshots: Snapshots) -> None:
+    def __init__(self, store: LedgerStore, *, housekeeping: Chores, programs: Programs, snapshots: Snapshots) -> None:
         self._store = store
         self._housekeeping = housekeeping
+        self._programs = programs
         self._snapshots = snapshots
 
     async def run_once(self) -> int:
@@ -37,12 +39,14 @@ class Sweep:
             return 0
         changes, ids = Changes(), fresh_ids()
         async with self._store.round() as tx:
-            now = (await tx.take([])).now
+            taken = await tx.take([])
+            now = taken.now
+            program = (await self._programs.compiled(taken.program)).program if taken.program else None
             patrons = await tx.lock_patrons(sorted(due), wait=False)
             lots = await tx.read_lots(list(patrons), purchases=[])
             for customer_id, patron in patrons.items():
                 patron.book.load_lots(lots.get(customer_id, ()))
-                changes.postings += bring_up_to_date(patron.book, Moment.by_clock(now, ids, book=patron.book))
+                changes.postings += bring_up_to_date(patron.book, Moment.by_clock(now, ids, book=patron.book), program)
                 patron.book.reset_due()  # Also where nothing was left to do: the row's instant was early.
                 changes.patrons.append(patron)
             if changes.patrons:

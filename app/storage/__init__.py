@@ -2,7 +2,9 @@
 
 engine        connections: safe servers only, transactions, the driver's errors in our words
 ledger        the few statements of a round; round_writes: its write phase, as arrays
-customers     writes outside the rounds: customers, drafts, programs
+shared        budgets, stocks, coupons, free codes, days of draws; taken_back: what a purchase keeps for its returns
+customers     writes outside the rounds: customers, drafts, programs; cards, coupons, segments, prize_draws: theirs
+backtests     how far each back-test is, and the past baskets it reads; draws: what a check of draws reads
 reads         statements that each stand alone and read what is committed
 keys          keys of tills and people, by their SHA-256
 housekeeping  what the background jobs ask for

@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 
 from app.domain.identifiers import NOBODY
-from app.domain.ledger.audit import CustomerRow, EntryRow, LotRow, PurchaseRow, TxRow
+from app.domain.ledger.audit import ActRow, CounterRow, CustomerRow, EntryRow, LotRow, PurchaseRow, TxRow
 
 BATCH = 2_000  # Rows a fetch: some 110 ms of checking, some 10 MB with the answers of purchases.
 CONNECT_SECONDS = 10.0
@@ -29,14 +29,16 @@ _NO_LIMITS = {"statement_timeout": "0", "lock_timeout": "0", "idle_in_transactio
 _NO_LIMIT_TOO = "select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'"
 _COUNT_TXS = "select count(*) from txs"
 _PROGRAMS = "select version, document from programs"
+_COUNTERS = "select name, period, used from counters"
 # Rows come out of the primary keys' order one by one. Sorting or hashing them would write the ledger to temporary files
 # first, answers and all.
 _IN_ORDER = "set enable_sort = off; set enable_hashjoin = off; set enable_mergejoin = off"
 # The orders name the tables' own columns: a bare `id` would be the text of the select list, in some language's order.
 _CUSTOMERS = """
 select c.id::text, c.version, c.head, c.balances::text, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
-    c.updated_at
-from customers c order by c.id
+    c.updated_at, c.memory::text, g.expire_after_days
+from customers c left join gift_cards g on c.is_gift_card and g.customer_id = c.id
+order by c.id
 """
 _LOTS = """
 select l.customer_id::text, l.lot_id::text, l.wallet, l.tx_id::text, l.remaining, l.active_at, l.expires_at,
@@ -48,7 +50,8 @@ _TXS = """
 select t.customer_id::text, t.version, t.tx_id::text, t.kind, t.idempotency_key, t.shop, t.terminal, t.receipt,
     t.parent_tx::text, t.program, t.at, t.created_at, t.hash,
     e.seqs, e.accounts, e.wallets, e.amounts, e.lots, e.rules,
-    p.shop, p.terminal, p.program, p.at, p.lines::text, p.is_all_back, p.answer
+    p.shop, p.terminal, p.program, p.at, p.lines::text, p.is_all_back, p.answer, p.uses::text, p.draws::text, p.day,
+    a.tx_id is not null, a.uses::text
 from txs t
 left join purchases p on p.id = t.tx_id and p.customer_id = t.customer_id
 left join lateral (
@@ -57,6 +60,7 @@ left join lateral (
         array_agg(lot_id::text order by seq) as lots, array_agg(rule order by seq) as rules
     from entries where customer_id = t.customer_id and tx_id = t.tx_id
 ) e on true
+left join lateral (select tx_id, uses from acts where tx_id = t.tx_id and t.kind = 'event') a on true
 order by t.customer_id, t.version, t.tx_id
 """
 
@@ -93,6 +97,10 @@ class Snapshot:
     async def programs(self) -> Mapping[int, str]:
         """Documents by version."""
         return {row["version"]: row["document"] for row in await self._papers.fetch(_PROGRAMS)}
+
+    async def counters(self) -> list[CounterRow]:
+        """The program's counters: as many as its rules, caps and prizes have."""
+        return [CounterRow(*row) for row in await self._papers.fetch(_COUNTERS)]
 
     async def folders(self) -> AsyncIterator[Folder]:
         """Every customer who has a row, a lot or a posting, in the order of ids; nobody's postings come first."""
@@ -203,8 +211,10 @@ async def _tx_batches(runs: AsyncIterator[list[Any]]) -> AsyncIterator[list[TxRo
 
 
 def _tx_of(row: Any) -> TxRow:
-    """A row of `_TXS`: the owner, the transaction, its entries as arrays (null where there are none), its purchase."""
+    """A row of `_TXS`: the owner, the transaction, its entries as arrays (null where there are none), its purchase, its
+    act.
+    """
     seqs = row[13]
     entries = [] if seqs is None else [EntryRow(*each) for each in zip(*row[13:19], strict=True)]
-    purchase = None if row[25] is None else PurchaseRow(*row[19:26])
-    return TxRow._make((*row[1:13], entries, purchase))
+    purchase = None if row[25] is None else PurchaseRow(*row[19:29])
+    return TxRow._make((*row[1:13], entries, purchase, ActRow(row[30]) if row[29] else None))

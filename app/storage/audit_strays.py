@@ -32,7 +32,7 @@ where t.kind = 'return' and (p.tx_id is null or (p.version >= t.version and t.ve
 union all
 select t.customer_id::text, t.tx_id::text, 'no parent', t.parent_tx::text
 from txs t
-where t.parent_tx is not null and t.kind in ('purchase', 'redeem', 'activate', 'expire', 'adjust')
+where t.parent_tx is not null and t.kind in ('purchase', 'redeem', 'activate', 'expire', 'adjust', 'event')
 """
 _TX_WITHOUT_EVENT = """
 select t.customer_id::text, t.tx_id::text, 'an event of version ' || t.version, 'none'
@@ -74,6 +74,11 @@ select p.customer_id::text, p.id::text, 'a transaction of kind purchase', 'none'
 from purchases p
 where not exists (select from txs t where t.tx_id = p.id and t.customer_id = p.customer_id and t.kind = 'purchase')
 """
+_ACT_WITHOUT_TX = """
+select a.customer_id::text, a.tx_id::text, 'a transaction of kind event', 'none'
+from acts a
+where not exists (select from txs t where t.tx_id = a.tx_id and t.customer_id = a.customer_id and t.kind = 'event')
+"""
 _PURCHASE_RETURNED = """
 select p.customer_id::text, p.id::text,
     case when r.parent_tx is null then 'no line returned' else 'a line returned' end,
@@ -92,6 +97,7 @@ STATEMENTS: Mapping[Check, str] = {
     Check.CLAIM_WITHOUT_ANSWER: _CLAIM_WITHOUT_ANSWER,
     Check.PURCHASE_WITHOUT_TX: _PURCHASE_WITHOUT_TX,
     Check.PURCHASE_RETURNED: _PURCHASE_RETURNED,
+    Check.ACT_WITHOUT_TX: _ACT_WITHOUT_TX,
 }
 
 

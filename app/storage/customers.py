@@ -2,14 +2,18 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+import orjson
+
 from app.domain.identifiers import CustomerId
-from app.flows.ledger_port import Sealed
+from app.flows.ledger_port import Patron, Sealed
 from app.flows.ports_customers import NewIdentifier
+from app.storage import backtests
 from app.storage.engine import Database
-from app.storage.ledger import Round
+from app.storage.ledger import READ_PATRONS, Round, patron_of
 
 INSERT_CUSTOMER = "insert into customers (id) values ($1) returning registered_at"
 INSERT_PROFILE = "insert into profiles (customer_id, wrapped_key, sealed, tags, referrer) values ($1, $2, $3, $4, $5)"
@@ -56,6 +60,13 @@ class CustomersDatabase:
 class CustomerRound(Round):
     """A round's statements and those that change customers and programs."""
 
+    async def lock_patrons(self, ids: Sequence[UUID], *, wait: bool) -> Mapping[UUID, Patron]:
+        """Lock, then read: waiting for a customer's row doesn't refresh what the locking statement sees of the profile
+        beside it, and whoever held the lock may have changed that.
+        """
+        locked = await super().lock_patrons(ids, wait=wait)
+        return {row["id"]: patron_of(row) for row in await self._connection.fetch(READ_PATRONS, list(locked))}
+
     async def taken_identifiers(self, digests: Sequence[bytes]) -> Mapping[bytes, CustomerId]:
         rows = await self._connection.fetch(TAKEN_IDENTIFIERS, digests)
         return {row["digest"]: CustomerId(row["customer_id"]) for row in rows}
@@ -93,3 +104,15 @@ class CustomerRound(Round):
     async def insert_program(self, document: str, *, by: str) -> int:
         version: int = await self._connection.fetchval(INSERT_PROGRAM, document, by)
         return version
+
+    async def insert_backtest(
+        self, backtest_id: UUID, *, document: str, digest: bytes, asked: Mapping[str, Any], by: str
+    ) -> None:
+        text = orjson.dumps(asked).decode()
+        await self._connection.execute(backtests.INSERT, backtest_id, document, digest, text, by)
+
+    async def is_trying(self) -> bool:
+        return bool(await self._connection.fetchval(backtests.IS_RUNNING))
+
+    async def is_tried(self, digest: bytes, *, within: timedelta) -> bool:
+        return bool(await self._connection.fetchval(backtests.IS_FRESH, digest, within))

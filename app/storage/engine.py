@@ -83,6 +83,7 @@ class Database:
         self._url = url
         self._allow_unsafe = allow_unsafe
         self._pool: asyncpg.Pool | None = None
+        self._settings: dict[str, str] = {}
         self.instance = uuid4().hex[:12]
         self.identity = ""
 
@@ -93,7 +94,7 @@ class Database:
             DatabaseGone: there is no server, or it refuses us.
             UnsafeDatabase: its settings would lose purchases.
         """
-        settings = await self._probe()
+        settings = self._settings = await self._probe()
         with _translated():
             self._pool = await asyncpg.create_pool(
                 self._url,
@@ -133,6 +134,24 @@ class Database:
                     await transaction.rollback()
                 raise
             await transaction.commit()
+
+    @asynccontextmanager
+    async def unhurried(self) -> AsyncIterator[Connection]:
+        """One transaction on a connection of its own that no limit of time ends: for the few writes that go over very
+        many rows. Locks are waited for no longer than elsewhere.
+
+        Raises:
+            DatabaseGone, DatabaseBusy, Conflict
+        """
+        limits = ("statement_timeout", "transaction_timeout")
+        settings = {name: "0" if name in limits else value for name, value in self._settings.items()}
+        with _translated():
+            connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS, server_settings=settings)
+            try:
+                async with connection.transaction():
+                    yield connection
+            finally:
+                connection.terminate()  # What was committed stays; a broken one would not close politely.
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -14,8 +14,8 @@ from app.flows.requests import Role
 
 # As ids of the contract: what separates shop from terminal elsewhere can't be part of either.
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,64}")
-INSERT = "insert into keys (id, digest, role, shops, terminal) values ($1, $2, $3, $4, $5)"
-LIST = "select id, role, shops, terminal, created_at, revoked_at from keys order by created_at, id"
+INSERT = "insert into keys (id, digest, role, shops, terminal, partner) values ($1, $2, $3, $4, $5, $6)"
+LIST = "select id, role, shops, terminal, partner, created_at, revoked_at from keys order by created_at, id"
 IS_LIVE = "select exists (select from keys where digest = $1 and revoked_at is null)"
 REVOKE = "update keys set revoked_at = coalesce(revoked_at, clock_timestamp()) where id = $1 returning id"
 
@@ -33,6 +33,7 @@ class KeyRow:
     role: str
     shops: tuple[str, ...]
     terminal: str
+    partner: str | None
     created_at: datetime
     revoked_at: datetime | None
 
@@ -41,7 +42,9 @@ def digest_of(key: str) -> bytes:
     return sha256(key.encode()).digest()
 
 
-async def create_key(url: str, *, role: str, shops: list[str], terminal: str | None) -> CreatedKey:
+async def create_key(
+    url: str, *, role: str, shops: list[str], terminal: str | None, partner: str | None = None
+) -> CreatedKey:
     """A new key, shown this once.
 
     Raises:
@@ -54,13 +57,15 @@ async def create_key(url: str, *, role: str, shops: list[str], terminal: str | N
         raise ValueError("a pos key needs one --shop and its --terminal")
     if known not in {Role.POS, Role.SHOP} and (shops or terminal):
         raise ValueError(f"a {role} key belongs to a person, not to a shop")
-    if not all(_NAME.fullmatch(name) for name in (*shops, terminal or "-")):
-        raise ValueError("shops and terminals are named by 1 to 64 printable characters without spaces")
+    if known not in {Role.POS, Role.SHOP} and partner:
+        raise ValueError(f"a {role} key belongs to a person, not to a partner's shop")
+    if not all(_NAME.fullmatch(name) for name in (*shops, terminal or "-", partner or "-")):
+        raise ValueError("shops, terminals and partners are named by 1 to 64 printable characters without spaces")
     key_id = secrets.token_hex(6)
     key = f"kpl_live_{key_id}_{secrets.token_urlsafe(32)}"
     connection = await asyncpg.connect(url, timeout=5)
     try:
-        await connection.execute(INSERT, key_id, digest_of(key), known.value, shops, terminal or "")
+        await connection.execute(INSERT, key_id, digest_of(key), known.value, shops, terminal or "", partner)
     finally:
         await connection.close()
     return CreatedKey(key_id, key, known.value)

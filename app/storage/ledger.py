@@ -1,6 +1,7 @@
 """The few statements of a round. Each is prepared once a connection and takes arrays; none is built at run time."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -10,11 +11,13 @@ import orjson
 from app.domain.identifiers import CustomerId, LotId, TxId
 from app.domain.ledger.books import Book, Progress, Purse
 from app.domain.ledger.lots import Lot
-from app.domain.ledger.returns import LineState, PurchaseState
-from app.flows.ledger_port import Changes, Claim, Known, Patron, Sealed, StoredPurchase, Taken
+from app.domain.ledger.memory import Memory
+from app.domain.ledger.returns import PurchaseState
+from app.flows.ledger_port import Changes, Claim, Known, Patron, Sealed, Shared, StoredPurchase, Taken
 from app.flows.requests import Answer
-from app.storage import round_writes
+from app.storage import round_writes, shared
 from app.storage.engine import Connection, Database
+from app.storage.taken_back import draws_from_json, lines_from_json, uses_from_json
 
 # Locks first, in a statement of their own: what the next one reads is then newer than the locks.
 TAKE = """
@@ -42,8 +45,8 @@ PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid
 # since an outer one would sort after the locks were taken in whatever order the plan came by them.
 _PATRON = """
 select c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
-    c.head, c.updated_at,
-    c.is_blocked, c.registered_at, p.wrapped_key, p.sealed, p.tags, p.referrer
+    c.head, c.updated_at, c.memory, c.is_gift_card,
+    c.is_blocked, c.registered_at, p.wrapped_key, p.sealed, p.tags, p.segments, p.card_types, p.referrer
 from customers c left join profiles p on p.customer_id = c.id
 where c.id = any($1::uuid[]) order by c.id
 """
@@ -52,7 +55,7 @@ LOCK_PATRONS_WAITING = _PATRON + "for no key update of c"
 READ_PATRONS = _PATRON
 
 LOCK_PURCHASES = """
-select id, customer_id, shop, program, at, lines from purchases
+select id, customer_id, shop, program, at, lines, uses, draws, day from purchases
 where id = any($1::uuid[]) order by id for no key update
 """
 # Units a purchase took out of lots of others, in posting order: what covers a debt, or expires on arrival, is of its
@@ -90,18 +93,26 @@ class LedgerDatabase:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._counters: set[str] = set()  # Known to be there: they are never deleted.
 
     @asynccontextmanager
     async def round(self) -> AsyncIterator["Round"]:
         async with self._database.transaction() as connection:
-            yield Round(connection)
+            round_ = Round(connection, counters=self._counters)
+            yield round_
+        if len(self._counters) > shared.COUNTERS_KNOWN_MAX:
+            self._counters = set()
+        self._counters |= round_.counters
 
 
 class Round:
     """The statements of one round, on its transaction's connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, counters: AbstractSet[str] = frozenset()) -> None:
+        """counters: those that are known to have rows."""
         self._connection = connection
+        self._known = counters
+        self.counters: set[str] = set()  # Those that have rows once this round is committed.
 
     async def take(self, locks: Sequence[int]) -> Taken:
         row = await self._connection.fetchrow(TAKE, locks)
@@ -148,6 +159,11 @@ class Round:
             rows = await self._connection.fetch(READ_LOTS, customers)
         return lots_by_customer(rows)
 
+    async def lock_shared(self, *, counters: Sequence[str], coupons: Sequence[str], pools: Mapping[str, int]) -> Shared:
+        found = await shared.lock(self._connection, counters=counters, coupons=coupons, pools=pools, known=self._known)
+        self.counters.update(found.counts)
+        return found
+
     async def write(self, changes: Changes) -> None:
         await round_writes.write(self._connection, changes)
 
@@ -168,6 +184,7 @@ def patron_of(row: Mapping[str, Any]) -> Patron:
                 units=row["units"],
                 last_purchase_at=row["last_purchase_at"],
             ),
+            memory=Memory.from_document(orjson.loads(row["memory"])),
             due_at=row["due_at"],
             updated_at=row["updated_at"],
         ),
@@ -175,6 +192,9 @@ def patron_of(row: Mapping[str, Any]) -> Patron:
         registered_at=row["registered_at"],
         referrer=row["referrer"],
         tags=tuple(row["tags"] or ()),
+        segments=tuple(row["segments"] or ()),
+        card_types=orjson.loads(row["card_types"] or b"{}"),
+        is_gift_card=row["is_gift_card"],
         is_blocked=row["is_blocked"],
     )
 
@@ -201,8 +221,11 @@ def _purchase_of(row: Mapping[str, Any], spent: Iterable[Mapping[str, Any]], *, 
     return StoredPurchase(
         state=PurchaseState(
             tx_id=tx_id,
-            lines=[LineState(**line) for line in orjson.loads(row["lines"])],
+            lines=lines_from_json(row["lines"]),
             spent=[(s["wallet"], LotId(s["lot_id"]), s["units"]) for s in spent if s["tx_id"] == tx_id],
+            uses=uses_from_json(row["uses"]),
+            draws=draws_from_json(row["draws"]),
+            day=row["day"],
         ),
         customer_id=CustomerId(row["customer_id"]),
         shop=row["shop"],

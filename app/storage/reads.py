@@ -9,10 +9,11 @@ import orjson
 
 from app.domain.identifiers import CustomerId, LotId, TxId
 from app.domain.ledger.lots import Lot
-from app.flows.ledger_port import Patron
+from app.flows.ledger_port import Patron, Shared
 from app.flows.ports_customers import PastBook
 from app.flows.requests import Answer, Caller, Role
 from app.flows.results import HistoryEntry, HistoryItem, ProgramVersion, PurchaseRecord
+from app.storage import shared
 from app.storage.customers import DRAFT
 from app.storage.engine import Database
 from app.storage.ledger import LOT_COLUMNS, READ_PATRONS, STORED_ANSWERS, lots_by_customer, patron_of
@@ -51,6 +52,7 @@ from txs t where t.customer_id = $1 and ($2::bigint is null or t.version < $2) o
 """
 PURCHASE = "select id, shop, program, answer, verdicts, lines from purchases where id = $1"
 CLAIMED = "select answer_id from claims where digest = $1"
+PROGRAM_NAMES = "select array(select id from segments) as segments, array(select id from coupon_pools) as pools"
 NEWEST_PROGRAM = "select clock_timestamp() as now, coalesce(max(version), 0) as version from programs"
 PROGRAM = "select version, document, published_at, published_by from programs where version = $1"
 PROGRAMS = """
@@ -65,7 +67,7 @@ select greatest(pg_postmaster_start_time(), (select stats_reset from pg_stat_bgw
     select from pg_stat_activity where datname = current_database() and application_name like 'kopilka/%' and
         application_name <> $1)
 """
-CALLER = "select id, role, shops, terminal from keys where digest = $1 and revoked_at is null"
+CALLER = "select id, role, shops, terminal, partner from keys where digest = $1 and revoked_at is null"
 SCHEMA_VERSION = "select version_num from alembic_version"
 IS_WRITABLE = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off'"
 
@@ -144,6 +146,14 @@ class ReadsDatabase:
         draft: str | None = await self._value(DRAFT)
         return draft
 
+    async def program_names(self) -> tuple[frozenset[str], frozenset[str]]:
+        row = (await self._rows(PROGRAM_NAMES))[0]
+        return frozenset(row["segments"]), frozenset(row["pools"])
+
+    async def shared(self, *, counters: Sequence[str], coupons: Sequence[str], pools: Mapping[str, int]) -> Shared:
+        async with self._database.connection() as connection:
+            return await shared.read(connection, counters=counters, coupons=coupons, pools=pools)
+
     async def serves_alone(self) -> bool:
         return bool(await self._value(SERVES_ALONE, f"kopilka/{self._database.instance}"))
 
@@ -152,7 +162,13 @@ class ReadsDatabase:
         if not rows:
             return None
         row = rows[0]
-        return Caller(key_id=row["id"], role=Role(row["role"]), shops=tuple(row["shops"]), terminal=row["terminal"])
+        return Caller(
+            key_id=row["id"],
+            role=Role(row["role"]),
+            shops=tuple(row["shops"]),
+            terminal=row["terminal"],
+            partner=row["partner"],
+        )
 
     async def is_writable(self) -> bool:
         return bool(await self._value(IS_WRITABLE))

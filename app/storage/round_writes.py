@@ -14,17 +14,20 @@ import orjson
 from app.domain.ledger.lots import Lot
 from app.flows.failures import Conflict
 from app.flows.ledger_port import Changes, Patron
+from app.storage import shared
 from app.storage.engine import Connection
+from app.storage.taken_back import draws_to_json, lines_to_json, uses_to_json
 
 UPDATE_CUSTOMERS = """
 update customers c set
     version = n.version, revision = c.revision + 1, balances = n.balances, tier = n.tier, paid = n.paid, purchases =
         n.purchases,
-    units = n.units, last_purchase_at = n.last_purchase_at, due_at = n.due_at, head = n.head, updated_at = n.updated_at
+    units = n.units, last_purchase_at = n.last_purchase_at, due_at = n.due_at, head = n.head, updated_at = n.updated_at,
+    memory = n.memory
 from unnest(
     $1::uuid[], $2::bigint[], $3::bigint[], $4::jsonb[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[],
-    $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::timestamptz[]
-) n(id, revision, version, balances, tier, paid, purchases, units, last_purchase_at, due_at, head, updated_at)
+    $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::jsonb[]
+) n(id, revision, version, balances, tier, paid, purchases, units, last_purchase_at, due_at, head, updated_at, memory)
 where c.id = n.id and c.revision = n.revision
 """
 APPEND = """
@@ -53,10 +56,11 @@ with new_claims as (
 ), new_answers as (
     insert into answers (id, status, body) select * from unnest($35::uuid[], $36::smallint[], $37::bytea[])
 )
-insert into purchases (id, customer_id, shop, terminal, program, at, answer, basket, verdicts, lines)
+insert into purchases (id, customer_id, shop, terminal, program, at, answer, basket, verdicts, lines,
+    uses, draws, day)
 select * from unnest(
     $38::uuid[], $39::uuid[], $40::text[], $41::text[], $42::int[], $43::timestamptz[], $44::bytea[], $45::bytea[],
-        $46::bytea[], $47::jsonb[])
+        $46::bytea[], $47::jsonb[], $48::jsonb[], $49::jsonb[], $50::date[])
 """
 UPDATE_LOTS = """
 update lots l set remaining = n.remaining, is_pending = n.is_pending
@@ -64,9 +68,13 @@ from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bool[]) n(customer_id, lot
 where l.customer_id = n.customer_id and l.lot_id = n.lot_id
 """
 UPDATE_PURCHASES = """
-update purchases p set lines = n.lines, is_all_back = n.is_all_back
-from unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::bool[]) n(id, customer_id, lines, is_all_back)
+update purchases p set lines = n.lines, is_all_back = n.is_all_back, uses = n.uses
+from unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::bool[], $5::jsonb[]) n(id, customer_id, lines, is_all_back, uses)
 where p.id = n.id and p.customer_id = n.customer_id
+"""
+INSERT_ACTS = """
+insert into acts (tx_id, customer_id, type, at, data, verdicts, uses)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::jsonb[], $6::bytea[], $7::jsonb[])
 """
 
 
@@ -75,6 +83,7 @@ async def write(connection: Connection, changes: Changes) -> None:
 
     Raises:
         Conflict: a customer was changed by somebody who did not hold the lock.
+        DrawSecretDiffers: the day's tickets are drawn with another secret elsewhere.
     """
     if changes.patrons:
         done = await connection.execute(UPDATE_CUSTOMERS, *_customers(changes.patrons))
@@ -91,7 +100,19 @@ async def write(connection: Connection, changes: Changes) -> None:
         )
     if changes.returned:
         await connection.execute(UPDATE_PURCHASES, *_returned(changes))
+    await shared.write(connection, changes.shared)
     await connection.execute(APPEND, *_appended(changes))
+    if acts := changes.acts:
+        await connection.execute(
+            INSERT_ACTS,
+            [act.tx_id for act in acts],
+            [act.customer_id for act in acts],
+            [act.type for act in acts],
+            [act.at for act in acts],
+            [act.data.decode() for act in acts],
+            [act.verdicts for act in acts],
+            [uses_to_json(act.uses) for act in acts],
+        )
     for patron in changes.patrons:  # The books are now as the database has them.
         patron.book.revision += 1
 
@@ -115,6 +136,7 @@ def _customers(patrons: Sequence[Patron]) -> list[list[Any]]:
         [book.due_at for book in books],
         [book.head for book in books],
         [book.updated_at for book in books],
+        [_json(book.memory.to_document()) for book in books],
     ]
 
 
@@ -127,8 +149,9 @@ def _returned(changes: Changes) -> list[list[Any]]:
     return [
         [state.tx_id for _, state in states],
         [owner for owner, _ in states],
-        [_json(state.lines) for _, state in states],
+        [lines_to_json(state.lines) for _, state in states],
         [state.is_all_back for _, state in states],
+        [uses_to_json(state.uses) for _, state in states],
     ]
 
 
@@ -185,5 +208,8 @@ def _appended(changes: Changes) -> list[list[Any]]:
         [purchase.answer for purchase in purchases],
         [purchase.basket for purchase in purchases],
         [purchase.verdicts for purchase in purchases],
-        [_json(purchase.lines) for purchase in purchases],
+        [lines_to_json(purchase.lines) for purchase in purchases],
+        [uses_to_json(purchase.uses) for purchase in purchases],
+        [draws_to_json(purchase.draws) for purchase in purchases],
+        [purchase.day for purchase in purchases],
     ]

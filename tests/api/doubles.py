@@ -3,18 +3,28 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from app.api.answers import ANSWERS
+from app.api.answers import ANSWERS, to_bytes
+from app.api.cards import card_bytes, gift_card_bytes, gift_card_numbers_bytes
+from app.api.prize_draw_schemas import prize_draw_document
+from app.domain.draws.prize_draws import PrizeDraw
 from app.domain.identifiers import Identifier
-from app.domain.rejections import Fault, Rejected, Rejection
+from app.domain.programs.lint import Finding, Severity
+from app.domain.rejections import Rejected, Rejection
+from app.flows.keep_gift_cards import GiftCard, MakeRequest
+from app.flows.keep_segments import MembersRequest, Segment
+from app.flows.ports_coupons import CodeRequest, CouponView, PoolRequest
+from app.flows.read_draws import DrawDay
 from app.flows.requests import (
     AdjustRequest,
     Answer,
     Caller,
+    EventRequest,
     PurchaseName,
     PurchaseRequest,
+    Receipt,
     RedeemRequest,
     RegisterRequest,
     ReturnRequest,
@@ -34,7 +44,9 @@ from app.flows.results import (
     Returned,
     Sale,
 )
-from tests.api import samples
+from app.flows.run_prize_draws import PrizeDrawRequest
+from app.flows.try_draft import Backtest, BacktestRequest
+from tests.api import card_samples, coupon_samples, draw_samples, reward_samples, samples
 
 CALLERS = {
     "till": Caller(key_id="k-till", role=Role.POS, shops=("S1",), terminal="T1"),
@@ -107,6 +119,74 @@ class MemoryService:
     async def return_lines(self, write: Write, request: ReturnRequest) -> Answer:
         return await self._once(write, request, lambda: Answer(201, ANSWERS.returned(samples.returned())))
 
+    async def post_event(self, write: Write, request: EventRequest) -> Answer:
+        posted = reward_samples.event(explain=request.explain, is_russian=request.is_russian)
+        return await self._once(write, request, lambda: Answer(201, ANSWERS.event(posted)))
+
+    async def make_coupons(self, write: Write, request: PoolRequest | CodeRequest) -> Answer:
+        return await self._once(write, request, lambda: Answer(201, ANSWERS.coupons_made(coupon_samples.made())))
+
+    async def block_coupon(self, write: Write, code: str) -> Answer:
+        return await self._once(write, code, lambda: Answer(200, ANSWERS.coupon(coupon_samples.view())))
+
+    async def announce_prize_draw(self, write: Write, request: PrizeDrawRequest) -> Answer:
+        return await self._once(write, request, lambda: Answer(201, _prize_draw()))
+
+    async def freeze_prize_draw(self, write: Write, draw_id: str) -> Answer:
+        return await self._once(write, draw_id, lambda: Answer(200, _prize_draw()))
+
+    async def draw_prizes(self, write: Write, draw_id: str) -> Answer:
+        return await self._once(write, draw_id, lambda: Answer(200, _prize_draw()))
+
+    async def make_segment(self, write: Write, segment: str, *, title: str | None) -> Answer:
+        made = coupon_samples.segment()
+        return await self._once(write, (segment, title), lambda: Answer(201, ANSWERS.segment(made)))
+
+    async def change_members(self, write: Write, request: MembersRequest) -> Answer:
+        changed = coupon_samples.changed()
+        return await self._once(write, request, lambda: Answer(200, ANSWERS.members_changed(changed)))
+
+    async def issue_card(
+        self, write: Write, customer: UUID, *, number: Identifier | None, card_type: str | None
+    ) -> Answer:
+        asked = (customer, number, card_type)
+        return await self._once(write, asked, lambda: Answer(201, card_bytes(card_samples.card())))
+
+    async def block_card(self, write: Write, customer: UUID, *, number: Identifier) -> Answer:
+        blocked = card_samples.card(is_blocked=True)
+        return await self._once(write, (customer, number), lambda: Answer(200, card_bytes(blocked)))
+
+    async def move_card(self, write: Write, customer: UUID, *, number: Identifier, to: Identifier | None) -> Answer:
+        asked = (customer, number, to)
+        return await self._once(write, asked, lambda: Answer(201, card_bytes(card_samples.card())))
+
+    async def make_gift_cards(self, write: Write, request: MakeRequest) -> Answer:
+        numbers = ["90000000000000000018"]
+        return await self._once(write, request, lambda: Answer(201, gift_card_numbers_bytes(numbers, request)))
+
+    async def activate_gift_card(
+        self, write: Write, number: Identifier, receipt: Receipt, *, units: int | None
+    ) -> Answer:
+        active = gift_card_bytes(card_samples.gift_card())
+        return await self._once(write, (number, receipt, units), lambda: Answer(201, active))
+
+    async def block_gift_card(self, write: Write, number: Identifier) -> Answer:
+        return await self._once(write, number, lambda: Answer(200, gift_card_bytes(card_samples.gift_card())))
+
+    async def gift_card(self, number: Identifier) -> GiftCard:
+        self._note(number)
+        return card_samples.gift_card()
+
+    async def ask_backtest(self, write: Write, request: BacktestRequest) -> Answer:
+        return await self._once(write, request, lambda: Answer(202, to_bytes({"id": card_samples.BACKTEST})))
+
+    async def cancel_backtest(self, write: Write, backtest_id: UUID) -> Answer:
+        return await self._once(write, backtest_id, lambda: Answer(200, to_bytes({"id": backtest_id})))
+
+    async def backtest(self, backtest_id: UUID) -> Backtest:
+        self._note(backtest_id)
+        return card_samples.backtest()
+
     async def register(self, write: Write, request: RegisterRequest) -> Answer:
         return await self._once(write, request, lambda: Answer(201, ANSWERS.customer(samples.profile())))
 
@@ -114,7 +194,7 @@ class MemoryService:
         return await self._once(write, request, lambda: Answer(200, ANSWERS.customer(samples.profile())))
 
     async def put_draft(self, write: Write, document: object, raw: bytes) -> Answer:
-        return await self._once(write, (document, raw), lambda: Answer(200, ANSWERS.draft(document)))
+        return await self._once(write, (document, raw), lambda: Answer(200, ANSWERS.draft(document, ())))
 
     async def publish(self, write: Write) -> Answer:
         return await self._once(write, "publish", lambda: Answer(200, ANSWERS.published(8)))
@@ -132,7 +212,6 @@ class MemoryService:
             valid_until=samples.NOON,
             explain=request.explain,
             is_russian=request.is_russian,
-            coupons=request.basket.coupons,
         )
 
     async def preview_return(self, caller: Caller, request: ReturnRequest) -> Returned:
@@ -170,9 +249,33 @@ class MemoryService:
         kept = self.answers.get((caller.scope, key))
         return RequestState() if kept is None else RequestState(kept[1].status, kept[1].body)
 
-    async def check_draft(self) -> tuple[Fault, ...]:
+    async def draw_day(self, day: date) -> DrawDay:
+        self._note(day)
+        return draw_samples.day(day)
+
+    async def prize_draw(self, draw_id: str) -> PrizeDraw:
+        self._note(draw_id)
+        return draw_samples.prize_draw()
+
+    async def entrants(self, draw_id: str, *, limit: int, cursor: str | None) -> Page[str]:
+        self._note(draw_id, limit, cursor)
+        return Page((draw_samples.PURCHASE,), "cursor")
+
+    async def coupon(self, code: str) -> CouponView:
+        self._note(code)
+        return coupon_samples.view()
+
+    async def coupons(self, pool: str | None, *, limit: int, cursor: str | None) -> Page[CouponView]:
+        self._note(pool, limit, cursor)
+        return Page((coupon_samples.view(),), None)
+
+    async def segments(self, *, limit: int, cursor: str | None) -> Page[Segment]:
+        self._note(limit, cursor)
+        return Page((coupon_samples.segment(),), "cursor")
+
+    async def check_draft(self) -> tuple[Finding, ...]:
         self._note("check")
-        return (Fault("/rules/0", "doubtful", "never applies"),)
+        return (Finding("/rules/0", Severity.WARNING, "doubtful", "It never applies."),)
 
     async def draft(self) -> bytes:
         self._note("draft")
@@ -194,3 +297,7 @@ class MemoryService:
 @asynccontextmanager
 async def opened(service: MemoryService) -> AsyncIterator[MemoryService]:
     yield service
+
+
+def _prize_draw() -> bytes:
+    return to_bytes(prize_draw_document(draw_samples.prize_draw()))

@@ -3,11 +3,27 @@
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 
+from app.domain.coupons import CouponVerdict, CouponWord
 from app.domain.decision import Decision, Effect, LineDecision, Outcome, Part, RedeemTerms, Verdict
 from app.domain.ledger.balances import WalletBalance
+from app.domain.program import (
+    Base,
+    Combine,
+    GiveAmount,
+    GivePer,
+    GivePercent,
+    Kind,
+    Lane,
+    Measure,
+    Program,
+    Redemption,
+    Rule,
+    Wallet,
+)
 from app.flows.results import (
     BalanceView,
     CustomerProfile,
@@ -116,6 +132,34 @@ def program() -> dict[str, Any]:
     }
 
 
+def rule(rule_id: str, kind: Kind, give: Any, **more: Any) -> Rule:
+    """A rule of the only lane."""
+    return Rule(rule_id, kind, lane="main", priority=0, order=0, give=give, **more)
+
+
+def scheme(*rules: Rule, wallets: tuple[str, ...] = ("points",), currency: str = "RUB") -> Program:
+    """The program of the decision below, or one of other rules."""
+    return Program(
+        currency=currency,
+        timezone=ZoneInfo("Europe/Moscow"),
+        wallets={wallet: Wallet(wallet, value=100) for wallet in wallets},
+        redemption=Redemption(wallets=wallets[:1]),
+        accrual_base=Base.PAID,
+        tiers=(),
+        tier_measure=Measure.PAID,
+        lanes=(Lane("main", Combine.ALL),),
+        rules=rules
+        or (
+            rule("shelf", Kind.DISCOUNT, GivePercent(100_000)),
+            rule("gold-10", Kind.DISCOUNT, GivePercent(100_000), title={"ru": "Золото 10 %", "en": "Gold 10 %"}),
+            rule("old", Kind.DISCOUNT, GiveAmount(100)),
+            rule("base", Kind.BONUS, GivePer(10_000, 1), wallet="points"),
+            rule("toys", Kind.DISCOUNT, GivePercent(50_000)),
+            rule("off", Kind.DISCOUNT, GivePercent(50_000), enabled=False),
+        ),
+    )
+
+
 def decision() -> Decision:
     """Two lines: one with points redeemed and accrued, one discounted and of a fractional quantity."""
     return Decision(
@@ -159,6 +203,7 @@ def decision() -> Decision:
         },
         redeemed_units={"points": 50},
         accrued={"points": 10},
+        coupons=(CouponVerdict("SPRING", CouponWord.UNKNOWN, because="unknown"),),
     )
 
 
@@ -177,8 +222,7 @@ def sale(**changes: Any) -> Sale:
         "decision": decision(),
         "balances": BALANCES,
         "qty_milli": {"1": 2000, "2": 345},
-        "wallets": ("points",),
-        "coupons": ("SPRING",),
+        "scheme": scheme(),
     }
     return Sale(**(members | changes))
 
@@ -260,6 +304,7 @@ def record(answer: bytes, *, shop: str = "S1") -> PurchaseRecord:
         answer=answer,
         verdicts=orjson.dumps(verdicts),
         returned_milli={"1": 1000, "2": 0},
+        scheme=scheme(),
     )
 
 

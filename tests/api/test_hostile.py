@@ -29,6 +29,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/customers/lookup"): {"customer": {"phone": samples.PHONE}},
     ("PATCH", CUSTOMER): {"name": "Anna"},
     ("POST", f"{CUSTOMER}/adjust"): {"wallet": "points", "points": -5, "reason": "a mistake"},
+    ("POST", f"{CUSTOMER}/events"): {"type": "review", "at": "2026-11-21T12:00:00+03:00", "data": {"stars": 5}},
     ("PUT", "/v1/program/draft"): samples.program(),
 }
 KEYS = {"PUT": "marketer", "PATCH": "support"}
@@ -148,7 +149,7 @@ WRONG: tuple[Wrong, ...] = (
     ("POST", SALE, "/receipt/fiscal", ("fn=1", "i=1&fn=x", "i=1&i=2&fn=3", "hello", "fn=&i=", "fn=٣&i=1")),
     ("POST", SALE, "/receipt/number", ("",)),
     ("POST", SALE, "/redeem/points", ("all", None, {})),
-    ("POST", SALE, "/redeem/rewards", ({"RULE": 1}, 5)),
+    ("POST", SALE, "/redeem/rewards", (5, [], "RULE", None)),
     ("POST", SALE, "/basket/lines", ([],)),
     ("POST", "/v1/redeem", "/points", (1.0, "5", True, 0, -1, HUGE)),
     ("POST", f"{CUSTOMER}/adjust", "/points", (1.0, "5", True, 0, 10**12 + 1, -(10**12) - 1, HUGE)),
@@ -192,6 +193,9 @@ def missing_members() -> Iterator[Hostile]:
         yield Hostile("missing", "POST", path, dumps(body), 422, "validation_error", pointer)
     nobody = dumps({"name": "Anna"})
     yield Hostile("no identifier", "POST", "/v1/customers", nobody, 422, "validation_error", "")
+    for count in (0, -1, 101, 1.0, "1", True, "max", None):
+        asked = dumps(planted(samples.purchase(), "/redeem/rewards", {"cup": 1, "mug": count}))
+        yield Hostile("so many rewards", "POST", "/v1/accrue", asked, 422, "validation_error", "/redeem/rewards/mug")
     neither = dumps({"receipt": {"number": "1"}})
     yield Hostile("neither lines nor all", "POST", RETURNS, neither, 422, "validation_error", "")
     both = dumps(samples.returned_lines() | {"all": True})
@@ -218,6 +222,8 @@ def too_much() -> Iterator[Hostile]:
             ("/receipt/fiscal", "x" * 513),
             ("/customer/card", long),
             ("/quote", "x" * 4097),
+            ("/redeem/rewards", {f"rule-{number}": 1 for number in range(17)}),
+            ("/redeem", {f"wallet-{number}": 1 for number in range(17)}),
         ):
             where = "/basket/coupons/0" if value == [long] else pointer
             body = dumps(planted(samples.purchase(), pointer, value))

@@ -11,6 +11,7 @@ from app.api.calls import Operation
 from app.api.errors import KINDS
 from app.api.openapi import openapi_document, refusals_of
 from app.api.operations import OPERATIONS
+from app.domain.ledger.chart import TxKind
 from app.domain.rejections import Rejection
 from app.flows.requests import Role
 
@@ -119,6 +120,8 @@ def test_the_front_page_tells_what_holds_for_every_call() -> None:
         "RFC 8785", "SHA-256", "entry_id", "X-Deadline-Ms", "minor unit", *Role,
     ):  # fmt: skip
         assert word in page, word
+    for kind in TxKind:
+        assert f"| `{kind.value}` | " in page, kind
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ KEY = {"Idempotency-Key": "k-1"}
 PATHS = {
     operation.name: operation.path.replace("{id}", str(samples.CUSTOMER))
     .replace("{key}", "k")
+    .replace("{code}", "SPRING")
     .replace("{version}", "3")
     for operation in OPERATIONS
 }
@@ -81,20 +82,26 @@ async def test_a_role_may_do_what_the_table_says_and_nothing_else(
 
 async def test_roles_are_those_of_the_contract() -> None:
     may = {role: {each.name for each in OPERATIONS if each.roles is None or role in each.roles} for role in Role}
-    open_to_all = {"live", "ready", "metrics"}
-    till = {
+    open_to_all = {"live", "ready", "metrics", "draw_day", "prize_draw", "entrants"}
+    cards = {"issue_card", "block_card", "replace_card", "activate_gift_card", "gift_card"}
+    till = cards | {
         "quote", "accrue", "redeem", "return_lines", "return_by_receipt", "purchase", "purchase_by_receipt",
-        "request_state", "register", "lookup", "customer", "update", "balance", "history", "lots",
+        "explain_purchase", "request_state", "register", "lookup", "customer", "update", "balance", "history", "lots",
+        "coupon", "post_event",
     }  # fmt: skip
     assert may[Role.POS] == may[Role.SHOP] == till | open_to_all
-    assert may[Role.SUPPORT] == open_to_all | {
-        "purchase", "purchase_by_receipt", "request_state", "register", "lookup", "customer", "update", "balance",
-        "history", "lots", "adjust",
+    assert may[Role.SUPPORT] == open_to_all | cards | {
+        "block_gift_card",
+        "purchase", "purchase_by_receipt", "explain_purchase", "request_state", "register", "lookup", "customer",
+        "update", "balance", "history", "lots", "adjust", "coupon", "post_event",
     }  # fmt: skip
-    reads = {"draft", "program", "program_versions"}
+    reads = {"draft", "program", "program_versions", "program_schema", "backtest", "backtest_report"}
     assert may[Role.ANALYST] == reads | open_to_all
     assert may[Role.MARKETER] == reads | open_to_all | {
         "put_draft", "check_draft", "publish", "republish", "request_state",
+        "make_gift_cards", "block_gift_card", "gift_card", "ask_backtest", "cancel_backtest",
+        "announce_prize_draw", "freeze_prize_draw", "draw_prizes",
+        "make_coupons", "block_coupon", "coupon", "coupons", "make_segment", "segments", "change_members",
     }  # fmt: skip
     assert may[Role.OPS] == open_to_all
     assert may[Role.ADMIN] == {each.name for each in OPERATIONS}

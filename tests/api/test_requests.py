@@ -94,6 +94,25 @@ async def test_a_purchase_may_be_bare(client: httpx.AsyncClient, service: Memory
     assert request.basket.lines == (Line(id="1", qty_milli=1000, price=0),)
 
 
+async def test_rewards_that_cost_are_asked_for_beside_the_wallets(
+    client: httpx.AsyncClient, service: MemoryService
+) -> None:
+    request = await accrued(client, service, redeem={"points": 5, "rewards": {"free-coffee": 2, "mug": 100}})
+    assert request.redeem == {"points": 5}
+    assert request.rewards == {"free-coffee": 2, "mug": 100}
+
+
+async def test_no_rewards_are_no_rewards(client: httpx.AsyncClient, service: MemoryService) -> None:
+    request = await accrued(client, service, redeem={"rewards": {}})
+    assert (request.redeem, request.rewards) == ({}, {})
+
+
+async def test_coupons_come_as_they_were_sent(client: httpx.AsyncClient, service: MemoryService) -> None:
+    codes = [f" code {number}" for number in range(20)]
+    request = await accrued(client, service, basket=samples.basket() | {"coupons": codes})
+    assert request.basket.coupons == tuple(codes)
+
+
 async def test_null_is_nothing(client: httpx.AsyncClient, service: MemoryService) -> None:
     request = await accrued(client, service, customer=None, at=None, quote=None, expect=None)
     assert (request.customer, request.at, request.quote, request.expect_paid) == (None, None, None, None)

@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
+import orjson
 import pytest
 from redis.asyncio import Redis
 
+from app.cache.codec import to_body
 from app.cache.guard import CALL_SECONDS, FAULTS_MAX, REST_SECONDS
 from app.cache.snapshots import TTL_SECONDS, RedisSnapshots
+from app.domain.counters import Count
+from app.domain.draws.records import Slip
 from app.domain.identifiers import CustomerId
 from app.domain.ledger.books import Book, Progress, Purse
+from app.domain.ledger.memory import Measured, Memory
 from app.flows.ledger_port import Patron, Sealed
 from app.flows.ports import Seen
 from app.flows.results import Instant
@@ -52,14 +57,29 @@ def patron(customer: UUID = ANNA, *, revision: int = 1, available: int = 10) -> 
             purses={"points": Purse(available=available, pending=2, held=0, floor=0)},
             tier="gold",
             progress=Progress(paid=5, purchases=1, units=7, last_purchase_at=moment),
+            memory=Memory(
+                counts={"rule/a/max": Count("2026-11", 7)},
+                slips={"lucky": [Slip("p", moment.date(), "00", "ff", {"misses": 2}, kept=True)]},
+                tier_until=moment,
+                years={2026: Measured(5, 1, 7)},
+                days={"2026-11-21": Measured(5, 1, 7)},
+            ),
             due_at=moment,
         ),
         profile=Sealed(b"wrapped", b"sealed"),
         registered_at=moment,
         referrer=UUID(int=9),
         tags=("a",),
+        segments=("vip",),
+        card_types={"00ff": "gold"},
+        is_gift_card=True,
         horizon={"points": (Instant(3, moment), None)},
     )
+
+
+def _signed(value: object) -> bytes:
+    body = orjson.dumps(value)
+    return blake2b(body, key=bytes(32), digest_size=16).digest() + body
 
 
 @pytest.fixture
@@ -85,7 +105,8 @@ async def test_what_was_put_comes_back_whole(snapshots: RedisSnapshots, redis: R
     await snapshots.put([put])
     got = (await snapshots.get(ANNA)).patron
     assert got is not None
-    assert (got.book, got.profile, got.tags, got.horizon) == (put.book, put.profile, put.tags, put.horizon)
+    for name in ("book", "profile", "tags", "segments", "card_types", "is_gift_card", "horizon"):
+        assert getattr(got, name) == getattr(put, name), name
     assert 0 < await redis.ttl(KEY) <= TTL_SECONDS
     assert (watch.hits, watch.misses) == (1, 0)
 
@@ -99,7 +120,16 @@ async def test_an_older_revision_never_replaces_a_newer(snapshots: RedisSnapshot
 
 
 @pytest.mark.parametrize(
-    "planted", ["a list", "garbage", "another customer's", "a bigger balance", "a huge revision", "another release's"]
+    "planted",
+    [
+        "a list",
+        "garbage",
+        "another customer's",
+        "a bigger balance",
+        "a huge revision",
+        "another release's",
+        "the release before's",
+    ],
 )
 async def test_poison_is_a_miss_and_is_gone(
     snapshots: RedisSnapshots, redis: Redis, watch: Counting, planted: str
@@ -119,9 +149,10 @@ async def test_poison_is_a_miss_and_is_gone(
         case "a huge revision":
             await redis.hset(KEY, mapping={"r": 10**12, "b": b"x" * 40})
         case "another release's":
-            body = b'{"id":"nothing we know"}'
-            signature = blake2b(body, key=bytes(32), digest_size=16).digest()
-            await redis.hset(KEY, "b", signature + body)
+            await redis.hset(KEY, "b", _signed({"id": "nothing we know"}))
+        case "the release before's":
+            value = orjson.loads(to_body(patron()))
+            await redis.hset(KEY, "b", _signed({name: value[name] for name in value if name != "memory"}))
     assert (await snapshots.get(ANNA)).patron is None
     await snapshots.put([patron(revision=2, available=20)])
     got = (await snapshots.get(ANNA)).patron

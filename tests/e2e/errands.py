@@ -154,7 +154,10 @@ def told_of_sale(outcome: Json, program: Json) -> Json:
     """The same of the model's."""
     accrued = {wallet: outcome["totals"]["accrued"].get(wallet, 0) for wallet in program["wallets"]}
     lines = [
-        {**{name: value for name, value in line.items() if name != "redeemed_units"}, "prices": priced(line["prices"])}
+        {
+            **{name: value for name, value in line.items() if name not in ("redeemed_units", "reward_costs", "kept")},
+            "prices": priced(line["prices"]),
+        }
         for line in outcome["lines"]
     ]
     totals = {**outcome["totals"], "accrued": accrued}

@@ -18,9 +18,11 @@ def giving(units: int, **parts: Any) -> dict[str, Any]:
 async def test_a_draft_is_kept_and_decides_nothing(till: Desk, admin: Desk) -> None:
     customer = await till.register()
     kept = await admin.good("PUT", "/v1/program/draft", giving(5))
-    assert kept == {**giving(5), "findings": []}
+    findings = kept.pop("findings")
+    assert kept == giving(5)
+    assert {finding["severity"] for finding in findings} == {"info"}  # How much it gives at most.
     assert await admin.good("GET", "/v1/program/draft") == giving(5)
-    assert (await admin.good("POST", "/v1/program/draft/check"))["findings"] == []
+    assert await admin.good("POST", "/v1/program/draft/check") == {"findings": findings}
     sold = (await till.accrue(customer)).json()
     assert (sold["program"], sold["totals"]["accrued"]) == (1, {"points": 100})
 
@@ -105,34 +107,38 @@ async def test_a_draft_with_mistakes_is_refused_with_a_pointer_to_each(admin: De
     assert await admin.good("GET", "/v1/program/draft") == small_program()  # Nothing is kept of it.
 
 
-LATER_PARTS: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"caps": []}, "/caps"),
-    ({"wallets": {"stamps": {"convert": {"every": 10, "into": "points"}}}}, "/wallets/stamps/convert"),
-    ({"wallets": {"points": {"expire_round": "month"}}}, "/wallets/points/expire_round"),
-    ({"tier_policy": {"window": "year"}}, "/tier_policy/window"),
-    ({"tier_policy": {"down": "end_of_window"}}, "/tier_policy/down"),
-)
-LATER_RULES: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"kind": "reward", "give": {"gift": "MUG"}}, "/kind"),
-    ({"kind": "random_reward", "give": {"draw": {}}}, "/kind"),
-    ({"when": {"coupon": ["X"]}}, "/when/coupon"),
-    ({"when": {"any": [{"not": {"segment": ["X"]}}]}}, "/when/any/0/not/segment"),
-    ({"limit": {"receipt": 5}}, "/limit"),
-    ({"give": {"units": 1, "expire_after_days": 5}}, "/give/expire_after_days"),
-    ({"kind": "discount", "give": {"bundle": {"skus": ["A"], "price": 1}}}, "/give/bundle"),
-    ({"kind": "discount", "cost": {"points": 1}, "give": {"percent": "1"}}, "/cost"),
-)
+async def test_a_doubtful_draft_is_kept_and_its_doubts_are_told(admin: Desk) -> None:
+    rule = {"id": "r", "kind": "bonus", "when": {"segment": ["sleeping"]}, "give": {"units": 1}}
+    gift = {
+        "id": "g",
+        "kind": "reward",
+        "when": {"all": [{"weekday": 1}, {"weekday": 2}]},
+        "give": {"coupon": "pool-1"},
+    }
+    document = small_program(rules=[rule, gift])
 
-
-async def test_what_a_later_release_brings_is_refused_and_never_ignored(admin: Desk) -> None:
-    rule = {"id": "r", "kind": "bonus", "give": {"units": 1}}
-    drafts = [
-        *LATER_PARTS,
-        *(({"rules": [rule | changes]}, f"/rules/0{pointer}") for changes, pointer in LATER_RULES),
+    kept = await admin.good("PUT", "/v1/program/draft", document)
+    doubts = [(each["severity"], each["pointer"], each["code"]) for each in kept["findings"]]
+    assert doubts[:3] == [
+        ("error", "/rules/0/when/segment/0", "unknown_segment"),
+        ("error", "/rules/1/give/coupon", "unknown_pool"),
+        ("error", "/rules/1/when", "never_true"),
     ]
-    for parts, pointer in drafts:
-        response = await admin.call("PUT", "/v1/program/draft", small_program(**parts))
-        assert pointers(refused(response, 422, "program_invalid")) == {pointer}, parts
+    assert all(each["message"].endswith(".") for each in kept["findings"])
+    assert await admin.good("POST", "/v1/program/draft/check") == {"findings": kept["findings"]}
+
+    await admin.good("POST", "/v1/segments", {"id": "sleeping"})
+    left = (await admin.good("POST", "/v1/program/draft/check"))["findings"]
+    assert "unknown_segment" not in {each["code"] for each in left}
+    assert await admin.good("POST", "/v1/program/publish") == {"version": 2}
+
+
+async def test_the_schema_is_there_for_who_may_read_programs(till: Desk, stage: Stage) -> None:
+    for role in ("marketer", "analyst"):
+        response = await Desk(till.http, await stage.key(role)).get("/v1/program/schema")
+        assert (response.status_code, response.headers["content-type"]) == (200, "application/schema+json")
+        assert response.json()["required"] == ["currency", "timezone", "wallets", "rules"]
+    refused(await till.get("/v1/program/schema"), 403, "insufficient_scope")
 
 
 async def test_only_marketers_write_and_analysts_read(till: Desk, stage: Stage) -> None:

@@ -2,24 +2,31 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from tests.model.arithmetic import Json, half_up
 from tests.model.lots import Lot
+from tests.model.tickets import Slip
+from tests.model.world import NEVER, WHOLE, Use
 
 
 @dataclass
 class Line:
     """A bought line: what it paid, brought and cost in units by wallet, and what has come back of it so far.
 
-    `taken_back` and `given_back` are posted units by wallet.
+    `taken_back` and `given_back` are posted units by wallet; `kept` is what of `accrued` never goes back.
     """
 
     qty: Fraction
     paid: int
     accrued: dict[str, int]
     redeemed_units: dict[str, int]
+    kept: dict[str, int] = field(default_factory=dict)
+    reward_costs: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # Part of `redeemed_units`, by when it's back.
     returned: Fraction = Fraction(0)
     taken_back: Counter[str] = field(default_factory=Counter)
     given_back: Counter[str] = field(default_factory=Counter)
@@ -27,6 +34,12 @@ class Line:
     def due(self, whole: int) -> int:
         """What of `whole` belongs to the share that has come back by now."""
         return half_up(whole * self.returned / self.qty)
+
+    def giveable(self, wallet: str, back: set[str]) -> int:
+        """Units that are given back by now; `back` are the kinds of rewards' costs that are."""
+        costs = {when: units.get(wallet, 0) for when, units in self.reward_costs.items()}
+        shared = self.redeemed_units.get(wallet, 0) - sum(costs.values())
+        return self.due(shared) + sum(units for when, units in costs.items() if when in back)
 
     @property
     def is_all_back(self) -> bool:
@@ -43,6 +56,11 @@ class Purchase:
     at: datetime
     lines: dict[str, Line]
     spent: dict[str, list[tuple[Lot, int]]] = field(default_factory=dict)
+    now: datetime = field(kw_only=True)  # By the service's clock.
+    uses: list[Use] = field(default_factory=list)
+    coupons: list[str] = field(default_factory=list)  # Stored codes that it used.
+    codes: list[str] = field(default_factory=list)  # Codes that it gave out, to be taken back.
+    draws: list[Json] = field(default_factory=list)
 
     @property
     def paid(self) -> int:
@@ -51,6 +69,19 @@ class Purchase:
     @property
     def refunded(self) -> int:
         return sum(line.due(line.paid) for line in self.lines.values())
+
+    @property
+    def day(self) -> date:
+        """The program's local day by the service's clock."""
+        return self.now.astimezone(ZoneInfo(self.program["timezone"])).date()
+
+    def freed(self, use: Use) -> int:
+        """What of a use has come back by now."""
+        if use.back == WHOLE:
+            return use.amount if self.is_all_back else 0
+        if use.back == NEVER:
+            return 0
+        return sum(self.lines[id_].due(part) for id_, part in use.by_line.items())
 
     @property
     def is_all_back(self) -> bool:
@@ -68,5 +99,9 @@ class Purchase:
 class Customer:
     birthday: str | None = None
     tier: str | None = None
+    tier_until: datetime | None = None  # Until when it is held, where windows roll.
+    year: int | None = None  # The local year up to which years have been measured.
+    tags: tuple[str, ...] = ()
+    slips: dict[str, list[Slip]] = field(default_factory=dict)
     lots: list[Lot] = field(default_factory=list)
     debts: Counter[str] = field(default_factory=Counter)

@@ -15,28 +15,27 @@ leaves a choice:
 - tier progress moves back by the returned share, whatever `clamp` let go;
 - a positive adjustment is a lot with its wallet's dates; a negative one needs the points to be there;
 - `strength` bounds a redemption with no basket too;
-- the measure `units` counts the first wallet's; tiers never go down.
+- the measure `units` counts the first wallet's;
+- a return converts by the program that decided the purchase, as all else of it is decided.
 """
 
 from datetime import datetime
+from typing import Any
 
 from tests.model.accounts import Customer, Line, Purchase
 from tests.model.arithmetic import Json, number
+from tests.model.giving_back import Counted
 from tests.model.lots import take, units_of
-from tests.model.pricing import decide
+from tests.model.pricing import decide, decide_act
 from tests.model.redemption import Refused, strength_of
-from tests.model.wallets import Wallets, cover_debt, open_lots
+from tests.model.wallets import cover_debt, open_lots
 
 
-class Books(Wallets):
+class Books(Counted):
     """The bank under one program, until `publish` puts another in force."""
 
-    def __init__(self, program: Json) -> None:
-        super().__init__(program)
-        self.purchases: list[Purchase] = []
-
-    def register(self, customer_id: str, *, birthday: str | None = None) -> None:
-        self.customers[customer_id] = Customer(birthday=birthday, tier=self.tier_at(0))
+    def register(self, customer_id: str, *, birthday: str | None = None, tags: tuple[str, ...] = ()) -> None:
+        self.customers[customer_id] = Customer(birthday=birthday, tier=self.tier_at(0), tags=tags)
 
     def publish(self, program: Json) -> None:
         """From now on purchases are decided by another program; what was bought and brought stays as it is."""
@@ -55,12 +54,16 @@ class Books(Wallets):
         channel: str,
         identified_by: str | None,
         now: datetime | None = None,
+        receipt: tuple[str, str] = ("", ""),
     ) -> Json | Refused:
-        """Decide and post a purchase; answers the decision, `purchase` (its place in `purchases`) and `balances`."""
+        """Decide and post a purchase; answers the decision, `purchase` (its place in `purchases`) and `balances`.
+
+        `receipt` is the terminal and the number.
+        """
         now = now or at
         facts = None
         if customer_id is not None:
-            self.settle(self.customers[customer_id], now)
+            self.touch(customer_id, now)
             facts = self.facts_of(customer_id)
         decision = decide(
             self.program,
@@ -71,20 +74,29 @@ class Books(Wallets):
             at=at,
             redeem=redeem,
             identified_by=identified_by,
+            world=self.world(customer_id, now, receipt=(shop, *receipt)),
         )
         if isinstance(decision, Refused):
             return decision
+        coupons, codes = self.use(decision, customer_id)
         purchase = Purchase(
             number=len(self.purchases),
             program=self.program,
             customer=customer_id,
             at=at,
+            now=now,
+            uses=decision["uses"],
+            coupons=coupons,
+            codes=codes,
+            draws=decision["draws"],
             lines={
                 line["id"]: Line(
                     qty=number(bought["qty"]),
                     paid=line["paid"],
                     accrued=line["accrued"],
                     redeemed_units=line["redeemed_units"],
+                    reward_costs=line["reward_costs"],
+                    kept=line["kept"],
                 )
                 for line, bought in zip(decision["lines"], basket["lines"], strict=True)
             },
@@ -95,10 +107,44 @@ class Books(Wallets):
         customer = self.customers[customer_id]
         for wallet, units in decision["totals"]["redeemed_units"].items():
             purchase.spent[wallet] = self.spend(customer, wallet, units)
-        for wallet, units in decision["totals"]["accrued"].items():
-            self.make_lot(customer, wallet, units, at=at, now=now, why="issued", purchase=purchase.number)
-        self.measure(customer_id)
+        self.take_over_slips(customer, decision)
+        self.bring(customer, decision, at=at, now=now, purchase=purchase.number)
+        self.measure(customer_id, now)
         return {**decision, "purchase": purchase.number, "balances": self.balances(customer_id)}
+
+    def bring(self, customer: Customer, decision: Json, *, at: datetime, now: datetime, purchase: int | None) -> None:
+        """A lot for each wallet and terms of its own, what ends first first; then what that converts."""
+        lots: dict[Any, tuple[Json, int]] = {}
+        for give, wallet, units in decision["lots"]:
+            key = wallet, self.terms_of(wallet, give, self.program)
+            lots[key] = give, lots.get(key, ({}, 0))[1] + units
+        for (wallet, _), (give, units) in sorted(lots.items(), key=lambda each: end_of(each[0][1])):
+            self.make_lot(customer, wallet, units, at=at, now=now, why="issued", purchase=purchase, give=give)
+        self.posted(customer, at=at, now=now)
+
+    def posted(self, customer: Customer, *, at: datetime, now: datetime, program: Json | None = None) -> None:
+        """After every posting."""
+        self.convert(customer, at=at, now=now, program=program)
+        self.settle(customer, now)
+
+    def touch(self, customer_id: str, now: datetime) -> None:
+        """What time has brought, before anything else happens."""
+        self.settle(self.customers[customer_id], now)
+        self.pass_windows(customer_id, now)
+
+    def advance(self, to: datetime) -> None:
+        for customer_id in self.customers:
+            self.touch(customer_id, to)
+
+    def act(self, customer_id: str, *, event: str, at: datetime, shop: str, now: datetime | None = None) -> Json:
+        """Another act than a purchase; nothing of it comes back."""
+        now = now or at
+        self.touch(customer_id, now)
+        world = self.world(customer_id, now)
+        decision = decide_act(self.program, event, customer=self.facts_of(customer_id), shop=shop, at=at, world=world)
+        self.use(decision, customer_id)
+        self.bring(self.customers[customer_id], decision, at=at, now=now, purchase=None)
+        return {**decision, "balances": self.balances(customer_id)}
 
     def redeem(
         self,
@@ -111,7 +157,7 @@ class Books(Wallets):
         now: datetime | None = None,
     ) -> Json | Refused:
         """Spend points with no basket."""
-        self.settle(self.customers[customer_id], now or at)
+        self.touch(customer_id, now or at)
         strength = strength_of(self.program, identified_by)
         codes = ["confirmation_required"] if strength is not None and points > strength else []
         if points > self.available(customer_id, wallet):
@@ -119,13 +165,14 @@ class Books(Wallets):
         if codes:
             return Refused(codes)
         self.spend(self.customers[customer_id], wallet, points)
+        self.posted(self.customers[customer_id], at=at, now=now or at)
         return {"balances": self.balances(customer_id)}
 
     def adjust(
         self, customer_id: str, *, wallet: str, points: int, at: datetime, now: datetime | None = None
     ) -> Json | Refused:
         customer = self.customers[customer_id]
-        self.settle(customer, now or at)
+        self.touch(customer_id, now or at)
         if points > 0:
             self.make_lot(customer, wallet, points, at=at, now=now or at, why="adjusted")
         elif -points > self.available(customer_id, wallet):
@@ -133,6 +180,7 @@ class Books(Wallets):
         else:
             take(open_lots(customer, wallet, active=True), -points)
             self.flows[wallet, "adjusted"] += points
+        self.posted(customer, at=at, now=now or at)
         return {"balances": self.balances(customer_id)}
 
     # --- returns ------------------------------------------------------------------------------------------------------
@@ -149,10 +197,19 @@ class Books(Wallets):
             back = {line["id"]: number(line["qty"]) for line in lines}
         if not back or any(purchase.lines[id_].returned + qty > purchase.lines[id_].qty for id_, qty in back.items()):
             return Refused(["return_exceeds_purchase"])
-        before = {id_: posted(purchase.lines[id_]) for id_ in back}
+        if purchase.customer is not None:
+            self.touch(purchase.customer, now)
+        before, freed = (
+            {id_: posted(purchase.lines[id_]) for id_ in back},
+            [purchase.freed(use) for use in purchase.uses],
+        )
         for id_, qty in back.items():
             purchase.lines[id_].returned += qty
-        moved = self.move_back(purchase, now) if purchase.customer is not None else {what: {} for what in MOVED}
+        costs_back = self.costs_back(purchase)
+        self.free(purchase, freed)
+        moved: Json = {what: {} for what in MOVED}
+        if purchase.customer is not None:
+            moved = self.move_back(purchase, now, costs_back)
         told = [
             {"id": id_, "qty": qty, **on_top(posted(purchase.lines[id_]), before[id_])} for id_, qty in back.items()
         ]
@@ -164,26 +221,35 @@ class Books(Wallets):
             "balances": self.balances(purchase.customer) if purchase.customer is not None else {},
         }
 
-    def move_back(self, purchase: Purchase, now: datetime) -> Json:
+    def costs_back(self, purchase: Purchase) -> set[str]:
+        """The kinds of rewards' costs that are given back by now; to be asked before uses of codes are."""
+        if not purchase.is_all_back:
+            return set()
+        is_used = any(self.coupons[code]["uses"] for code in purchase.codes)
+        return {"whole"} if is_used else {"whole", "unused"}
+
+    def move_back(self, purchase: Purchase, now: datetime, costs_back: set[str]) -> Json:
         """The units of a return, by what became of them and wallet: `MOVED`."""
         customer_id = purchase.customer or ""
         customer = self.customers[customer_id]
-        self.settle(customer, now)
         moved: Json = {what: {} for what in MOVED}
         for wallet in purchase.program["wallets"]:
             moved["given_back"][wallet], moved["expired_again"][wallet] = self.give_back(
-                customer, purchase, wallet, now
+                customer, purchase, wallet, now, costs_back
             )
         for wallet in purchase.program["wallets"]:
             moved["taken_back"][wallet], moved["clamped"][wallet] = self.take_back(customer, purchase, wallet)
-        self.measure(customer_id)
+        self.posted(customer, at=now, now=now, program=purchase.program)
+        self.measure(customer_id, now)
         return {what: {wallet: units for wallet, units in moved[what].items() if units} for what in MOVED}
 
-    def give_back(self, customer: Customer, purchase: Purchase, wallet: str, now: datetime) -> tuple[int, int]:
+    def give_back(
+        self, customer: Customer, purchase: Purchase, wallet: str, now: datetime, costs_back: set[str]
+    ) -> tuple[int, int]:
         """To the lots they came from, in the order they were spent; what expired meanwhile expires again at once."""
         skip = purchase.given_back(wallet)
         for line in purchase.lines.values():
-            line.given_back[wallet] = line.due(line.redeemed_units.get(wallet, 0))
+            line.given_back[wallet] = line.giveable(wallet, costs_back)
         rest = units = purchase.given_back(wallet) - skip
         expired = 0
         for lot, spent in purchase.spent.get(wallet, []):
@@ -202,7 +268,8 @@ class Books(Wallets):
     def take_back(self, customer: Customer, purchase: Purchase, wallet: str) -> tuple[int, int]:
         """From the purchase's own lots, pending before active, then other lots in spending order, then per `debt`."""
         due = {
-            id_: line.due(line.accrued.get(wallet, 0)) - line.taken_back[wallet] for id_, line in purchase.lines.items()
+            id_: line.due(line.accrued.get(wallet, 0) - line.kept.get(wallet, 0)) - line.taken_back[wallet]
+            for id_, line in purchase.lines.items()
         }
         units = sum(due.values())
         pending, active = (open_lots(customer, wallet, active=active) for active in (False, True))
@@ -231,6 +298,8 @@ class Books(Wallets):
             "purchases": len(kept),
             "last_purchase_at": max((each.at for each in kept), default=None),
             "available": {wallet: self.available(customer_id, wallet) for wallet in self.program["wallets"]},
+            "id": customer_id,
+            "tags": customer.tags,
         }
 
     def state(self, customer_id: str) -> Json:
@@ -243,33 +312,13 @@ class Books(Wallets):
             "purchases": facts["purchases"],
         }
 
-    # --- tiers --------------------------------------------------------------------------------------------------------
-
-    def measure(self, customer_id: str) -> None:
-        """Lift the tier if the measure has reached the next; it never goes down."""
-        mine = [each for each in self.purchases if each.customer == customer_id]
-        measure = self.program.get("tier_policy", {}).get("measure", "paid")
-        if measure == "paid":
-            reached = sum(each.paid - each.refunded for each in mine)
-        elif measure == "purchases":
-            reached = sum(not each.is_all_back for each in mine)
-        else:
-            first = next(iter(self.program["wallets"]))
-            lines = [line for each in mine for line in each.lines.values()]
-            accrued = [(line, line.accrued.get(first, 0)) for line in lines]
-            reached = sum(units - line.due(units) for line, units in accrued)
-        order = [tier["id"] for tier in sorted(self.program.get("tiers", []), key=lambda tier: int(tier["from"]))]
-        customer = self.customers[customer_id]
-        now_at = self.tier_at(reached)
-        if now_at is not None and (customer.tier is None or order.index(now_at) > order.index(customer.tier)):
-            customer.tier = now_at
-
-    def tier_at(self, reached: int) -> str | None:
-        held = [tier for tier in self.program.get("tiers", []) if tier["from"] <= reached]
-        return max(held, key=lambda tier: int(tier["from"]))["id"] if held else None
-
 
 MOVED = ("taken_back", "given_back", "expired_again", "clamped")
+
+
+def end_of(terms: tuple[int, int | None, str]) -> tuple[bool, int, int]:
+    delay, life, _ = terms
+    return life is None, life or 0, delay
 
 
 def posted(line: Line) -> Json:

@@ -10,12 +10,14 @@ Where the contract leaves a choice, the reading taken here:
 - in `once` the units that a rule counted but did not take are the next ones in its order.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from typing import Any
 
 from tests.model.arithmetic import Json, half_up, largest_remainder, number, spread
+from tests.model.coupons import needs_of
 from tests.model.facts import line_matches
 
 
@@ -71,13 +73,16 @@ def room(line: Json, left: int) -> int:
 
 def pick(rule: Json, standing: Standing) -> Picked:
     on = rule.get("on")
+    closed = {standing.closed_to} | ({"coupon"} if needs_of(rule.get("when"), "coupon") else set())
     lines = [
         i
         for i, line in enumerate(standing.lines)
-        if standing.closed_to not in line.get("no", [])
+        if not closed & set(line.get("no", []))
         and standing.quantity(i) > 0
         and line_matches(line, on, cheaper=standing.cheaper[i])
     ]
+    if "bundle" in rule["give"]:
+        return pick_sets(rule["give"]["bundle"]["skus"], lines, standing)
     if on and "units" in on:
         return pick_units(on["units"], lines, standing)
     units = {i: standing.whole_units(i) for i in lines}
@@ -115,18 +120,44 @@ def pick_units(terms: Json, lines: list[int], standing: Standing) -> Picked:
     )
 
 
-def discount_parts(rule: Json, picked: Picked, standing: Standing) -> dict[int, int]:
-    """What the rule takes off each line, within the lines' rooms."""
+def pick_sets(skus: list[str], lines: list[int], standing: Standing) -> Picked:
+    """As many sets of one unit of each article as there are, of the dearest units first."""
+    needs = Counter(skus)
+    shelf: dict[str, list[int]] = {sku: [] for sku in needs}
+    for i in lines:
+        if standing.lines[i].get("sku") in needs:
+            shelf[standing.lines[i]["sku"]] += [i] * standing.whole_units(i)
+    for units in shelf.values():
+        units.sort(key=lambda i: (-standing.unit_worth(i), i))
+    count = min(len(shelf[sku]) // need for sku, need in needs.items())
+    sets = [[i for sku, need in needs.items() for i in shelf[sku][k * need : (k + 1) * need]] for k in range(count)]
+    taken = [i for each in sets for i in each]
+    units_taken = {i: taken.count(i) for i in sorted(set(taken))}
+    return Picked(
+        worth={i: count * standing.unit_worth(i) for i, count in units_taken.items()},
+        units=units_taken,
+        counted=units_taken,
+        takes_whole_lines=False,
+        groups=[sum((standing.unit_worth(i) for i in each), Fraction(0)) for each in sets],
+    )
+
+
+def discount_parts(rule: Json, picked: Picked, standing: Standing, *, at_most: int | None = None) -> dict[int, int]:
+    """What the rule takes off each line, within the lines' rooms and its own limits."""
     ((name, value),) = rule["give"].items()
     if not picked.worth:
         return {}
+    if name == "bundle":
+        name, value = "price", value["price"]
     if name in ("amount_each", "unit_price"):
         parts = {}
         for i, count in picked.units.items():
             off = value * count if name == "amount_each" else count * (standing.unit_worth(i) - value)
             parts[i] = min(half_up(max(Fraction(0), min(off, picked.worth[i]))), standing.rooms[i])
-        return parts
+        return cut(parts, at_most)
     total = min(half_up(max(Fraction(0), discount_total(name, value, picked))), half_up(picked.total))
+    if at_most is not None:
+        total = min(total, at_most)
     return spread(total, picked.worth, {i: standing.rooms[i] for i in picked.worth})
 
 
@@ -145,15 +176,23 @@ def discount_total(name: str, value: Any, picked: Picked) -> Fraction:
     return discount_total(name, step[name], picked)
 
 
-def accrual_parts(rule: Json, picked: Picked, standing: Standing, *, wallet: str, value: int) -> dict[int, int]:
+def cut(parts: dict[int, int], at_most: int | None) -> dict[int, int]:
+    """Parts that sum to no more than that, each by its size."""
+    if at_most is None or sum(parts.values()) <= at_most:
+        return parts
+    return largest_remainder(at_most, parts)
+
+
+def accrual_parts(
+    rule: Json, picked: Picked, standing: Standing, *, wallet: str, value: int, at_most: int | None = None
+) -> dict[int, int]:
     """Units of `wallet` on each line; `value` is what one unit of it buys."""
     give = rule["give"]
     if not picked.worth:
         return {}
     if "units_each" in give:
         total = give["units_each"] * sum(picked.units.values())
-        return largest_remainder(total, picked.worth)
-    if "percent" in give:
+    elif "percent" in give:
         total = floor(picked.total * number(give["percent"]) / 100 / (value or 1))
     elif "per" in give:
         total = floor(picked.total / give["per"]["amount"]) * give["per"]["units"]
@@ -162,4 +201,6 @@ def accrual_parts(rule: Json, picked: Picked, standing: Standing, *, wallet: str
     else:
         earlier = sum(standing.earlier[i].get(wallet, 0) for i in picked.worth)
         total = floor((number(give["multiply"]) - 1) * earlier)
+    if at_most is not None:
+        total = min(total, at_most)
     return largest_remainder(total, picked.worth)

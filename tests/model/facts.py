@@ -15,7 +15,10 @@ from tests.model.arithmetic import Json, half_up, number
 
 @dataclass(frozen=True)
 class Facts:
-    """`customer` is `{"tier", "purchases", "last_purchase_at", "birthday", "available"}`; `at` is an aware instant."""
+    """`customer` is `{"tier", "purchases", "last_purchase_at", "birthday", "available"}`, and now and then `"tags"` and
+    `"segments"`; `at` is an aware instant; `codes` are the coupon codes that can be used, and the names of their pools;
+    `event` is the type of an act that is no purchase.
+    """
 
     zone: ZoneInfo
     basket: Json
@@ -23,6 +26,11 @@ class Facts:
     shop: str
     channel: str
     at: datetime
+    identified_by: str | None = None
+    partner: str | None = None
+    card_types: tuple[str, ...] = ()
+    codes: frozenset[str] = frozenset()
+    event: str | None = None
 
     @property
     def today(self) -> date:
@@ -110,6 +118,17 @@ def paid_by(need: Json, facts: Facts) -> bool:
     return bool(payments) and sum(payments) >= need.get("min", 0)
 
 
+def listed(need: str | list[str]) -> list[str]:
+    return [need] if isinstance(need, str) else need
+
+
+def found_by(need: str | list[str], facts: Facts) -> bool:
+    """`id` and `external_id` count as a card."""
+    ways = {"card" if way in ("id", "external_id") else way for way in listed(need)}
+    way = "card" if facts.identified_by in ("id", "external_id") else facts.identified_by
+    return way in ways
+
+
 TESTS: dict[str, Callable[[Any, Facts], bool]] = {
     "all": lambda need, facts: all(holds(test, facts) for test in need),
     "any": lambda need, facts: any(holds(test, facts) for test in need),
@@ -126,6 +145,13 @@ TESTS: dict[str, Callable[[Any, Facts], bool]] = {
     "purchase_number": purchase_number,
     "days_since_last": days_since_last,
     "payment": paid_by,
+    "segment": lambda need, facts: not set(need).isdisjoint((facts.customer or {}).get("segments", ())),
+    "tag": lambda need, facts: not set(need).isdisjoint((facts.customer or {}).get("tags", ())),
+    "partner": lambda need, facts: facts.partner in need,
+    "card_type": lambda need, facts: not set(need).isdisjoint(facts.card_types),
+    "identified_by": found_by,
+    "coupon": lambda need, facts: any(each.strip().upper() in facts.codes for each in listed(need)),
+    "event": lambda need, facts: facts.event in listed(need),
 }
 
 

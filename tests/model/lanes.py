@@ -2,30 +2,42 @@
 
 Readings taken where the contract leaves a choice: a rule that gives 0 closes no units in `once`; there, a rule on whole
 lines closes them whole (with their fraction), one that counts units closes those; units of value 0 are less than any of
-value, and among themselves more is more.
+value, and among themselves more is more. Candidates are offered after their limits and caps; where several of a lane
+are taken together (`sum`, `best_line`) caps are fitted again, one after another.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.model.arithmetic import Json
 from tests.model.candidates import Picked, Standing, accrual_parts, discount_parts, pick, room
+from tests.model.coupons import needs_of
 from tests.model.facts import Facts, holds
+from tests.model.limits import Limits
 
 
 @dataclass
 class Given:
-    """What one rule gives: parts by line, in minor units or in units of `wallet`; `value` is what one is worth."""
+    """What one rule gives: parts by line, in minor units or in units of `wallet`, each worth `value`; or `pieces`.
+
+    `wanted` is what it would have been without limits and caps, `limited_by` which of them cut last.
+    """
 
     rule: Json
     parts: dict[int, int]
     picked: Picked
     wallet: str | None = None
     value: int = 1
+    pieces: int | None = None
+    wanted: int = 0
+    limited_by: str | None = None
+    is_used_up: bool = False  # It would have given something, if limits, caps or a pool had left anything.
+    codes: list[str] = field(default_factory=list)
+    cost: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
-        return sum(self.parts.values())
+        return sum(self.parts.values()) if self.pieces is None else self.pieces
 
     def weight(self, units: int) -> tuple[int, int]:
         """How so many units compare with another rule's; units of value 0 only with one another."""
@@ -47,30 +59,48 @@ def earned(given: list[Given], lines: list[Json]) -> list[dict[str, int]]:
     return sums
 
 
+KINDS = {"discount": ("discount",), "accrue": ("bonus", "cashback"), "reward": ("reward",), "draw": ("random_reward",)}
+
+
 @dataclass
 class Phase:
-    """One of the two: `worth` is the gross of each line for discounts, the accrual base for accruals."""
+    """One of the four: `phase` names its kinds (`KINDS`). `worth` is the gross of each line for discounts, the accrual
+    base for accruals and draws, what discounts left for rewards. `asked` are pieces by rule with a `cost`.
+    """
 
     program: Json
     facts: Facts
-    is_discount: bool
+    limits: Limits
+    phase: str
     worth: list[int]
     discounted: list[bool]  # Lines made cheaper before this phase.
+    asked: dict[str, int]
+    offered: dict[str, Given] = field(default_factory=dict, init=False)  # By rule, what each would have given.
+
+    @property
+    def is_discount(self) -> bool:
+        return self.phase == "discount"
 
     @property
     def lines(self) -> list[Json]:
         lines: list[Json] = self.facts.basket["lines"]
         return lines
 
-    def run(self) -> list[Given]:
-        """What each rule gave, in the order applied; rules that gave nothing aren't there."""
+    def lanes(self) -> list[tuple[str, list[Json]]]:
+        """By `combine`, with the rules of this phase that apply, in their order."""
         lanes = self.program.get("lanes") or [{"id": None, "combine": "all"}]
-        done: list[Given] = []
+        found = []
         for lane in lanes:
             mine = [rule for rule in self.program["rules"] if rule.get("lane", lanes[0]["id"]) == lane["id"]]
             mine.sort(key=lambda rule: -rule.get("priority", 0))  # Stable: ties stay in the document's order.
-            rules = [rule for rule in mine if self.applies(rule)]
-            match lane.get("combine", "all"):
+            found.append((lane.get("combine", "all"), [rule for rule in mine if self.applies(rule)]))
+        return found
+
+    def run(self) -> list[Given]:
+        """What each rule gave, in the order applied; rules that gave nothing aren't there."""
+        done: list[Given] = []
+        for combine, rules in self.lanes():
+            match combine:
                 case "all":
                     done = self.one_after_another(rules, done)
                 case "first":
@@ -86,26 +116,31 @@ class Phase:
         return done
 
     def applies(self, rule: Json) -> bool:
-        if (rule["kind"] == "discount") != self.is_discount or not rule.get("enabled", True):
+        if rule["kind"] not in KINDS[self.phase] or not self.is_in_force(rule):
             return False
-        if rule.get("from") is not None and self.facts.at < datetime.fromisoformat(rule["from"]):
+        if bool(needs_of(rule.get("when"), "event")) != (self.facts.event is not None):
             return False
-        if rule.get("until") is not None and self.facts.at >= datetime.fromisoformat(rule["until"]):
+        if (rule.get("limit") or {}).get("customer") and self.facts.customer is None:
+            return False
+        if rule.get("cost") and (self.facts.customer is None or not self.asked.get(rule["id"])):
             return False
         return holds(rule.get("when"), self.facts)
+
+    def is_in_force(self, rule: Json) -> bool:
+        start, end = (rule.get(name) and datetime.fromisoformat(rule[name]) for name in ("from", "until"))
+        return rule.get("enabled", True) and (not start or start <= self.facts.at) and (not end or self.facts.at < end)
 
     def left(self, done: list[Given]) -> list[int]:
         if not self.is_discount:
             return self.worth
         return [whole - off for whole, off in zip(self.worth, taken_off(done, self.lines), strict=True)]
 
-    def offer(
-        self, rule: Json, done: list[Given], *, before_lane: list[Given], used: list[tuple[int, bool]] | None = None
-    ) -> Given:
-        """What `rule` gives on what `done` left; with `used` (`once`) units are worth what they were before it."""
+    def standing(
+        self, done: list[Given], *, before_lane: list[Given], used: list[tuple[int, bool]] | None = None
+    ) -> Standing:
         left = self.left(done)
         off = taken_off(done, self.lines) if self.is_discount else [0 for _ in self.lines]
-        standing = Standing(
+        return Standing(
             lines=self.lines,
             closed_to="discount" if self.is_discount else "accrue",
             worth=left if used is None else self.left(before_lane),
@@ -114,14 +149,39 @@ class Phase:
             used=used or [(0, False) for _ in self.lines],
             earlier=earned(before_lane, self.lines),
         )
-        picked = pick(rule, standing)
+
+    def offer(
+        self, rule: Json, done: list[Given], *, before_lane: list[Given], used: list[tuple[int, bool]] | None = None
+    ) -> Given:
+        """What `rule` gives on what `done` left; with `used` (`once`) units are worth what they were before it."""
+        standing = self.standing(done, before_lane=before_lane, used=used)
+        picked, bound = pick(rule, standing), self.limits.bound_of(rule)
+        at_most = None if bound is None else bound.left
         if self.is_discount:
-            return Given(rule, discount_parts(rule, picked, standing), picked)
-        wallet = rule["give"].get(
-            "wallet", "cashback" if rule["kind"] == "cashback" else next(iter(self.program["wallets"]))
-        )
-        value = self.program["wallets"][wallet].get("value", 1)
-        return Given(rule, accrual_parts(rule, picked, standing, wallet=wallet, value=value), picked, wallet, value)
+            parts = discount_parts(rule, picked, standing)
+            given = Given(rule, parts, picked, wanted=sum(parts.values()))
+            given.parts = discount_parts(rule, picked, standing, at_most=at_most)
+        else:
+            wallet = wallet_of(rule, self.program)
+            value = self.program["wallets"][wallet].get("value", 1)
+            parts = accrual_parts(rule, picked, standing, wallet=wallet, value=value)
+            given = Given(rule, parts, picked, wallet, value, wanted=sum(parts.values()))
+            given.parts = accrual_parts(rule, picked, standing, wallet=wallet, value=value, at_most=at_most)
+        if bound is not None and given.total < given.wanted:
+            given.limited_by = bound.name
+        self.fit(given, done)
+        return self.noted(given)
+
+    def noted(self, given: Given) -> Given:
+        given.is_used_up = given.wanted > 0 and not given.total
+        self.offered[given.rule["id"]] = given
+        return given
+
+    def fit(self, given: Given, done: list[Given]) -> None:
+        """Cut it to what caps leave beside what was given so far."""
+        if given.wallet is not None:
+            before = [(each.wallet, each.parts) for each in done if each.wallet is not None]
+            given.limited_by = self.limits.fit(given.parts, given.wallet, before) or given.limited_by
 
     def one_after_another(self, rules: list[Json], done: list[Given], *, at_most: int | None = None) -> list[Given]:
         before_lane = list(done)
@@ -164,7 +224,7 @@ class Phase:
             for k in candidates:
                 if k != winner:
                     del offers[k].parts[i]
-        return [given for given in offers if given.total]
+        return self.fitted([given for given in offers if given.total], done)
 
     def summed(self, rules: list[Json], done: list[Given]) -> list[Given]:
         offers = self.offers(rules, done)
@@ -174,4 +234,18 @@ class Phase:
                 for i in given.parts:
                     given.parts[i] = min(given.parts[i], rooms[i])
                     rooms[i] -= given.parts[i]
-        return [given for given in offers if given.total]
+        return self.fitted(offers, done)
+
+    def fitted(self, offers: list[Given], done: list[Given]) -> list[Given]:
+        taken: list[Given] = []
+        for given in offers:
+            self.fit(given, done + taken)
+            if given.total:
+                taken.append(given)
+        return taken
+
+
+def wallet_of(rule: Json, program: Json) -> str:
+    own = "cashback" if rule["kind"] == "cashback" else next(iter(program["wallets"]))
+    wallet: str = rule["give"].get("wallet", own)
+    return wallet

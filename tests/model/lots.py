@@ -27,6 +27,10 @@ class Lot:
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
+    def ends_at(self, instant: datetime) -> bool:
+        """Whether what is due of it then is its end, not its beginning."""
+        return self.is_expired(instant) and (self.is_active or self.never_becomes_active)
+
     @property
     def never_becomes_active(self) -> bool:
         """It ends before it begins."""

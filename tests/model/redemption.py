@@ -33,10 +33,27 @@ class Redeemed:
     terms: dict[str, Json] = field(default_factory=dict)
 
 
+ORDER = (
+    "validation_error",
+    "budget_exhausted",
+    "confirmation_required",
+    "insufficient_points",
+    "redeem_limit_exceeded",
+)
+
+
 def redeem_basket(
-    program: Json, lines: list[Json], net: list[int], *, customer: Json | None, request: Json, identified_by: str | None
+    program: Json,
+    lines: list[Json],
+    net: list[int],
+    *,
+    customer: Json | None,
+    request: Json,
+    identified_by: str | None,
+    cost: dict[str, int] | None = None,
 ) -> Redeemed | Refused:
-    """`net` is gross − discount by line; `request` names units a wallet, or `"max"`.
+    """`net` is gross − discount by line; `request` names units a wallet, or `"max"`; `cost` are units by wallet that
+    rules take, before anything is redeemed.
 
     All objections of all wallets are gathered; the contract's order of refusals says which one is answered.
     """
@@ -48,9 +65,16 @@ def redeem_basket(
     negative = any(units != "max" and units < 0 for units in request.values())
     if negative or not request.keys() <= program["wallets"].keys() or not asked_for <= set(wallets):
         return Refused(["validation_error"])
-    in_wallets = customer["available"] if customer else {}
+    in_wallets = dict(customer["available"]) if customer else {}
     strength = strength_of(program, identified_by)
     spent_units = 0
+    for wallet, units in (cost or {}).items():
+        if units > in_wallets.get(wallet, 0):
+            codes.add("insufficient_points")
+        in_wallets[wallet] = in_wallets.get(wallet, 0) - units
+        spent_units += units
+    if cost and strength is not None and spent_units > strength:
+        codes.add("confirmation_required")
     for wallet in wallets:
         left_of_strength = None if strength is None else strength - spent_units
         terms = wallet_terms(
@@ -64,8 +88,7 @@ def redeem_basket(
             continue
         spent_units += units
         spend(result, units, wallet, lines, net, value=program["wallets"][wallet].get("value", 1))
-    order = ("validation_error", "confirmation_required", "insufficient_points", "redeem_limit_exceeded")
-    return Refused([code for code in order if code in codes]) if codes else result
+    return Refused([code for code in ORDER if code in codes]) if codes else result
 
 
 def strength_of(program: Json, identified_by: str | None) -> int | None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.model.arithmetic import Json
 from tests.model.strategies import CHANNELS, SHOPS, baskets, redeem_requests
 
+EVENTS = ["review", "review", "signup", "visit"]
 OPS = ("purchase", "purchase", "purchase", "return", "return", "redeem", "adjust")
 DAYS = st.sampled_from([0, 0, 0, 1, 2, 13, 14, 15, 31])
 DAY = 24 * 60
@@ -40,6 +41,7 @@ def operations(
     wishes: Wishes = redeem_or_not,
     points: st.SearchStrategy[int] = POINTS,
     ops: Sequence[str] = OPS,
+    days: st.SearchStrategy[int] = DAYS,
 ) -> list[Json]:
     """A sequence; `wishes` are what purchases under a program ask to redeem.
 
@@ -48,7 +50,7 @@ def operations(
     `purchase`: `customer` (None: nobody), `minutes_late` of its `at` behind the clock, `basket`, `redeem`, `shop`,
     `channel`, `identified_by` · `redeem`: `customer`, `wallet`, `points`, `identified_by` · `adjust`: `customer`,
     `wallet`, `points` · `return`: `purchase` (its place among purchases), `lines` as in the contract, or None for all
-    that is left · `publish`: `program`, which is `later`, at most once.
+    that is left · `event`: `customer`, `type`, `minutes_late` · `publish`: `program`, which is `later`, at most once.
     """
     left: list[dict[str, Decimal]] = []  # What of each purchase can still come back.
     made = draw(first_points(program, customers_max))
@@ -61,13 +63,16 @@ def operations(
         op = draw(st.sampled_from(ops))
         if op == "return" and not left:
             continue
-        step: Json = {"op": op, "days": draw(DAYS)}
+        step: Json = {"op": op, "days": draw(days)}
         if op == "purchase":
             step.update(draw(purchases(customers_max, basket, wishes(program))))
             left.append({line["id"]: Decimal(str(line["qty"])) for line in step["basket"]["lines"]})
         elif op == "return":
             purchase = draw(st.sampled_from([*range(len(left)), 0, 0]))  # One of them comes back in many parts.
             step.update(purchase=purchase, lines=draw(return_lines(left[purchase])))
+        elif op == "event":
+            step.update(customer=draw(st.integers(0, customers_max - 1)), minutes_late=draw(LATENESS))
+            step["type"] = draw(st.sampled_from(EVENTS))
         else:
             step.update(
                 customer=draw(st.integers(0, customers_max - 1)),

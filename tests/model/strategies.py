@@ -220,7 +220,8 @@ def tiers(draw: st.DrawFn) -> Json:
 
 @st.composite
 def programs(draw: st.DrawFn, *, rules_max: int = 7, after: Json | None = None) -> Json:
-    """A valid document of the half of the language that is built: small, with everything in it now and then.
+    """A valid document: small, with conditions, selections, lanes and wallets of every kind now and then; `dense` has
+    what can be used up.
 
     `after` is the version before it: wallets and tiers keep their names, and tiers what they ask.
     """

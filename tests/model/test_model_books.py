@@ -191,7 +191,7 @@ def test_points_that_end_before_they_begin_are_pending_and_cover_no_debt() -> No
     give_back(books, 0, None, day=10)
     assert balance(books) == (-10, 0)
     basket = {"lines": [{"id": "0", "qty": 1, "price": 100}]}
-    visit = {"shop": "S1", "channel": "pos", "identified_by": "card"}
+    visit: Any = {"shop": "S1", "channel": "pos", "identified_by": "card"}
     books.accrue("ann", basket=basket, redeem={}, at=START, now=START + timedelta(days=20), **visit)
     assert balance(books) == (-10, 0)
 

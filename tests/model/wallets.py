@@ -1,4 +1,9 @@
-"""Lots and debts: what time brings, what comes and what goes (contract, section 4, "Lots")."""
+"""Lots and debts: what time brings, what comes, goes and is converted (contract, section 4, "Lots" and `convert`).
+
+Readings taken where the contract leaves a choice: at one instant lots end before others begin; what time has brought
+converts at its instant, what a posting has left at the time of its deal; a wallet converts before the one it fills; a
+rule's own terms are rounded as its wallet's are, and an end at midnight is the end of the day that begins there.
+"""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -29,12 +34,18 @@ class Wallets:
             self.settle(customer, to)
 
     def settle(self, customer: Customer, now: datetime) -> None:
+        """Everything that is due, instant by instant: what ends, what begins, what that converts."""
         while due := next_due(customer, now):
-            if due.is_expired(now) and (due.is_active or due.never_becomes_active):
-                self.expire(due, due.remaining)
-            else:
-                due.is_active = True
-                cover_debt(customer, due)
+            instant, lots = due
+            for lot in lots:
+                if lot.ends_at(instant):
+                    self.expire(lot, lot.remaining)
+            began = [lot for lot in lots if lot.remaining]
+            for lot in began:
+                lot.is_active = True
+                cover_debt(customer, lot)
+            if began:
+                self.convert(customer, at=instant, now=instant)
 
     def expire(self, lot: Lot, units: int) -> None:
         lot.remaining -= units
@@ -52,22 +63,64 @@ class Wallets:
         now: datetime,
         why: str,
         purchase: int | None = None,
+        give: Json | None = None,
+        program: Json | None = None,
     ) -> None:
-        """Points of a deal made at `at`. Those without a delay are active at once, also where `at` lies ahead."""
-        terms = self.program["wallets"][wallet]
-        delay, life = terms.get("activate_after_days", 0), terms.get("expire_after_days")
+        """Points of a deal made at `at`, by the wallet's terms or by those that a rule's `give` has of its own.
+
+        Those without a delay are active at once, also where `at` lies ahead.
+        """
+        delay, life, rounded = self.terms_of(wallet, give or {}, program or self.program)
         self.lots_made += 1
         lot = Lot(
             id=self.lots_made,
             wallet=wallet,
             remaining=units,
             active_at=self.days_later(at, delay) if delay else min(at, now),
-            expires_at=None if life is None else self.days_later(at, life),
+            expires_at=None if life is None else self.rounded(self.days_later(at, life), rounded),
             purchase=purchase,
         )
         customer.lots.append(lot)
         self.flows[wallet, why] += units
-        self.settle(customer, now)
+        if lot.active_at <= now and not lot.never_becomes_active:
+            lot.is_active = True
+            cover_debt(customer, lot)
+
+    @staticmethod
+    def terms_of(wallet: str, give: Json, program: Json) -> tuple[int, int | None, str]:
+        """Days until points begin, days until they end, up to the end of what."""
+        terms = program["wallets"][wallet]
+        delay = give.get("activate_after_days")
+        if delay is None:
+            delay = terms.get("activate_after_days", 0)
+        life = give["expire_after_days"] if "expire_after_days" in give else terms.get("expire_after_days")
+        return delay, life, terms.get("expire_round", "none")
+
+    def rounded(self, end: datetime, to: str) -> datetime:
+        """The end of the local day or month that it lies in."""
+        local = end.astimezone(ZoneInfo(self.program["timezone"]))
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        if to == "day":
+            return (midnight + timedelta(days=1)).astimezone(UTC)
+        if to == "month":
+            return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1).astimezone(UTC)
+        return end
+
+    def convert(self, customer: Customer, *, at: datetime, now: datetime, program: Json | None = None) -> None:
+        """Move every full set over, from wallet to wallet."""
+        wallets: Json = (program or self.program)["wallets"]
+        for wallet in in_order_of_filling(wallets):
+            terms = wallets[wallet].get("convert")
+            usable = [lot for lot in open_lots(customer, wallet, active=True) if not lot.is_expired(now)]
+            available = sum(lot.remaining for lot in usable) - customer.debts[wallet]
+            if terms is None or available < terms["every"]:
+                continue
+            sets = available // terms["every"]
+            take(usable, sets * terms["every"])
+            self.flows[wallet, "moved"] += sets * terms["every"]
+            self.make_lot(
+                *(customer, terms["into"], sets * terms["units"]), at=at, now=now, why="converted", program=program
+            )
 
     def days_later(self, at: datetime, days: int) -> datetime:
         """The same time of day on the program's clock, so many days later."""
@@ -107,15 +160,34 @@ class Wallets:
         }
 
 
-def next_due(customer: Customer, now: datetime) -> Lot | None:
-    """The lot whose activation or expiry comes first, of those that have come."""
-    due: list[tuple[datetime, Lot]] = []
+def next_due(customer: Customer, now: datetime) -> tuple[datetime, list[Lot]] | None:
+    """The next instant that has come at which lots begin or end, and which, in spending order."""
+    due: dict[datetime, list[Lot]] = {}
     for lot in customer.lots:
         if lot.remaining and lot.is_expired(now) and (lot.is_active or lot.never_becomes_active):
-            due.append((lot.expires_at or now, lot))
-        elif not lot.is_active and lot.active_at <= now and not lot.never_becomes_active:
-            due.append((lot.active_at, lot))
-    return min(due, key=lambda each: (each[0], each[1].spending_order))[1] if due else None
+            due.setdefault(lot.expires_at or now, []).append(lot)
+        elif lot.remaining and not lot.is_active and lot.active_at <= now and not lot.never_becomes_active:
+            due.setdefault(lot.active_at, []).append(lot)
+    if not due:
+        return None
+    first = min(due)
+    return first, sorted(due[first], key=lambda lot: lot.spending_order)
+
+
+def in_order_of_filling(wallets: Json) -> list[str]:
+    """Each wallet before the one that it converts into."""
+    order: list[str] = []
+
+    def place(wallet: str) -> None:
+        if wallet not in order:
+            for other, terms in wallets.items():
+                if (terms.get("convert") or {}).get("into") == wallet:
+                    place(other)
+            order.append(wallet)
+
+    for wallet in wallets:
+        place(wallet)
+    return order
 
 
 def cover_debt(customer: Customer, lot: Lot) -> None:

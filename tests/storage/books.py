@@ -25,16 +25,55 @@ PROGRAM: Mapping[str, Any] = {
     ],
 }
 
+# What the first one lacks: full sets, own terms, limits, draws, acts, a window of tiers.
+LATER: Mapping[str, Any] = {
+    **PROGRAM,
+    "wallets": {
+        **PROGRAM["wallets"],
+        "stamps": {"value": 0, "convert": {"every": 10, "into": "points", "units": 50}},
+    },
+    "tiers": [{"id": "plain", "from": 0}, {"id": "gold", "from": 100_000}],
+    "tier_policy": {"window": "year", "down": "end_of_window"},
+    "rules": [
+        *PROGRAM["rules"],
+        {"id": "stamp", "kind": "bonus", "give": {"units": 4, "wallet": "stamps"}},
+        {
+            "id": "short",
+            "kind": "bonus",
+            "give": {"units": 20, "expire_after_days": 5},
+            "limit": {"customer": {"max": 500, "uses": 9, "period": "year"}, "budget": 1000},
+        },
+        {
+            "id": "lucky",
+            "kind": "random_reward",
+            "give": {
+                "draw": {
+                    "algorithm": "independent",
+                    "chance": "1",
+                    "prizes": [{"id": "p", "weight": 1, "units": 30, "stock": 9}],
+                }
+            },
+        },
+        {
+            "id": "welcome",
+            "kind": "bonus",
+            "when": {"event": ["review"]},
+            "give": {"units": 15},
+            "limit": {"customer": {"uses": 3}, "uses": 10},
+        },
+    ],
+}
+
 
 @dataclass(slots=True)
 class Books:
-    """Ids by name: customers `anna`, `boris`, `vera`, and the transactions that plants are made in."""
+    """Ids by name: customers `anna`, `boris`, `vera`, `galya`, and the transactions that plants are made in."""
 
     ids: dict[str, str]
 
     def sql(self, text: str) -> str:
-        """`:name` stands for an id, quoted; a colon inside a word, as in `program:issued`, stays."""
-        return re.sub(r"(?<!\w):([a-z]\w*)", lambda name: f"'{self.ids[name[1]]}'", text)
+        """`:name` stands for an id, quoted; a colon inside a word, as in `program:issued`, and two stay."""
+        return re.sub(r"(?<![\w:]):([a-z]\w*)", lambda name: f"'{self.ids[name[1]]}'", text)
 
 
 async def fill(stage: Stage) -> Books:
@@ -43,8 +82,9 @@ async def fill(stage: Stage) -> Books:
         admin = Desk(http, await stage.key("admin"))
         till = Desk(http, await stage.key("pos", shop="S1", terminal="T1"))
         await admin.publish(small_program(**PROGRAM))
-        anna, boris, vera = [await till.register() for _ in range(3)]
-        ids = {"anna": anna, "boris": boris, "vera": vera, "nobody": "00000000-0000-0000-0000-000000000000"}
+        anna, boris, vera, galya = [await till.register() for _ in range(4)]
+        ids = {"anna": anna, "boris": boris, "vera": vera, "galya": galya}
+        ids["nobody"] = "00000000-0000-0000-0000-000000000000"
         # Vera's first purchase becomes active, her second expires, while the others are served.
         now = datetime.now(UTC)
         before = await _bought(till, vera, line(price=50_000), at=(now - timedelta(days=10) + _SOON).isoformat())
@@ -56,6 +96,8 @@ async def fill(stage: Stage) -> Books:
         await till.good("POST", f"/v1/purchases/{ids['anonymous']}/returns", refund())
         await asyncio.sleep(_SOON.total_seconds())
         await _fill_vera(till, vera, ids)
+        await admin.publish(small_program(**LATER))
+        await _fill_galya(till, admin, galya, ids)
     await _name_txs(stage, ids)
     return Books(ids)
 
@@ -103,6 +145,29 @@ async def _fill_vera(till: Desk, vera: str, ids: dict[str, str]) -> None:
     assert back["clamped"] == {"cashback": 500}
 
 
+async def _fill_galya(till: Desk, admin: Desk, galya: str, ids: dict[str, str]) -> None:
+    """Half a purchase comes back, then a whole one, whose draw the next takes over; an act; stamps become points; and a
+    gift card is sold.
+    """
+    half = await _bought(till, galya, line(price=10_000, qty=2))
+    ids["half"] = half["id"]
+    assert [draw["prize"] for draw in half["draws"]] == ["p"]
+    await till.good("POST", f"/v1/purchases/{half['id']}/returns", refund(("1", 1)))
+    for name in ("cancelled", "repeated"):
+        ids[name] = (await _bought(till, galya, line(price=20_000)))["id"]
+        if name == "cancelled":
+            await till.good("POST", f"/v1/purchases/{ids[name]}/returns", refund())
+    ids["act"] = (await admin.good("POST", f"/v1/customers/{galya}/events", {"type": "review"}))["tx_id"]
+    full = await _bought(till, galya, line(price=30_000))
+    ids["full"] = full["id"]
+    assert full["balances"]["stamps"]["available"] == 0
+    made = await admin.good("POST", "/v1/gift-cards", {"wallet": "points", "units": 500, "expire_after_days": 7})
+    sold = f"/v1/gift-cards/{made['numbers'][0]}/activate"
+    await till.good("POST", sold, {"receipt": {"number": "card-1"}})
+    last = await _bought(till, galya, line(price=5_000))
+    await till.good("POST", f"/v1/purchases/{last['id']}/returns", refund())
+
+
 async def _bought(till: Desk, customer: str | None, *lines: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     bought: dict[str, Any] = await till.good("POST", "/v1/accrue", purchase(customer, *lines, **more))
     return bought
@@ -112,6 +177,8 @@ async def _name_txs(stage: Stage, ids: dict[str, str]) -> None:
     """The postings that time made, and lots, which have no answer of their own."""
     connection = await asyncpg.connect(stage.owner_url)
     try:
+        statement = "select customer_id, tx_id from audit_tx where receipt = 'card-1'"
+        ids["card"], ids["load"] = await connection.fetchrow(statement)
         for kind in ("activate", "expire"):
             statement = "select tx_id from audit_tx where customer_id = $1 and kind = $2"
             ids[kind] = await connection.fetchval(statement, ids["vera"], kind)

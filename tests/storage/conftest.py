@@ -12,7 +12,10 @@ from tests.kit import Stage
 from tests.storage.books import Books, fill
 
 _FILLED = "template_filled"
-_KEPT = ("programs", "customers", "lots", "claims", "txs", "entries", "purchases", "answers", "events")
+_KEPT = (
+    "programs", "customers", "lots", "claims", "txs", "entries", "purchases", "acts", "answers", "events", "counters",
+    "gift_cards",
+)  # fmt: skip
 _SERIAL = count(1)
 
 

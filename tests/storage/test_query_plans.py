@@ -6,12 +6,16 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.storage import ledger, reads
+from app.storage import ledger, reads, round_writes, shared
 from tests.kit import Desk
 
 _IDS = [UUID(int=n) for n in range(1, 4)]
 _DIGESTS = [bytes(32)]
-_GROWING = r"Seq Scan on (customers|profiles|identifiers|claims|txs|entries|lots|purchases|answers|events|keys)"
+_NAMES = ["A", "B"]
+_GROWING = (
+    r"Seq Scan on (customers|profiles|identifiers|claims|txs|entries|lots|purchases|answers|events|keys"
+    r"|counters|coupons)"
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,13 @@ _GROWING = r"Seq Scan on (customers|profiles|identifiers|claims|txs|entries|lots
         (ledger.STORED_ANSWERS, (_IDS,), {"answers_other_pkey", "purchases_other_pkey"}),
         (ledger.PURCHASE_OWNERS, (_IDS,), {"purchases_other_pkey"}),
         (ledger.LOCK_PURCHASES, (_IDS,), {"purchases_other_pkey"}),
+        (shared.LOCK_COUPONS, (_NAMES,), {"coupons_pkey"}),
+        (shared.LOCK_COUNTERS, (_NAMES,), {"counters_pkey"}),
+        (shared.MAKE_COUNTERS, (_NAMES,), {"counters_pkey"}),
+        (shared.LOCK_CODES, (_NAMES, [1, 1]), {"coupons_free"}),
+        (shared.READ_CODES, (_NAMES, [1, 1]), {"coupons_free"}),
+        (shared.WRITE_COUPONS, (_NAMES, [1, 1], _IDS[:2], [False, True]), {"coupons_pkey"}),
+        (round_writes.UPDATE_PURCHASES, (_IDS, _IDS, ["[]"] * 3, [True] * 3, ["{}"] * 3), {"purchases_other_pkey"}),
         (ledger.SPENT, (_IDS, _IDS), {"entries_other_pkey", "lots_pkey"}),
         (reads.OWNER, (_DIGESTS[0],), {"identifiers_pkey"}),
         (reads.READ_BOOKS, (_IDS,), {"customers_pkey", "lots_pkey"}),

@@ -37,13 +37,13 @@ async def test_books_of_the_service_are_right(forged: Stage) -> None:
     assert await findings(forged.owner_url) == []
     (summary,) = await report(forged)
     assert re.fullmatch(
-        r"checked 3 customers, 19 transactions, 67 entries, 19 lots and 10 purchases in [\d.]+ s: 0 findings", summary
+        r"checked 5 customers, 29 transactions, 138 entries, 42 lots and 15 purchases in [\d.]+ s: 0 findings", summary
     )
 
 
 async def test_every_kind_of_posting_is_among_them(forged: Stage, owner_of_forged: asyncpg.Connection) -> None:
     kinds = {row["kind"] for row in await owner_of_forged.fetch("select distinct kind from audit_tx")}
-    assert kinds == {"purchase", "redeem", "return", "activate", "expire", "adjust"}
+    assert kinds == {"purchase", "redeem", "return", "activate", "expire", "adjust", "event"}
 
 
 @pytest.mark.parametrize("name", PLANTS)

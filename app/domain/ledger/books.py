@@ -16,6 +16,7 @@ from datetime import datetime
 from app.domain.identifiers import CustomerId, LotId
 from app.domain.ledger.balances import WalletBalance
 from app.domain.ledger.lots import Lot, spending_order
+from app.domain.ledger.memory import Memory
 
 GENESIS = bytes(32)  # The hash before a customer's first transaction.
 
@@ -56,6 +57,7 @@ class Book:
     purses: dict[str, Purse] = field(default_factory=dict)
     tier: str | None = None
     progress: Progress = field(default_factory=Progress)
+    memory: Memory = field(default_factory=Memory)
     due_at: datetime | None = None
     updated_at: datetime | None = None
     lots: dict[LotId, Lot] | None = None

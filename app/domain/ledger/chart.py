@@ -8,9 +8,12 @@
 | activate | `customer:pending` | `customer:available` |
 | expire | `customer:available`, `customer:pending` | `program:expired` |
 | adjust | `program:adjusted` or the customer | the other of the two |
+| event | `program:issued` (another act's reward, a gift card's load), `customer:available` (a cost) | as a purchase |
+| any | `customer:available` (full sets), `program:converted` (what they become) | the other of the two |
 
 A positive amount on `customer:*` adds to the balance. A posting may expire what it has just given: a lot that had ended
-before it arrived. System accounts have entries and no balance row, so no row is hot.
+before it arrived. Full sets of a converting wallet are converted by the posting that filled them. System accounts have
+entries and no balance row, so no row is hot.
 """
 
 from enum import StrEnum
@@ -35,3 +38,4 @@ class TxKind(StrEnum):
     ACTIVATE = "activate"
     EXPIRE = "expire"
     ADJUST = "adjust"
+    EVENT = "event"

@@ -5,55 +5,46 @@ and returned share r_i so far, the total taken back is `Σ half_up(e_i · r_i)`,
 refunded `Σ half_up(paid_i · r_i)`; each return posts the difference to what was posted before, so any split ends at the
 whole.
 
+What a rule's `on_return` keeps (`kept` of a line) is taken out of e_i. What rewards have cost (`cost_units`) is taken
+out of s_i: a gift or a code has no share, and with its cost on a line worth nothing that line alone would bring it
+back. It is given back when everything is back and the reward with it (`CostBack`), or stays taken. Counters move back
+by the same shares, where their period is still the same; uses, coupons, stocks and prizes when everything is back
+(giving_back.py).
+
 Points are given back before any are taken: what a customer gets back can cover what the purchase had brought, and a
 loop of buy, spend, return leaves nothing behind. What goes back to a lot that has ended expires at once and covers
 nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.domain.amounts import half_up, quantity
-from app.domain.identifiers import LotId, TxId
+from app.domain.amounts import quantity
+from app.domain.decision import CostBack
+from app.domain.draws.records import DrawRecord
+from app.domain.identifiers import TxId
 from app.domain.ledger.books import Book
 from app.domain.ledger.chart import Account, TxKind
+from app.domain.ledger.giving_back import give_back
+from app.domain.ledger.moments import Moment
 from app.domain.ledger.moves import Moves
-from app.domain.ledger.plans import Chained, Moment, plan_nobodys, record
 from app.domain.ledger.postings import Origin
-from app.domain.program import Debt, Wallet
+from app.domain.ledger.purchase_states import LineState, PurchaseState, Uses, UseState
+from app.domain.ledger.recording import Chained, plan_nobodys, record
+from app.domain.ledger.tiers import end_windows, take_back
+from app.domain.program import Debt, Program, Wallet
 from app.domain.rejections import Fault, Rejected, Rejection
 
-
-@dataclass(slots=True)
-class LineState:
-    """One bought line and what has come back of it so far. Units are by wallet."""
-
-    id: str
-    qty_milli: int
-    paid: int
-    accrued: Mapping[str, int]
-    redeemed_units: Mapping[str, int]
-    returned_milli: int = 0
-    refunded: int = 0
-    taken_back: dict[str, int] = field(default_factory=dict)
-    given_back: dict[str, int] = field(default_factory=dict)
-
-    def share(self, whole: int) -> int:
-        """The part of `whole` that belongs to what has come back so far."""
-        return half_up(whole * self.returned_milli, self.qty_milli)
-
-
-@dataclass(slots=True)
-class PurchaseState:
-    """A stored purchase as returns see it. `spent` is (wallet, lot, units) in the order spent."""
-
-    tx_id: TxId
-    lines: list[LineState]
-    spent: Sequence[tuple[str, LotId, int]]
-
-    @property
-    def is_all_back(self) -> bool:
-        return all(line.returned_milli == line.qty_milli for line in self.lines)
+__all__ = [
+    "LineBack",
+    "LineState",
+    "PurchaseState",
+    "ReturnPlan",
+    "UseState",
+    "Uses",
+    "plan_return",
+    "quantities",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +68,11 @@ class ReturnPlan:
     given_back: Mapping[str, int]
     expired_again: Mapping[str, int]
     clamped: Mapping[str, int]
+    freed: tuple[tuple[str, str, int], ...] = ()  # (name, period, units below 0) for the program's counters.
+    coupons: tuple[str, ...] = ()  # Codes whose use is given back.
+    voided: tuple[str, ...] = ()  # Codes given out that are no longer good (those still unused).
+    draws: tuple[DrawRecord, ...] = ()  # Whose prizes went back with this return.
+    costs_kept: Mapping[str, int] = field(default_factory=dict)  # Of rewards that stay, once everything is back.
 
     @property
     def refund(self) -> int:
@@ -125,15 +121,23 @@ def plan_return(
     moment: Moment,
     *,
     back: Mapping[str, int],
-    wallets: Mapping[str, Wallet],
+    sold_by: Program,
+    today: Program,
     origin: Origin,
+    used: Collection[str] = (),
 ) -> ReturnPlan:
     """Post one return and advance the purchase's state. `book` None: nobody's purchase, only money. Needs all the
     purchase's lots.
 
-    wallets: of the program that decided the purchase; units of the first one count for the customer's progress.
+    Args:
+        sold_by: the program that decided the purchase, by whose wallets debts are made and full sets convert; units of
+            its first one count for the customer's progress.
+        today: the program in force, by which the windows of tiers end.
+        used: codes that have been used by now, of those that the purchase gave out.
     """
-    default_wallet = next(iter(wallets))
+    if book is not None:
+        end_windows(today, book, moment.now)
+    default_wallet = sold_by.default_wallet
     refunds: dict[str, int] = {}
     progress_units = 0  # By share, like money: what a wallet without debt keeps doesn't count for the tier either.
     for line in purchase.lines:
@@ -143,27 +147,34 @@ def plan_return(
         refunds[line.id] = line.share(line.paid) - line.refunded
         line.refunded += refunds[line.id]
         progress_units += line.share(accrued)
+    freed = give_back(book, purchase)
     if book is None:
         chained = plan_nobodys(moment, kind=TxKind.RETURN, origin=origin, parent=purchase.tx_id)
-        return ReturnPlan(chained, _lines_back(purchase, back, refunds, {}, {}), {}, {}, {}, {})
+        return ReturnPlan(chained, _lines_back(purchase, back, refunds, {}, {}), {}, {}, {}, {}, *freed)
     moves = Moves(book)
     before = {wallet: _posted(purchase, wallet) for wallet in dict.fromkeys(wallet for wallet, _, _ in purchase.spent)}
-    given = {line.id: _advance(line, line.redeemed_units, line.given_back) for line in purchase.lines}
+    costs_back = _costs_back(purchase, used)
+    given = {line.id: _give_due(line, costs_back) for line in purchase.lines}
     expired_again = {
         wallet: units
         for wallet, already in before.items()
         if (units := _give_back(moves, purchase, moment, wallet=wallet, already=already))
     }
-    taken, clamped = _take_back(moves, purchase, wallets)
-    progress = book.progress
-    progress.paid -= sum(refunds.values())
-    progress.units -= progress_units
-    if purchase.is_all_back:
-        progress.purchases -= 1
+    taken, clamped = _take_back(moves, purchase, sold_by.wallets)
+    take_back(
+        sold_by,
+        book,
+        purchase.day,
+        paid=sum(refunds.values()),
+        purchases=int(purchase.is_all_back),
+        units=progress_units,
+    )
+    book.memory.tidy(moment.now, today)
     chained = record(
         book,
         moves,
         moment,
+        program=sold_by,
         kind=TxKind.RETURN,
         tx_id=TxId(moment.new_id()),
         origin=origin,
@@ -172,10 +183,12 @@ def plan_return(
     return ReturnPlan(
         chained,
         _lines_back(purchase, back, refunds, taken, given),
-        taken_back=_by_wallet(taken),
-        given_back=_by_wallet(given),
-        expired_again=expired_again,
-        clamped=clamped,
+        _by_wallet(taken),
+        _by_wallet(given),
+        expired_again,
+        clamped,
+        *freed,
+        costs_kept=_costs_kept(purchase, costs_back),
     )
 
 
@@ -187,9 +200,33 @@ def _by_wallet(lines: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return {wallet: amount for wallet, amount in totals.items() if amount}
 
 
-def _advance(line: LineState, whole: Mapping[str, int], posted: dict[str, int]) -> dict[str, int]:
-    """What is due now by wallet, beyond what was posted before; notes it as posted."""
-    due = {wallet: line.share(units) - posted.get(wallet, 0) for wallet, units in whole.items()}
+def _costs_back(purchase: PurchaseState, used: Collection[str]) -> frozenset[CostBack]:
+    """Which costs of rewards the purchase gives back by now."""
+    if not purchase.is_all_back:
+        return frozenset()
+    if any(code in used for code in purchase.uses.codes):
+        return frozenset({CostBack.WHOLE})
+    return frozenset({CostBack.WHOLE, CostBack.UNUSED})
+
+
+def _costs_kept(purchase: PurchaseState, costs_back: Collection[str]) -> dict[str, int]:
+    if not purchase.is_all_back:
+        return {}  # Nothing is kept for good yet.
+    stay = {
+        f"{line.id} {when}": units
+        for line in purchase.lines
+        for when, units in line.cost_units.items()
+        if when not in costs_back
+    }
+    return _by_wallet(stay)
+
+
+def _give_due(line: LineState, costs_back: Collection[str]) -> dict[str, int]:
+    """What is due to the customer now by wallet, beyond what was posted before; notes it as posted."""
+    posted = line.given_back
+    due = {
+        wallet: line.giveable(wallet, costs_back=costs_back) - posted.get(wallet, 0) for wallet in line.redeemed_units
+    }
     for wallet, units in due.items():
         posted[wallet] = posted.get(wallet, 0) + units
     return due
@@ -230,9 +267,7 @@ def _take_back(
     taken: dict[str, dict[str, int]] = {line.id: {} for line in purchase.lines}
     clamped: dict[str, int] = {}
     for wallet in dict.fromkeys(wallet for line in purchase.lines for wallet in line.accrued):
-        due = {
-            line.id: line.share(line.accrued.get(wallet, 0)) - line.taken_back.get(wallet, 0) for line in purchase.lines
-        }
+        due = {line.id: line.share(line.takeable(wallet)) - line.taken_back.get(wallet, 0) for line in purchase.lines}
         total = sum(due.values())
         own = [lot for lot in book.open_lots(wallet, pending=True) if lot.tx_id == purchase.tx_id]
         own += [lot for lot in book.open_lots(wallet, pending=False) if lot.tx_id == purchase.tx_id]

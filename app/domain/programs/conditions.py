@@ -4,22 +4,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from app.domain.basket import Channel
+from app.domain.basket import Channel, IdentifiedBy
+from app.domain.coupons import normal_code
 from app.domain.program import (
     All,
     AnyOf,
     BasketHas,
     BasketTotal,
     Birthday,
+    CardTypeIs,
     ChannelIs,
+    CouponIs,
     DateSpan,
     DaysSinceLast,
+    EventIs,
     Hours,
+    IdentifiedByIs,
     Not,
     PaidBy,
+    PartnerIs,
     PurchaseNumber,
+    SegmentIs,
     Selection,
     ShopIs,
+    TagIs,
     TierIs,
     Weekday,
     When,
@@ -39,17 +47,22 @@ from app.domain.programs.values import (
     listed,
     mapped,
     one_of,
+    one_or_listed,
     or_null,
     quantity_milli,
     text,
+    word,
 )
 
 DEPTH_MAX = 8  # `when` itself is the first level.
 CONDITIONS_MAX = 200  # Tests and groups of one rule.
 PURCHASES_MAX = 10**9  # Purchases of a customer.
+CODE_CHARS_MAX = 64
+EVENT_CHARS_MAX = 64
 YEAR_DAYS = 366  # Days around a birthday; further away is nearer to another one.
 
-_LATER = frozenset({"segment", "tag", "partner", "card_type", "coupon", "identified_by", "event"})
+_AS_A_CARD = ("id", "external_id")  # Contract: they count as a card.
+WAYS = (*(way.value for way in IdentifiedBy), *_AS_A_CARD)
 _BASKET_TOTAL = Shape("basket_total", ("min", "max"))
 _BASKET_HAS = Shape("basket_has", ("on", "min_qty", "min_amount"))
 _HOURS = Shape("hours", ("from", "to"))
@@ -165,6 +178,41 @@ def _payment(at: Cursor) -> When:
     return PaidBy(method=fields.need("method", text()), min=fields.get("min", or_null(amount), None))
 
 
+def _code(at: Cursor) -> str:
+    """A code or a pool, as codes are kept."""
+    code = normal_code(text(CODE_CHARS_MAX)(at))
+    if not code:
+        raise at.wrong("too_short", "a code or a pool")
+    return code
+
+
+_way = word(WAYS)
+
+
+def _ways(named: tuple[str, ...]) -> When:
+    ways = dict.fromkeys(IdentifiedBy.CARD.value if way in _AS_A_CARD else way for way in named)
+    return IdentifiedByIs(tuple(ways))
+
+
+def positive_tests(at: Cursor, test: str, *, positive: bool = True) -> list[Cursor]:
+    """The places of a test in conditions that were read without a fault, save those that an odd number of `not` turns
+    around.
+    """
+    if not isinstance(at.value, dict):
+        return []
+    found = []
+    for name, inner in at.value.items():
+        place = at.child(name, inner)
+        if name == "not":
+            found += positive_tests(place, test, positive=not positive)
+        elif name in {"all", "any"}:
+            for number, each in enumerate(inner):
+                found += positive_tests(place.child(number, each), test, positive=positive)
+        elif name == test and positive:
+            found.append(place)
+    return found
+
+
 def _alone(reader: Reader[When]) -> Callable[[_Scope, Cursor], When]:
     """A test that needs to know nothing of the program."""
     return lambda _scope, at: reader(at)
@@ -186,5 +234,12 @@ _TESTS: Mapping[str, Callable[[_Scope, Cursor], When]] = {
     "purchase_number": _alone(_purchase_number),
     "days_since_last": _alone(_days_since_last),
     "payment": _alone(_payment),
+    "segment": _alone(mapped(listed(text()), SegmentIs)),
+    "tag": _alone(mapped(listed(text()), TagIs)),
+    "partner": _alone(mapped(listed(text()), PartnerIs)),
+    "card_type": _alone(mapped(listed(text()), CardTypeIs)),
+    "coupon": _alone(mapped(one_or_listed(_code), CouponIs)),
+    "identified_by": _alone(mapped(one_or_listed(_way), _ways)),
+    "event": _alone(mapped(one_or_listed(text(EVENT_CHARS_MAX)), EventIs)),
 }
-_WHEN = Shape("a condition", tuple(_TESTS), later=_LATER)
+_WHEN = Shape("a condition", tuple(_TESTS))

@@ -2,19 +2,19 @@
 
 from functools import partial
 
-from app.domain.program import Base, Measure, Program, Redemption
+from app.domain.program import Base, Program, Redemption
+from app.domain.programs.caps import read_caps
 from app.domain.programs.lanes import ONLY_LANE, read_lanes
 from app.domain.programs.names import Names, ids_in
 from app.domain.programs.reader import Cursor, Enough, Fields, Notes, ProgramInvalid, Shape
 from app.domain.programs.rules import read_rules
-from app.domain.programs.tiers import read_measure, read_tiers
+from app.domain.programs.tiers import TierPolicy, read_policy, read_tiers
 from app.domain.programs.values import currency, one_of, timezone
 from app.domain.programs.wallets import read_redemption, read_wallets
 
 _PROGRAM = Shape(
     "a program",
-    ("currency", "timezone", "wallets", "redemption", "accrual", "tiers", "tier_policy", "lanes", "rules"),
-    later=frozenset({"caps"}),
+    ("currency", "timezone", "wallets", "redemption", "accrual", "tiers", "tier_policy", "lanes", "caps", "rules"),
 )
 _ACCRUAL = Shape("accrual", ("base",))
 
@@ -42,17 +42,23 @@ def read_program(document: object) -> Program:
 def _program(at: Cursor) -> Program:
     fields = Fields(at, _PROGRAM)
     names = _names(fields)
+    policy = fields.get("tier_policy", read_policy, TierPolicy())
+    if not fields.is_sound("tier_policy"):
+        policy = TierPolicy()
     return Program(
         currency=fields.need("currency", currency),
         timezone=fields.need("timezone", timezone),
-        wallets=fields.need("wallets", read_wallets),
+        wallets=fields.need("wallets", partial(read_wallets, names)),
         redemption=fields.get(
             "redemption", partial(read_redemption, names), Redemption(wallets=(names.wallets or ())[:1])
         ),
         accrual_base=fields.get("accrual", _base, Base.PAID),
         tiers=fields.get("tiers", read_tiers, ()),
-        tier_measure=fields.get("tier_policy", read_measure, Measure.PAID),
+        tier_measure=policy.measure,
+        tier_window=policy.window,
+        tier_down=policy.down,
         lanes=fields.get("lanes", read_lanes, (ONLY_LANE,)),
+        caps=fields.get("caps", partial(read_caps, names), ()),
         rules=fields.need("rules", partial(read_rules, names)),
     )
 

@@ -120,15 +120,10 @@ Reader = Callable[[Cursor], T]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an object may hold: `known` keys.
-
-    `later` ones are the language's, but refused by this version; `elsewhere` are the language's too, but not of this
-    object.
-    """
+    """What an object may hold: `known` keys; `elsewhere` are the language's too, but not of this object."""
 
     noun: str
     known: tuple[str, ...]
-    later: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
 
 
@@ -193,14 +188,7 @@ class Fields:
         self.place(name).note(code, message)
 
     def _note_stranger(self, key: str) -> None:
-        shown, place = show(key), self.at if len(key) > KEY_SHOWN_MAX else self.at.child(key)
-        if key in self._shape.later:
-            place.note(
-                "not_supported_yet", f"This version doesn't support {shown} in {self._shape.noun} yet; take it out."
-            )
-        elif key in self._shape.elsewhere:
-            known = enumerate_names(self._shape.known)
-            place.note("not_allowed_here", f"Expected in {self._shape.noun} only {known}, found {shown}.")
-        else:
-            known = enumerate_names(self._shape.known)
-            place.note("unknown_field", f"Expected in {self._shape.noun} only {known}, found {shown}.")
+        place = self.at if len(key) > KEY_SHOWN_MAX else self.at.child(key)
+        code = "not_allowed_here" if key in self._shape.elsewhere else "unknown_field"
+        known = enumerate_names(self._shape.known)
+        place.note(code, f"Expected in {self._shape.noun} only {known}, found {show(key)}.")

@@ -1,9 +1,11 @@
-"""Tiers, and what they are measured by."""
+"""Tiers, what they are measured by, over what time, and whether they fall."""
 
-from app.domain.program import Measure, Tier
+from typing import NamedTuple
+
+from app.domain.program import Down, Measure, Tier, Window
 from app.domain.programs.names import note_falling, note_repeated_ids
 from app.domain.programs.reader import Cursor, Fields, Shape
-from app.domain.programs.values import amount, identifier, listed, one_of, word
+from app.domain.programs.values import amount, identifier, listed, one_of
 
 TIERS_MAX = 100
 
@@ -24,9 +26,16 @@ def _tier(at: Cursor) -> Tier:
     return Tier(id=fields.need("id", identifier), start=fields.need("from", amount))
 
 
-def read_measure(at: Cursor) -> Measure:
-    """`tier_policy`: only the measure is a choice yet; tiers look at everything since ever and never fall."""
+class TierPolicy(NamedTuple):
+    measure: Measure = Measure.PAID
+    window: Window = Window.EVER
+    down: Down = Down.NEVER
+
+
+def read_policy(at: Cursor) -> TierPolicy:
     fields = Fields(at, _POLICY)
-    fields.get("window", word(["ever"], later=("year", "rolling_365d")), "ever")
-    fields.get("down", word(["never"], later=("end_of_window",)), "never")
-    return fields.get("measure", one_of(Measure), Measure.PAID)
+    return TierPolicy(
+        measure=fields.get("measure", one_of(Measure), Measure.PAID),
+        window=fields.get("window", one_of(Window), Window.EVER),
+        down=fields.get("down", one_of(Down), Down.NEVER),
+    )

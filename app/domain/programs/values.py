@@ -71,6 +71,12 @@ def known(reader: Reader[str], names: Collection[str] | None, noun: str) -> Read
     return read
 
 
+def one_or_listed(reader: Reader[T]) -> Reader[tuple[T, ...]]:
+    """A list of such values; a single one needs no list."""
+    several = listed(reader)
+    return lambda at: several(at) if isinstance(at.value, list) else (reader(at),)
+
+
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -122,6 +128,11 @@ def factor(expected: str, *, low: int, high: int) -> Reader[int]:
     return decimal(expected, decimals=RATE_DECIMALS, low=low * MICRO, high=high * MICRO)
 
 
+def chance(at: Cursor) -> int:
+    """A chance in millionths: above 0, at most 1."""
+    return decimal('a chance above 0 and at most 1 such as "0.05"', decimals=RATE_DECIMALS, low=1, high=MICRO)(at)
+
+
 def quantity_milli(at: Cursor) -> int:
     """A quantity above 0 in thousandths: an integer or a decimal string."""
     expected = 'a quantity above 0 and at most 1000000, a whole number or a string such as "0.345"'
@@ -167,6 +178,14 @@ def identifier(at: Cursor) -> str:
     return value
 
 
+def counted_identifier(at: Cursor) -> str:
+    """An id that counters are named by, which part their names with slashes."""
+    value = identifier(at)
+    if "/" in value:
+        raise at.wrong("bad_characters", "an id without slashes, because counters are named by it")
+    return value
+
+
 def category(at: Cursor) -> str:
     """A path such as `drinks/coffee`."""
     value = text()(at)
@@ -175,15 +194,13 @@ def category(at: Cursor) -> str:
     return value
 
 
-def word(words: Sequence[str], *, later: Collection[str] = ()) -> Reader[str]:
-    """One of a few words; `later` ones belong to the language, but not to this version."""
+def word(words: Sequence[str]) -> Reader[str]:
+    """One of a few words."""
 
     def read(at: Cursor) -> str:
         expected = f"one of {enumerate_names(words)}"
         if not isinstance(at.value, str):
             raise at.wrong("wrong_type", expected)
-        if at.value in later:
-            raise at.wrong("not_supported_yet", f"{expected} (this version doesn't support the others yet)")
         if at.value not in words:
             raise at.wrong("not_one_of", expected)
         return at.value
@@ -191,9 +208,9 @@ def word(words: Sequence[str], *, later: Collection[str] = ()) -> Reader[str]:
     return read
 
 
-def one_of(members: type[E], *, later: Collection[str] = ()) -> Reader[E]:
+def one_of(members: type[E]) -> Reader[E]:
     """A member of an enumeration."""
-    return mapped(word([member.value for member in members], later=later), members)
+    return mapped(word([member.value for member in members]), members)
 
 
 def currency(at: Cursor) -> str:

@@ -1,12 +1,13 @@
 """Wallets, and how their units pay for a basket."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from app.domain.amounts import AMOUNT_MAX, MICRO
-from app.domain.program import Debt, Redemption, Wallet
+from app.domain.program import Convert, Debt, ExpireRound, Redemption, Wallet
 from app.domain.programs.names import Names, note_repeated_texts
 from app.domain.programs.reader import Cursor, Fields, Shape
+from app.domain.programs.show import enumerate_names
 from app.domain.programs.values import (
     DAYS_MAX,
     amount,
@@ -17,22 +18,19 @@ from app.domain.programs.values import (
     listed,
     one_of,
     or_null,
-    word,
 )
 
 RESERVED = frozenset({"rewards"})  # `redeem` names wallets, and beside them `rewards`.
 WALLETS_MAX = 50  # Each is a balance on every customer's row.
 
-_WALLET = Shape(
-    "a wallet",
-    ("value", "activate_after_days", "expire_after_days", "expire_round", "debt"),
-    later=frozenset({"convert"}),
-)
+_WALLET = Shape("a wallet", ("value", "activate_after_days", "expire_after_days", "expire_round", "debt", "convert"))
+_CONVERT = Shape("convert", ("every", "into", "units"))
 _REDEMPTION = Shape("redemption", ("wallets", "max_share", "min_units", "min_paid", "step", "strength"))
-_STRENGTH = Shape("strength", ("phone", "card", "code"))
+STRENGTHS = ("phone", "card", "code")
+_STRENGTH = Shape("strength", STRENGTHS)
 
 
-def read_wallets(at: Cursor) -> dict[str, Wallet]:
+def read_wallets(names: Names, at: Cursor) -> dict[str, Wallet]:
     """`{id: wallet}`, at least one; the first is the default one."""
     members = at.members("an object of wallets by id")
     if not at.value:
@@ -44,20 +42,49 @@ def read_wallets(at: Cursor) -> dict[str, Wallet]:
         Cursor(key, place.pointer, place.notes).read(identifier)
         if key in RESERVED:
             place.note("not_allowed_here", f"{key} is a word of redemptions: a wallet needs another id.")
-        wallets[key] = place.read(partial(_wallet, key))
+        wallets[key] = place.read(partial(_wallet, names, key))
+    _note_circles(members)
     return wallets
 
 
-def _wallet(key: str, at: Cursor) -> Wallet:
+def _wallet(names: Names, key: str, at: Cursor) -> Wallet:
     fields = Fields(at, _WALLET)
-    fields.get("expire_round", word(["none"], later=("day", "month")), "none")
     return Wallet(
         id=key,
         value=fields.get("value", amount, 1),
         activate_after_days=fields.get("activate_after_days", integer(0, DAYS_MAX), 0),
         expire_after_days=fields.get("expire_after_days", or_null(integer(1, DAYS_MAX)), None),
         debt=fields.get("debt", one_of(Debt), Debt.ALLOW),
+        expire_round=fields.get("expire_round", one_of(ExpireRound), ExpireRound.NONE),
+        convert=fields.get("convert", or_null(partial(_convert, names)), None),
     )
+
+
+def _convert(names: Names, at: Cursor) -> Convert:
+    fields, units = Fields(at, _CONVERT), integer(1, AMOUNT_MAX)
+    return Convert(
+        every=fields.need("every", units),
+        into=fields.need("into", known(identifier, names.wallets, "wallet")),
+        units=fields.need("units", units),
+    )
+
+
+def _note_circles(members: Sequence[tuple[str, Cursor]]) -> None:
+    """Note each wallet whose units would come back to it: a posting would convert them round and round."""
+    into: dict[str, str] = {}
+    for key, place in members:
+        convert = place.value.get("convert") if isinstance(place.value, dict) else None
+        target = convert.get("into") if isinstance(convert, dict) else None
+        if not isinstance(target, str):
+            continue
+        way = [key, target]
+        while way[-1] in into and way[-1] != key:
+            way.append(into[way[-1]])
+        if way[-1] == key:
+            at = place.child("convert", convert).child("into", target)
+            at.note("circle", f"Expected a wallet whose units don't come back here, found {enumerate_names(way)}.")
+        else:
+            into[key] = target
 
 
 def read_redemption(names: Names, at: Cursor) -> Redemption:
@@ -81,4 +108,4 @@ def _strength(at: Cursor) -> Mapping[str, int | None]:
     if at.value is None:
         return {}
     fields = Fields(at, _STRENGTH)
-    return {name: fields.get(name, or_null(amount), None) for name in _STRENGTH.known}
+    return {name: fields.get(name, or_null(amount), None) for name in STRENGTHS}

@@ -1,13 +1,16 @@
 """The basket while it is being decided: what each line has left, and what the rules have done so far."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.domain.amounts import gross
-from app.domain.basket import Line
-from app.domain.decision import Effect, Part, Verdict
-from app.domain.rules.compiled import CompiledRule
+from app.domain.amounts import allocate, gross
+from app.domain.basket import ClosedTo, Line
+from app.domain.decision import CostBack, Part, Verdict
 from app.domain.rules.facts import Facts
+from app.domain.rules.forms import CompiledRule
+from app.domain.rules.index import Hits
+from app.domain.rules.limits import Tally
+from app.domain.rules.standing import Standing
 
 
 @dataclass(slots=True)
@@ -16,46 +19,108 @@ class Bill:
 
     `left` is gross less discounts so far; `rooms` is what may still be taken off before the line meets its floor,
     `min_price` times quantity, half-up; never below 0, also where a line is sold below its floor to begin with.
+    `hits` are the rules that the basket touches. `rewards` are the rules with a cost that were asked for, how often;
+    `charged` is what they have taken, in units by wallet, on each line; `cost_units` the part of it that returns don't
+    give back by share, by `CostBack`. Codes of pools that were given out are counted in `codes_given`.
     """
 
+    facts: Facts
+    standing: Standing
+    rewards: Mapping[str, int]
+    hits: Hits
     lines: Sequence[Line]
     qtys_milli: Sequence[int]
     gross: Sequence[int]
     left: list[int]
     rooms: list[int]
     parts: list[list[Part]]
-    verdicts: list[Verdict | None]
-    effects: list[Effect] = field(default_factory=list)
+    tally: Tally
+    closed: Sequence[int]  # Lines that are closed to anything: mostly none.
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    charged: list[dict[str, int]] = field(default_factory=list)
+    cost_units: list[dict[str, dict[str, int]]] = field(default_factory=list)
+    codes_given: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, facts: Facts, *, rules_count: int) -> "Bill":
+    def open(cls, facts: Facts, standing: Standing, *, hits: Hits, rewards: Mapping[str, int], tally: Tally) -> "Bill":
         lines, line_gross = facts.basket.lines, facts.line_gross
         return cls(
+            facts=facts,
+            standing=standing,
+            rewards=rewards,
+            hits=hits,
             lines=lines,
             qtys_milli=[line.qty_milli for line in lines],
             gross=line_gross,
             left=list(line_gross),
-            rooms=[_room(line, had) for line, had in zip(lines, line_gross, strict=True)],
+            rooms=[
+                max(had - gross(line.min_price, line.qty_milli), 0) if line.min_price else had
+                for line, had in zip(lines, line_gross, strict=True)
+            ],
             parts=[[] for _ in lines],
-            verdicts=[None] * rules_count,
+            tally=tally,
+            closed=[place for place, line in enumerate(lines) if line.closed_to],
         )
 
-    def ready(self, rules: Iterable[CompiledRule], facts: Facts) -> list[CompiledRule]:
-        """The rules whose window and conditions let them try; of the others the verdict is written."""
-        ready = []
+    def ready(self, rules: Iterable[CompiledRule]) -> list[CompiledRule]:
+        """The rules whose window and conditions let them try; of the others the verdict is written.
+
+        What a rule costs comes last: `cost` then means that asking for it is all that it needs.
+        """
+        facts, verdicts, ready = self.facts, self.verdicts, []
         for rule in rules:
+            if not rule.rule.enabled:
+                verdicts[rule.place] = rule.verdicts.disabled
+                continue
             failure = rule.window(facts) if rule.window is not None else None
             if failure is None:
-                if rule.wallet is not None and facts.customer is None:
-                    self.verdicts[rule.place] = rule.verdicts.anonymous
+                if rule.needs_customer and facts.customer is None:
+                    verdicts[rule.place] = rule.verdicts.anonymous
                     continue
                 failure = rule.test(facts) if rule.test is not None else None
-            if failure is None:
-                ready.append(rule)
+            if failure is not None:
+                verdicts[rule.place] = rule.verdicts.failed(failure)
+            elif rule.cost and not self.rewards.get(rule.id):
+                verdicts[rule.place] = rule.verdicts.unasked
             else:
-                self.verdicts[rule.place] = rule.verdicts.failed(failure)
+                ready.append(rule)
         return ready
 
+    def closed_to(self, what: ClosedTo) -> frozenset[int]:
+        """The places of the lines that are closed to something."""
+        return frozenset(place for place in self.closed if what in self.lines[place].closed_to)
 
-def _room(line: Line, had: int) -> int:
-    return max(had - gross(line.min_price, line.qty_milli), 0) if line.min_price else had
+    def charge(
+        self,
+        rule: CompiledRule,
+        *,
+        times: int,
+        places: Sequence[int],
+        weights: Sequence[int],
+        back: CostBack | None = None,
+    ) -> dict[str, int]:
+        """Take a rule's cost, spread over its lines; what it is in all. `back` None: returns give it back by share."""
+        if not self.charged:
+            self.charged = [{} for _ in self.lines]
+        if back is not None and not self.cost_units:
+            self.cost_units = [{} for _ in self.lines]
+        cost = {wallet: units * times for wallet, units in rule.cost.items()}
+        for wallet, units in cost.items():
+            for place, part in zip(places, allocate(units, weights), strict=True):
+                if not part:
+                    continue
+                self.charged[place][wallet] = self.charged[place].get(wallet, 0) + part
+                if back is not None:
+                    bound = self.cost_units[place].setdefault(back.value, {})
+                    bound[wallet] = bound.get(wallet, 0) + part
+        return cost
+
+    def codes_left(self, pool: str) -> Sequence[str]:
+        """Free codes of a pool, in the order in which they are given out."""
+        return self.standing.codes.get(pool, ())[self.codes_given.get(pool, 0) :]
+
+    def take_codes(self, pool: str, count: int) -> tuple[str, ...]:
+        """Give out so many codes of a pool."""
+        codes = tuple(self.codes_left(pool)[:count])
+        self.codes_given[pool] = self.codes_given.get(pool, 0) + count
+        return codes

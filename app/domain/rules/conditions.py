@@ -18,20 +18,27 @@ from app.domain.program import (
     BasketHas,
     BasketTotal,
     Birthday,
+    CardTypeIs,
     ChannelIs,
+    CouponIs,
     DateSpan,
     DaysSinceLast,
+    EventIs,
     Hours,
+    IdentifiedByIs,
     Not,
     PaidBy,
+    PartnerIs,
     Program,
     PurchaseNumber,
+    SegmentIs,
     ShopIs,
+    TagIs,
     TierIs,
     Weekday,
     When,
 )
-from app.domain.rules import leaves
+from app.domain.rules import leaves, traits
 from app.domain.rules.facts import Facts
 from app.domain.rules.failures import Failure, Needs, Test
 
@@ -71,38 +78,64 @@ def _always(_facts: Facts) -> Failure | None:
     return None
 
 
+# Tests by what they look at.
+_Place = ChannelIs | ShopIs | PartnerIs | EventIs | IdentifiedByIs
+_Deal = BasketTotal | BasketHas | PaidBy | CouponIs
+_Moment = Weekday | Hours | DateSpan
+_Person = TierIs | SegmentIs | TagIs | CardTypeIs
+_Habits = Birthday | PurchaseNumber | DaysSinceLast
+
+
 def _compile(when: When, tiers: frozenset[str]) -> tuple[Test, Needs]:
     """A test, and how the document says it."""
     match when:
         case All() | AnyOf() | Not():
             return _compile_group(when, tiers)
-        case ChannelIs() | ShopIs() | BasketTotal() | BasketHas() | PaidBy():
+        case ChannelIs() | ShopIs() | PartnerIs() | EventIs() | IdentifiedByIs():
+            return _compile_place(when)
+        case BasketTotal() | BasketHas() | PaidBy() | CouponIs():
             return _compile_deal(when)
         case Weekday() | Hours() | DateSpan():
             return _compile_moment(when)
-        case TierIs() | Birthday() | PurchaseNumber() | DaysSinceLast():
-            return _compile_customer(when, tiers)
+        case TierIs() | SegmentIs() | TagIs() | CardTypeIs():
+            return _compile_person(when, tiers)
+        case Birthday() | PurchaseNumber() | DaysSinceLast():
+            return _compile_habits(when)
         case _:
             assert_never(when)
 
 
-def _compile_deal(when: ChannelIs | ShopIs | BasketTotal | BasketHas | PaidBy) -> tuple[Test, Needs]:
+def _compile_place(when: _Place) -> tuple[Test, Needs]:
     match when:
         case ChannelIs():
             return leaves.channel(when)
         case ShopIs():
             return leaves.shop(when)
+        case PartnerIs():
+            return leaves.partner(when)
+        case EventIs():
+            return leaves.event(when)
+        case IdentifiedByIs():
+            return traits.identified_by(when)
+        case _:
+            assert_never(when)
+
+
+def _compile_deal(when: _Deal) -> tuple[Test, Needs]:
+    match when:
         case BasketTotal():
             return leaves.basket_total(when)
         case BasketHas():
             return leaves.basket_has(when)
         case PaidBy():
             return leaves.payment(when)
+        case CouponIs():
+            return leaves.coupon(when)
         case _:
             assert_never(when)
 
 
-def _compile_moment(when: Weekday | Hours | DateSpan) -> tuple[Test, Needs]:
+def _compile_moment(when: _Moment) -> tuple[Test, Needs]:
     match when:
         case Weekday():
             return leaves.weekday(when)
@@ -114,20 +147,30 @@ def _compile_moment(when: Weekday | Hours | DateSpan) -> tuple[Test, Needs]:
             assert_never(when)
 
 
-def _compile_customer(
-    when: TierIs | Birthday | PurchaseNumber | DaysSinceLast, tiers: frozenset[str]
-) -> tuple[Test, Needs]:
+def _compile_person(when: _Person, tiers: frozenset[str]) -> tuple[Test, Needs]:
     match when:
         case TierIs():
             if unknown := set(when.tiers) - tiers:
                 raise ValueError(f"the program has no tiers {sorted(unknown)}")
-            return leaves.tier(when)
+            return traits.tier(when)
+        case SegmentIs():
+            return traits.segment(when)
+        case TagIs():
+            return traits.tag(when)
+        case CardTypeIs():
+            return traits.card_type(when)
+        case _:
+            assert_never(when)
+
+
+def _compile_habits(when: _Habits) -> tuple[Test, Needs]:
+    match when:
         case Birthday():
-            return leaves.birthday(when)
+            return traits.birthday(when)
         case PurchaseNumber():
-            return leaves.purchase_number(when)
+            return traits.purchase_number(when)
         case DaysSinceLast():
-            return leaves.days_since_last(when)
+            return traits.days_since_last(when)
         case _:
             assert_never(when)
 

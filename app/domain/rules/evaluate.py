@@ -1,67 +1,136 @@
-"""A basket goes in, a decision comes out: discounts, then redemption, then accruals, each in the program's order.
+"""A basket goes in, a decision comes out: discounts, then redemption, then accruals, rewards and random rewards, each
+in the program's order.
 
-Pure: the same program, basket, customer, visit and wish to redeem give the same decision, on every machine, next
-year. What is explained is what happened; there is no second code path for it.
+Pure: the same program, basket, customer, visit, standing and wishes give the same decision, on every machine, next
+year. What is explained is what happened; there is no second code path for it. Only rules that the basket touches are
+looked at (`index`), so only those have a verdict.
 
 Decided here: a line made cheaper (`discounted: false` looks for it) is one that discounts made cheaper, also in the
-accrual phase, since redemption is a way to pay; conditions are tested once, on the basket as it was sent; without a
-customer nothing accrues.
+later phases, since redemption is a way to pay; conditions are tested once, on the basket as it was sent; without a
+customer nothing accrues, and to the rules a gift card is nobody, though it pays. Rewards in pieces look only at what
+discounts left, and some of them are bought with units: they are decided before redemption and shown after accruals.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from app.domain.basket import Basket, ClosedTo, Visit
 from app.domain.customer import CustomerFacts
-from app.domain.decision import Decision, LineDecision
-from app.domain.program import Base, Program
+from app.domain.decision import Decision, Effect, LineDecision
+from app.domain.program import Base
+from app.domain.rules.accruals import Accruals
 from app.domain.rules.bill import Bill
 from app.domain.rules.compiled import CompiledProgram, compile_program
+from app.domain.rules.costs import refuse_unknown, settle
 from app.domain.rules.facts import Facts
-from app.domain.rules.phases import Accruals, Discounts
+from app.domain.rules.forms import CompiledLane, CompiledRule, PhaseOf
+from app.domain.rules.hints import hints_of
+from app.domain.rules.index import Index
+from app.domain.rules.limits import Tally
+from app.domain.rules.lottery import Lottery
+from app.domain.rules.phases import Discounts, Phase
+from app.domain.rules.pieces import Pieces
 from app.domain.rules.redemption import Asked, Payable, Redeemed
 from app.domain.rules.redemption import redeem as redeem_units
 from app.domain.rules.stacking import apply_lane
+from app.domain.rules.standing import Standing
+from app.domain.rules.vouchers import Taker, judge
 
 __all__ = ["Asked", "CompiledProgram", "compile_program", "evaluate"]
 
+NO_REWARDS: Mapping[str, int] = {}
+NOTHING_KEPT: Mapping[str, int] = {}
+NO_COSTS: Mapping[str, Mapping[str, int]] = {}
+_Lanes = list[tuple[CompiledLane, list[CompiledRule]]]  # Ready to try, by lane.
+
 
 def evaluate(
-    program: CompiledProgram, basket: Basket, *, customer: CustomerFacts | None, visit: Visit, redeem: Asked
+    program: CompiledProgram,
+    basket: Basket,
+    *,
+    customer: CustomerFacts | None,
+    visit: Visit,
+    redeem: Asked,
+    rewards: Mapping[str, int] = NO_REWARDS,
+    standing: Standing | None = None,
 ) -> Decision:
-    """Decide one basket. `redeem` asks for units by wallet, or `"max"`; a `Decision` says how its totals are built.
+    """Decide one basket; a `Decision` says how its totals are built.
+
+    Args:
+        redeem: units by wallet, or `"max"`.
+        rewards: rules with a cost that are asked for, how often.
+        standing: None means that nothing was used yet and that there is no luck, at the visit's moment.
 
     Raises:
-        Rejected: what is to be redeemed may not be; `app.domain.rules.redemption` has the order of refusals.
+        Rejected: what is to be redeemed may not be, or a reward that was asked for can't be had;
+            `app.domain.rules.redemption` and `costs` have the order of refusals.
         ValueError: the visit's instant has no zone.
     """
-    facts = Facts.of(program.program, basket, customer, visit)
-    bill = Bill.open(facts, rules_count=len(program.program.rules))
-    for rule in program.disabled:
-        bill.verdicts[rule.place] = rule.verdicts.disabled
+    scheme, standing = program.program, standing or Standing(now=visit.at)
+    known = None if customer is None or customer.is_gift_card else customer
+    facts = Facts.of(scheme, basket, known, visit, standing=standing, public_codes=program.public_codes)
+    if rewards:
+        refuse_unknown(program, rewards)
+    hits = _index_of(program, visit).touched(basket.lines, names=facts.vouchers.names, event=visit.event)
+    tally = Tally(standing, scheme.timezone, basket.lines)
+    bill = Bill.open(facts, standing, hits=hits, rewards=rewards, tally=tally)
+    phases = _phases(program, hits)
 
-    discounts = Discounts(bill)
-    for lane in program.discounts:
-        apply_lane(lane, bill.ready(lane.rules, facts), discounts)
+    effects = _act(Discounts(bill), phases[PhaseOf.DISCOUNT])
+    pieces = _act(Pieces(bill), phases[PhaseOf.REWARD]) if phases[PhaseOf.REWARD] else []
+    redeemed = _redeem(program, bill, customer, redeem)
+    accruals = Accruals(bill, bases=_bases(scheme.accrual_base, bill, redeemed.money))
+    effects += _act(accruals, phases[PhaseOf.ACCRUAL])
+    effects += pieces
+    lottery = None
+    if phases[PhaseOf.RANDOM] or program.balanced:
+        lottery = Lottery(program, bill, accruals, plain=_plain(program, bill, accruals))
+        for lane, rules in phases[PhaseOf.RANDOM]:
+            lottery.run(lane, bill.ready(rules))
+        lottery.note_plain(program)
+        effects += lottery.effects
+    return _decision(program, bill, redeemed, effects, accruals, lottery)
 
-    redeemed = _redeem(program.program, bill, facts, redeem)
 
-    accruals = Accruals(bill, bases=_bases(program.program.accrual_base, bill, redeemed.money))
-    for lane in program.accruals:
-        apply_lane(lane, bill.ready(lane.rules, facts), accruals)
-
-    return _decision(bill, redeemed, accruals.accrued)
+def _index_of(program: CompiledProgram, visit: Visit) -> Index:
+    return program.index if visit.event is None else program.events
 
 
-def _redeem(program: Program, bill: Bill, facts: Facts, asked: Asked) -> Redeemed:
+def _phases(program: CompiledProgram, ranks: Iterable[int]) -> Sequence[_Lanes]:
+    """The rules of those ranks by phase, then by lane, in order."""
+    phases: Sequence[_Lanes] = ([], [], [], [])
+    lane, members = None, list[CompiledRule]()
+    for rank in sorted(ranks):
+        rule = program.rules[rank]
+        if rule.lane is not lane:
+            lane, members = rule.lane, []
+            phases[lane.phase].append((lane, members))
+        members.append(rule)
+    return phases
+
+
+def _act(phase: Phase, lanes: _Lanes) -> list[Effect]:
+    """Let lanes work in a phase, one after another."""
+    for lane, rules in lanes:
+        apply_lane(lane, phase.bill.ready(rules), phase)
+    return phase.effects
+
+
+def _redeem(program: CompiledProgram, bill: Bill, customer: CustomerFacts | None, asked: Asked) -> Redeemed:
+    """What points pay, after what rewards have cost; and that with it, by line and in all."""
+    scheme, visit = program.program, bill.facts.visit
+    available = {} if customer is None else customer.available
+    strength = None if visit.identified_by is None else scheme.redemption.strength.get(visit.identified_by)
+    charged = settle(program, bill, available=available, strength=strength) if bill.rewards else {}
+    if charged:
+        available = {wallet: units - charged.get(wallet, 0) for wallet, units in available.items()}
+        strength = None if strength is None else strength - sum(charged.values())
     places = [place for place, line in enumerate(bill.lines) if ClosedTo.REDEEM not in line.closed_to]
     payable = Payable(left=bill.left, rooms=bill.rooms, places=places)
-    available = {} if facts.customer is None else facts.customer.available
-    identified_by = facts.visit.identified_by
-    strength = None if identified_by is None else program.redemption.strength.get(identified_by)
-    return redeem_units(
-        program.redemption, program.wallets, payable, available=available, strength=strength, asked=asked
+    redeemed = redeem_units(
+        scheme.redemption, scheme.wallets, payable, available=available, strength=strength, asked=asked
     )
+    return redeemed.with_costs(charged, bill.charged) if charged else redeemed
 
 
 def _bases(base: Base, bill: Bill, redeemed: Sequence[int]) -> Sequence[int]:
@@ -77,31 +146,58 @@ def _bases(base: Base, bill: Bill, redeemed: Sequence[int]) -> Sequence[int]:
             assert_never(base)
 
 
-def _decision(bill: Bill, redeemed: Redeemed, accrued: Sequence[Mapping[str, int]]) -> Decision:
-    verdicts = tuple(verdict for verdict in bill.verdicts if verdict is not None)
-    if len(verdicts) != len(bill.verdicts):
-        raise RuntimeError(f"rules without a verdict among {bill.verdicts}")
-    lines = tuple(
+def _plain(program: CompiledProgram, bill: Bill, accruals: Accruals) -> int:
+    """What the purchase's rewards cost that luck has no part in, in minor units; a unit of value 0 counts 1."""
+    if not program.balanced:
+        return 0
+    wallets = program.program.wallets
+    units = [
+        count * max(wallets[wallet].value, 1) for by_wallet in accruals.accrued for wallet, count in by_wallet.items()
+    ]
+    return sum(bill.gross) - sum(bill.left) + sum(units)
+
+
+def _decision(
+    program: CompiledProgram,
+    bill: Bill,
+    redeemed: Redeemed,
+    effects: Sequence[Effect],
+    accruals: Accruals,
+    lottery: Lottery | None,
+) -> Decision:
+    vouchers, verdicts = bill.facts.vouchers, bill.verdicts
+    takers = program.takers if vouchers.sent else ()
+    coupons, coupon_uses = judge(vouchers, [Taker(rule.id, rule.coupons, verdicts.get(rule.place)) for rule in takers])
+    gross, left, money, accrued = bill.gross, bill.left, redeemed.money, accruals.accrued
+    kept = () if lottery is None else lottery.kept
+    lines = [
         LineDecision(
-            id=line.id,
-            gross=bill.gross[place],
-            discount=bill.gross[place] - bill.left[place],
-            redeemed=redeemed.money[place],
-            redeemed_units=redeemed.units_by_line[place],
-            accrued=accrued[place],
-            parts=tuple(bill.parts[place]),
+            line.id,
+            gross[place],
+            gross[place] - left[place],
+            money[place],
+            redeemed.units_by_line[place],
+            accrued[place],
+            tuple(bill.parts[place]),
+            kept[place] if kept else NOTHING_KEPT,
+            bill.cost_units[place] if bill.cost_units else NO_COSTS,
         )
         for place, line in enumerate(bill.lines)
-    )
+    ]
     accrued_in_all: dict[str, int] = {}
-    for effect in bill.effects:
+    for effect in effects:
         if effect.wallet is not None:
             accrued_in_all[effect.wallet] = accrued_in_all.get(effect.wallet, 0) + effect.given
     return Decision(
-        lines=lines,
-        effects=tuple(bill.effects),
-        verdicts=verdicts,
+        lines=tuple(lines),
+        effects=tuple(effects),
+        verdicts=tuple([verdicts[place] for place in sorted(verdicts)]),
         redeem_terms=redeemed.terms,
         redeemed_units=redeemed.units,
         accrued=accrued_in_all,
+        uses=bill.tally.uses() + coupon_uses,
+        draws=() if lottery is None else tuple(lottery.draws),
+        coupons=coupons,
+        hints=hints_of(program.rules, program.ranks, bill, effects, bases=accruals.stand.worths),
+        surprise=lottery is not None and lottery.surprise,
     )

@@ -7,6 +7,8 @@ from datetime import date, datetime, time
 from app.domain.basket import Basket, Visit
 from app.domain.customer import CustomerFacts
 from app.domain.program import Program
+from app.domain.rules.standing import Standing
+from app.domain.rules.vouchers import NO_VOUCHERS, Vouchers
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class Facts:
     `local` is the visit's instant in the program's zone, `today` and `wall` its local day and wall-clock time (without
     zone, so that comparing them is what a clock on the shop's wall would say, also in the hours when clocks change).
     `line_gross` is parallel to `basket.lines` and `gross_total` its sum, closed lines included. `paid_by` sums the
-    payments of each method.
+    payments of each method. `vouchers` are the coupon codes that were sent.
     """
 
     basket: Basket
@@ -28,10 +30,22 @@ class Facts:
     line_gross: tuple[int, ...]
     gross_total: int
     paid_by: Mapping[str, int]
+    vouchers: Vouchers = NO_VOUCHERS
 
     @classmethod
-    def of(cls, program: Program, basket: Basket, customer: CustomerFacts | None, visit: Visit) -> "Facts":
-        """Prepare what every rule's tests share.
+    def of(
+        cls,
+        program: Program,
+        basket: Basket,
+        customer: CustomerFacts | None,
+        visit: Visit,
+        *,
+        standing: Standing | None = None,
+        public_codes: frozenset[str] = frozenset(),
+    ) -> "Facts":
+        """Prepare what every rule's tests share. Without a `standing` no code is stored, and it is the visit's moment.
+
+        `public_codes` are the names of `vouchers.public_names_of`.
 
         Raises:
             ValueError: the visit's instant has no zone, so it isn't an instant.
@@ -55,4 +69,16 @@ class Facts:
             line_gross=line_gross,
             gross_total=sum(line_gross),
             paid_by=paid_by,
+            vouchers=_vouchers(basket, customer, visit, standing, public_codes) if basket.coupons else NO_VOUCHERS,
         )
+
+
+def _vouchers(
+    basket: Basket, customer: CustomerFacts | None, visit: Visit, standing: Standing | None, public: frozenset[str]
+) -> Vouchers:
+    return Vouchers.of(
+        basket.coupons,
+        standing=standing or Standing(now=visit.at),
+        customer=None if customer is None else customer.id,
+        public=public,
+    )

@@ -1,6 +1,6 @@
 """What a test says: nothing when it passes, a `Failure` when it doesn't."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from app.domain.rules.facts import Facts
@@ -31,6 +31,16 @@ def shorten(names: tuple[str, ...]) -> list[str]:
     return list(names) if len(names) <= NEED_LIST_MAX else [*names[:NEED_LIST_MAX], "…"]
 
 
+def sorted_names(names: Collection[str]) -> list[str] | None:
+    """What a customer has of something, always in the same order; None where there is nothing of it."""
+    return shorten(tuple(sorted(names))) if names else None
+
+
 def bounds(**given: int | str | None) -> dict[str, int | str]:
     """The bounds that were named."""
     return {key: value for key, value in given.items() if value is not None}
+
+
+def is_within(have: int, low: int | None, high: int | None) -> bool:
+    """Both bounds are included."""
+    return (low is None or have >= low) and (high is None or have <= high)

@@ -1,28 +1,26 @@
-"""The single tests of a `when`, each compiled to a closure, with what it needs in the document's words beside it.
-
-A test about what the customer lacks fails and says that it had None.
+"""The single tests of a `when` about the deal, each compiled to a closure, with what it needs in the document's words
+beside it; those about the customer are in traits.py.
 """
 
 from datetime import time
 
 from app.domain.amounts import quantity
+from app.domain.coupons import normal_code
 from app.domain.program import (
     BasketHas,
     BasketTotal,
-    Birthday,
     ChannelIs,
+    CouponIs,
     DateSpan,
-    DaysSinceLast,
+    EventIs,
     Hours,
     PaidBy,
-    PurchaseNumber,
+    PartnerIs,
     ShopIs,
-    TierIs,
     Weekday,
 )
-from app.domain.rules.birthdays import days_since_nearest, is_near
 from app.domain.rules.facts import Facts
-from app.domain.rules.failures import Failure, Needs, Test, bounds, shorten
+from app.domain.rules.failures import Failure, Needs, Test, bounds, is_within, shorten
 from app.domain.rules.selection import compile_lines
 
 # --- the basket, the place, the payment -------------------------------------------------------------------------------
@@ -48,12 +46,51 @@ def shop(when: ShopIs) -> tuple[Test, Needs]:
     return test, {"shop": need}
 
 
+def partner(when: PartnerIs) -> tuple[Test, Needs]:
+    partners, need = frozenset(when.partners), shorten(when.partners)
+
+    def test(facts: Facts) -> Failure | None:
+        have = facts.visit.partner
+        return None if have in partners else Failure("partner", need, have)
+
+    return test, {"partner": need}
+
+
+def event(when: EventIs) -> tuple[Test, Needs]:
+    """Purchases are no events: on them it is false."""
+    types, need = frozenset(when.types), shorten(when.types)
+
+    def test(facts: Facts) -> Failure | None:
+        have = facts.visit.event
+        return None if have in types else Failure("event", need, have)
+
+    return test, {"event": need}
+
+
+def coupon(when: CouponIs) -> tuple[Test, Needs]:
+    """A usable code that is named, by itself or by its pool. A named one that was sent but refused is told with its
+    verdict: `{"SPRING": "expired"}`; else all that were sent are.
+    """
+    names, need = frozenset(normal_code(name) for name in when.codes), shorten(when.codes)
+    nothing = Failure("coupon", need)
+
+    def test(facts: Facts) -> Failure | None:
+        vouchers = facts.vouchers
+        if not vouchers.sent:
+            return nothing
+        if vouchers.first(names) is not None:
+            return None
+        return Failure("coupon", need, vouchers.refusals(names) or shorten(tuple(vouchers.codes)))
+
+    return test, {"coupon": need}
+
+
 def basket_total(when: BasketTotal) -> tuple[Test, Needs]:
     low, high, need = when.min, when.max, bounds(min=when.min, max=when.max)
 
     def test(facts: Facts) -> Failure | None:
         have = facts.gross_total
-        return None if _is_within(have, low, high) else Failure("basket_total", need, have)
+        return None if is_within(have, low, high) else Failure("basket_total", need, have)
 
     return test, {"basket_total": need}
 
@@ -129,69 +166,6 @@ def date(when: DateSpan) -> tuple[Test, Needs]:
         return None if is_within else Failure("date", need, have.isoformat())
 
     return test, {"date": need}
-
-
-# --- the customer -----------------------------------------------------------------------------------------------------
-
-
-def tier(when: TierIs) -> tuple[Test, Needs]:
-    tiers, need = frozenset(when.tiers), shorten(when.tiers)
-
-    def test(facts: Facts) -> Failure | None:
-        have = None if facts.customer is None else facts.customer.tier
-        return None if have in tiers else Failure("tier", need, have)
-
-    return test, {"tier": need}
-
-
-def birthday(when: Birthday) -> tuple[Test, Needs]:
-    before, after, need = when.before, when.after, {"before": when.before, "after": when.after}
-
-    def test(facts: Facts) -> Failure | None:
-        birthday = None if facts.customer is None else facts.customer.birthday
-        if birthday is None:
-            return Failure("birthday", need, None)
-        if is_near(birthday, facts.today, before=before, after=after):
-            return None
-        return Failure("birthday", need, days_since_nearest(birthday, facts.today))
-
-    return test, {"birthday": need}
-
-
-def purchase_number(when: PurchaseNumber) -> tuple[Test, Needs]:
-    low, high, every = when.min, when.max, when.every
-    need = bounds(min=low, max=high, every=every)
-
-    def test(facts: Facts) -> Failure | None:
-        if facts.customer is None:
-            return Failure("purchase_number", need, None)
-        have = facts.customer.purchases + 1  # This purchase counts.
-        if _is_within(have, low, high) and (every is None or have % every == 0):
-            return None
-        return Failure("purchase_number", need, have)
-
-    return test, {"purchase_number": need}
-
-
-def days_since_last(when: DaysSinceLast) -> tuple[Test, Needs]:
-    """Local calendar days between the two purchases: yesterday evening is one day ago, whatever the hours between."""
-    low, high, need = when.min, when.max, bounds(min=when.min, max=when.max)
-
-    def test(facts: Facts) -> Failure | None:
-        last = None if facts.customer is None else facts.customer.last_purchase_at
-        if last is None:
-            return Failure("days_since_last", need, None)
-        have = (facts.today - last.astimezone(facts.local.tzinfo).date()).days
-        return None if _is_within(have, low, high) else Failure("days_since_last", need, have)
-
-    return test, {"days_since_last": need}
-
-
-# --- small change -----------------------------------------------------------------------------------------------------
-
-
-def _is_within(have: int, low: int | None, high: int | None) -> bool:
-    return (low is None or have >= low) and (high is None or have <= high)
 
 
 def _clock(wall: time) -> str:

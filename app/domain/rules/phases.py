@@ -1,75 +1,117 @@
-"""The two phases in which rules act on lines: discounts lower what a line has left, accruals add units to it.
+"""How rules act on lines: a phase can `propose` what a rule would give where the lines stand, which changes nothing,
+and `commit` what a lane makes of a proposal.
 
-A phase can `propose` what a rule would give where the lines stand, which changes nothing, and `commit` what a lane
-makes of a proposal. `app.domain.rules.stacking` decides which proposals are committed; the order is always the same,
-so that what a verdict says is what happened.
+`app.domain.rules.stacking` decides which proposals are committed; the order is always the same, so that what a verdict
+says is what happened. Discounts are here, accruals in `accruals`, pieces in `pieces`; draws (`lottery`) only reach for
+lines.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.domain.amounts import allocate
 from app.domain.basket import ClosedTo
 from app.domain.decision import Effect, Part
 from app.domain.rules.bill import Bill
-from app.domain.rules.compiled import CompiledLane, CompiledRule
+from app.domain.rules.bundle import pick_bundle
+from app.domain.rules.forms import CompiledLane, CompiledLimit, CompiledRule
 from app.domain.rules.picking import Picked, Stand
 from app.domain.rules.spreading import spread
 
+NO_PLACES = frozenset[int]()
 MIN_PRICE = "min_price"  # What limits a discount without room: the lines' floors, at 0 where they have none.
 
 
 class Proposal(NamedTuple):
-    """What a rule would give, more than 0; `by_line` is set where the reward says what each picked place gets."""
+    """What a rule would give, more than 0, after its own limits and the caps; `by_line` is set where it is known what
+    each picked place gets, `limited_by` where it is less than was wanted.
+    """
 
     rule: CompiledRule
     picked: Picked
     wanted: int
     given: int
-    by_line: Sequence[int] | None = None
+    by_line: Sequence[int] | None
+    limited_by: str | None
 
 
-class Phase(ABC):
-    """One phase at work on one basket; `worths` is what the rules reckon with on each line."""
+class Reach:
+    """Which lines and units of a basket a rule is about, in one phase; `worths` is what rules reckon with there."""
 
     def __init__(self, bill: Bill, *, closed_to: ClosedTo, worths: Sequence[int]) -> None:
         self.bill = bill
         self.stand = Stand(worths, bill.qtys_milli, bill.qtys_milli)
-        self._eligible = [place for place, line in enumerate(bill.lines) if closed_to not in line.closed_to]
+        self.effects: list[Effect] = []
+        self._closed = bill.closed_to(closed_to) if bill.closed else NO_PLACES
+        self._eligible: Sequence[int] = range(len(bill.lines))
+        if self._closed:
+            self._eligible = [place for place in self._eligible if place not in self._closed]
 
-    def propose(self, rule: CompiledRule, stand: Stand) -> Proposal | None:
-        """What the rule would give; None where that is nothing, with the verdict written."""
+    def pick(self, rule: CompiledRule, stand: Stand) -> Picked | None:
+        """What the rule selects; None where that is nothing, with the verdict written."""
+        bill = self.bill
+        hits = bill.hits[rule.rank]
         places: Sequence[int] = self._eligible
+        if hits is not None:
+            places = [place for place in hits if place not in self._closed] if self._closed else hits
         if rule.matches is not None:
-            lines, matches = self.bill.lines, rule.matches
+            lines, matches = bill.lines, rule.matches
             places = [place for place in places if matches(lines[place])]
         if rule.undiscounted:
-            left, gross = self.bill.left, self.bill.gross
-            places = [place for place in places if left[place] == gross[place]]
+            places = [place for place in places if bill.left[place] == bill.gross[place]]
+        if rule.coupons and bill.closed:
+            no_coupons = bill.closed_to(ClosedTo.COUPON)
+            places = [place for place in places if place not in no_coupons]
         if places and stand.open_milli is not stand.qtys_milli:
             places = [place for place in places if stand.open_milli[place]]
             if not places:
                 self.outdo(rule)
                 return None
-        picked = rule.pick(places, stand) if places else None
+        picked = None
+        if places:
+            if rule.bundle is not None:
+                picked = pick_bundle(rule.bundle, places, stand, bill.lines)
+            else:
+                picked = rule.pick(places, stand)
         if picked is None:
-            self.bill.verdicts[rule.place] = rule.verdicts.unmatched
-            return None
-        return self._reckon(rule, picked)
-
-    def commit(self, proposal: Proposal, parts: Sequence[int], *, cut_by: str | None) -> None:
-        """Let a proposal happen with these parts of it; `cut_by` says what took the rest of what was proposed."""
-        rule, wanted = proposal.rule, proposal.wanted
-        given = sum(parts)
-        limited_by = cut_by if given < proposal.given else MIN_PRICE if given < wanted else None
-        self._write(rule, proposal.picked.places, parts)
-        self.bill.effects.append(Effect(rule.id, rule.kind, wanted, given, rule.wallet, limited_by))
-        self.bill.verdicts[rule.place] = rule.verdicts.applied
+            bill.verdicts[rule.place] = rule.verdicts.unmatched
+        return picked
 
     def outdo(self, rule: CompiledRule) -> None:
         """Another rule of the lane has what this one would have taken."""
         self.bill.verdicts[rule.place] = rule.verdicts.outdone
+
+
+class Phase(Reach, ABC):
+    """One phase at work on one basket."""
+
+    def propose(self, rule: CompiledRule, stand: Stand) -> Proposal | None:
+        """What the rule would give; None where that is nothing, with the verdict written."""
+        picked = self.pick(rule, stand)
+        return None if picked is None else self._reckon(rule, picked)
+
+    def commit(self, proposal: Proposal, parts: Sequence[int], *, cut_by: str | None) -> None:
+        """Let a proposal happen with these parts of it; `cut_by` says what took the rest of what was proposed."""
+        rule, places, bill = proposal.rule, proposal.picked.places, self.bill
+        given = sum(parts)
+        limited_by = cut_by if given < proposal.given else proposal.limited_by
+        if rule.caps:  # Once more: since it was proposed, others of its lane may have used them.
+            parts, cap = bill.tally.fit(rule.caps, places, parts)
+            if cap is not None:
+                given, limited_by = sum(parts), cap
+                if not given:
+                    bill.verdicts[rule.place] = rule.verdicts.cut(limited_by=cap, wanted=proposal.wanted)
+                    return
+            bill.tally.count_caps(rule.caps, places, parts)
+        self.write(rule, places, parts)
+        if rule.limit is not None:
+            bill.tally.count(rule.limit, given, dict(zip(places, parts, strict=True)))
+        effect = Effect(rule.id, rule.kind, proposal.wanted, given, rule.wallet, limited_by)
+        if rule.cost:
+            effect = effect._replace(cost=bill.charge(rule, times=1, places=places, weights=parts))
+        self.effects.append(effect)
+        bill.verdicts[rule.place] = rule.verdicts.applied
 
     @abstractmethod
     def begin_lane(self, lane: CompiledLane) -> None:
@@ -84,14 +126,26 @@ class Phase(ABC):
         """Parts cut to what the lines have room for by now."""
 
     @abstractmethod
-    def _reckon(self, rule: CompiledRule, picked: Picked) -> Proposal | None: ...
+    def write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None:
+        """Let a rule's parts be on their lines."""
 
     @abstractmethod
-    def _write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None: ...
+    def _reckon(self, rule: CompiledRule, picked: Picked) -> Proposal | None: ...
+
+    def _limited(self, limit: CompiledLimit, given: int) -> tuple[int, str | None]:
+        """What the rule's own limit leaves of it, and the limit's word where that is less."""
+        left, word = self.bill.tally.left(limit)
+        return (given, None) if left is None or left >= given else (left, word)
+
+    def _nothing(self, rule: CompiledRule, *, wanted: int, limited_by: str | None) -> None:
+        verdicts = rule.verdicts
+        self.bill.verdicts[rule.place] = (
+            verdicts.cut(limited_by=limited_by, wanted=wanted) if wanted else verdicts.gives_nothing
+        )
 
 
 class Discounts(Phase):
-    """Phase 1. `worths` is what lines have left, which each discount lowers."""
+    """`worths` is what lines have left, which each discount lowers."""
 
     def __init__(self, bill: Bill) -> None:
         super().__init__(bill, closed_to=ClosedTo.DISCOUNT, worths=bill.left)
@@ -114,58 +168,26 @@ class Discounts(Phase):
         if rule.each is not None:
             asked = rule.each(picked)
             by_line = [min(part, rooms[place]) for place, part in zip(picked.places, asked, strict=True)]
-            wanted, given = sum(asked), sum(by_line)
+            wanted, roomy = sum(asked), sum(by_line)
         else:
             wanted = rule.total(picked, ()) if rule.total is not None else 0
-            given = min(wanted, sum([rooms[place] for place in picked.places]))
-        if given:
-            return Proposal(rule, picked, wanted, given, by_line)
-        verdicts = rule.verdicts
-        self.bill.verdicts[rule.place] = (
-            verdicts.cut(limited_by=MIN_PRICE, wanted=wanted) if wanted else verdicts.gives_nothing
-        )
-        return None
+            roomy = min(wanted, sum([rooms[place] for place in picked.places]))
+        given, limited_by = roomy, MIN_PRICE if roomy < wanted else None
+        if rule.limit is not None:
+            given, word = self._limited(rule.limit, roomy)
+            limited_by = word or limited_by
+        if not given:
+            self._nothing(rule, wanted=wanted, limited_by=limited_by)
+            return None
+        if by_line is not None and given < roomy:
+            by_line = allocate(given, by_line)  # None grows: each share is one of its own part.
+        return Proposal(rule, picked, wanted, given, by_line, limited_by)
 
-    def _write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None:
+    def write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None:
+        rule_id, kind = rule.id, rule.kind
         left, rooms, parts_by_line = self.bill.left, self.bill.rooms, self.bill.parts
         for place, part in zip(places, parts, strict=True):
             if part:
                 left[place] -= part
                 rooms[place] -= part
-                parts_by_line[place].append(Part(rule.id, rule.kind, part))
-
-
-class Accruals(Phase):
-    """Phase 3. `worths` is the accrual base, which accruals leave as it is; `accrued` is by line, then by wallet."""
-
-    def __init__(self, bill: Bill, *, bases: Sequence[int]) -> None:
-        super().__init__(bill, closed_to=ClosedTo.ACCRUE, worths=bases)
-        self.accrued: list[dict[str, int]] = [{} for _ in bill.lines]
-        self._earlier: Sequence[Mapping[str, int]] = ()
-
-    def begin_lane(self, lane: CompiledLane) -> None:
-        if lane.looks_back:
-            self._earlier = [dict(units) for units in self.accrued]
-
-    def parts(self, proposal: Proposal) -> Sequence[int]:
-        return allocate(proposal.given, proposal.picked.worths)
-
-    def fit(self, proposal: Proposal, parts: Sequence[int]) -> Sequence[int]:  # noqa: ARG002 - units need no room
-        return parts
-
-    def _reckon(self, rule: CompiledRule, picked: Picked) -> Proposal | None:
-        wallet = rule.wallet or ""
-        earlier = [units.get(wallet, 0) for units in self._earlier] if rule.looks_back else ()
-        units = rule.total(picked, earlier) if rule.total is not None else 0
-        if units:
-            return Proposal(rule, picked, units, units)
-        self.bill.verdicts[rule.place] = rule.verdicts.gives_nothing
-        return None
-
-    def _write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None:
-        wallet, parts_by_line = rule.wallet or "", self.bill.parts
-        for place, part in zip(places, parts, strict=True):
-            if part:
-                accrued = self.accrued[place]
-                accrued[wallet] = accrued.get(wallet, 0) + part
-                parts_by_line[place].append(Part(rule.id, rule.kind, 0, wallet, part))
+                parts_by_line[place].append(Part(rule_id, kind, part))

@@ -50,7 +50,11 @@ class Stand(NamedTuple):
 
 def pick_lines(places: Sequence[int], stand: Stand) -> Picked:
     """Lines taken whole, or what is open of them; at least something of each line must be."""
-    return _pick(places, [stand.open_milli[place] for place in places], stand)
+    worths, qtys_milli, open_milli = stand
+    taken_milli = [open_milli[place] for place in places]
+    if open_milli is qtys_milli:
+        return Picked(places, [worths[place] for place in places], 1, taken_milli)
+    return _pick(places, taken_milli, stand)
 
 
 def pick_whole_units(places: Sequence[int], stand: Stand) -> Picked | None:

@@ -46,6 +46,19 @@ class Redeemed:
     units: Mapping[str, int]
     units_by_line: Sequence[Mapping[str, int]]
 
+    def with_costs(self, units: Mapping[str, int], units_by_line: Sequence[Mapping[str, int]]) -> "Redeemed":
+        """The same with units that bought no money: what rewards have cost, by wallet and by line."""
+        return Redeemed(
+            terms=self.terms,
+            money=self.money,
+            units=_added(self.units, units),
+            units_by_line=[_added(*both) for both in zip(self.units_by_line, units_by_line, strict=True)],
+        )
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return {**one, **{wallet: one.get(wallet, 0) + units for wallet, units in other.items()}}
+
 
 @dataclass(slots=True)
 class _Till:

@@ -17,6 +17,10 @@ from app.domain.program import (
     Give,
     GiveAmount,
     GiveAmountEach,
+    GiveBundle,
+    GiveCoupon,
+    GiveDraw,
+    GiveGift,
     GiveMultiply,
     GivePer,
     GivePercent,
@@ -68,12 +72,14 @@ def discount_total(give: Give) -> Total:
             return lambda picked, _: half_up(sum(picked.worths) * rate, MICRO * picked.scale)
         case GiveAmount(amount):
             return lambda picked, _: min(amount, half_up(sum(picked.worths), picked.scale))
-        case GivePrice(price):
+        case GivePrice(price) | GiveBundle(_, price):
             return lambda picked, _: half_up(_above_price(picked, price * picked.scale), picked.scale)
         case GiveSteps(steps):
             return lambda picked, _: _step_discount(steps, sum(picked.worths), picked.scale)
         case GiveAmountEach() | GiveUnitPrice() | GivePer() | GiveUnits() | GiveUnitsEach() | GiveMultiply():
             raise ValueError(f"{give} is not a discount with a total")
+        case GiveGift() | GiveCoupon() | GiveDraw():
+            raise ValueError(f"{give} is not a discount")
         case _:
             assert_never(give)
 
@@ -134,7 +140,9 @@ def accrual_total(give: Give, *, value: int) -> Total:
         case GiveMultiply(factor):
             extra = max(factor - MICRO, 0)
             return lambda picked, earlier: sum(earlier[place] for place in picked.places) * extra // MICRO
-        case GiveAmount() | GiveAmountEach() | GiveUnitPrice() | GivePrice() | GiveSteps():
+        case GiveAmount() | GiveAmountEach() | GiveUnitPrice() | GivePrice() | GiveSteps() | GiveBundle():
+            raise ValueError(f"{give} is not an accrual")
+        case GiveGift() | GiveCoupon() | GiveDraw():
             raise ValueError(f"{give} is not an accrual")
         case _:
             assert_never(give)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from app.domain.program import Combine
-from app.domain.rules.compiled import CompiledLane, CompiledRule
+from app.domain.rules.forms import CompiledLane, CompiledRule
 from app.domain.rules.phases import MIN_PRICE, Phase, Proposal
 from app.domain.rules.picking import Stand
 

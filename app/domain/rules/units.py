@@ -18,7 +18,7 @@ from app.domain.program import Per, Units, Which
 from app.domain.rules.picking import Picked, Run, Stand
 
 
-class _Stock(NamedTuple):
+class Stock(NamedTuple):
     """Countable units of one line; `unit_worth` is times the scale that all stocks share."""
 
     place: int
@@ -27,12 +27,12 @@ class _Stock(NamedTuple):
 
 
 _unit_worth = attrgetter("unit_worth")
-_Choice = Sequence[tuple[_Stock, int]]  # In the order of choice: so many units of this line.
+_Choice = Sequence[tuple[Stock, int]]  # In the order of choice: so many units of this line.
 
 
 def pick_units(units: Units, places: Sequence[int], stand: Stand) -> Picked | None:
     """The units that `units` takes from the lines at `places`; None where not one group is full."""
-    stocks, scale = _stocks(places, stand)
+    stocks, scale = stocks_of(places, stand)
     if units.per is Per.LINE:
         groups_by_line = [(stock, groups) for stock in stocks if (groups := _groups(stock.units, units))]
         taken: _Choice = [(stock, groups * units.take) for stock, groups in groups_by_line]
@@ -47,7 +47,7 @@ def pick_units(units: Units, places: Sequence[int], stand: Stand) -> Picked | No
     return _picked(taken, counted, scale=scale, group=units.take) if taken else None
 
 
-def _stocks(places: Sequence[int], stand: Stand) -> tuple[list[_Stock], int]:
+def stocks_of(places: Sequence[int], stand: Stand) -> tuple[list[Stock], int]:
     """What can be counted of each line, and the scale of its unit worth."""
     worths, qtys_milli, open_milli = stand
     countable = [place for place in places if worths[place] and open_milli[place] >= MILLI]
@@ -55,7 +55,7 @@ def _stocks(places: Sequence[int], stand: Stand) -> tuple[list[_Stock], int]:
         return [], 1
     scale = lcm(*[qtys_milli[place] for place in countable])
     stocks = [
-        _Stock(place, open_milli[place] // MILLI, worths[place] * MILLI * (scale // qtys_milli[place]))
+        Stock(place, open_milli[place] // MILLI, worths[place] * MILLI * (scale // qtys_milli[place]))
         for place in countable
     ]
     return stocks, scale
@@ -66,7 +66,7 @@ def _groups(count: int, units: Units) -> int:
     return groups if units.times is None else min(groups, units.times)
 
 
-def _first(stocks: Sequence[_Stock], count: int) -> _Choice:
+def _first(stocks: Sequence[Stock], count: int) -> _Choice:
     """The first `count` units in the stocks' order."""
     chosen = []
     for stock in stocks:
@@ -91,5 +91,5 @@ def _picked(taken: _Choice, counted: _Choice, *, scale: int, group: int) -> Pick
     )
 
 
-def _place(choice: tuple[_Stock, int]) -> int:
+def _place(choice: tuple[Stock, int]) -> int:
     return choice[0].place

@@ -3,34 +3,41 @@
 A book is built from its row, without lots unless something needs them; what a plan did not mark as changed is lost.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from app.domain.basket import Basket, Visit
+from app.domain.basket import Basket, Line, Visit
 from app.domain.customer import CustomerFacts
 from app.domain.decision import Decision
+from app.domain.draws.luck import Luck
 from app.domain.identifiers import NOBODY, CustomerId, LotId
 from app.domain.ledger.books import Book
 from app.domain.ledger.chart import Account, TxKind
 from app.domain.ledger.lots import Lot
+from app.domain.ledger.memory import Memory
 from app.domain.ledger.plans import (
     Chained,
     Moment,
     bring_up_to_date,
     plan_adjust,
+    plan_event,
     plan_nobodys,
     plan_purchase,
     plan_redeem,
 )
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.returns import LineState, PurchaseState, ReturnPlan, plan_return, quantities
-from app.domain.ledger.tiers import tier_of
+from app.domain.ledger.tiers import tier_at
 from app.domain.rejections import Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
 from app.domain.rules.evaluate import Asked, evaluate
+from app.domain.rules.needs import needs_of
+from app.domain.rules.standing import Standing
+from app.flows.ledger_port import Shared
+from tests.domain.ledger.shared_state import SharedState
 from tests.domain.ledger.shop import ids
 
 
@@ -54,6 +61,8 @@ class Bank:
     purchases: list[Stored] = field(default_factory=list)
     postings: list[Chained] = field(default_factory=list)
     ids: Iterator[UUID] = field(default_factory=ids)
+    shared: SharedState = field(default_factory=SharedState)
+    secret_of: Callable[[date], bytes] | None = None  # The secrets of days; without it nothing is drawn.
 
     def register(self, customer: CustomerId) -> None:
         self.rows[customer] = Book(customer_id=customer)
@@ -69,7 +78,7 @@ class Bank:
         book = self.read(customer)
         if needs_lots or book.is_due(moment.now):
             book.load_lots(self.lots_of(customer, purchase))
-        self.postings += bring_up_to_date(book, moment)
+        self.postings += bring_up_to_date(book, moment, self.program.program)
         before = book.version
         try:
             yield book
@@ -86,6 +95,7 @@ class Bank:
             row,
             purses={wallet: replace(purse) for wallet, purse in row.purses.items()},
             progress=replace(row.progress),
+            memory=Memory.from_document(row.memory.to_document()),
             lots=None,
             added=[],
             bought_at=[],
@@ -112,27 +122,92 @@ class Bank:
         """The book with what time has brought counted in, as reads show it; nothing is posted."""
         book = self.read(customer)
         book.load_lots(self.lots_of(customer))
-        bring_up_to_date(book, Moment(now=now, at=now, ids=ids()))
+        bring_up_to_date(book, Moment(now=now, at=now, ids=self.ids), self.program.program)
         return book
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
     def accrue(
-        self, customer: CustomerId | None, *, basket: Basket, visit: Visit, asked: Asked, now: datetime
+        self,
+        customer: CustomerId | None,
+        *,
+        basket: Basket,
+        visit: Visit,
+        asked: Asked,
+        now: datetime,
+        rewards: Mapping[str, int] | None = None,
+        receipt: tuple[str, str] = ("", ""),
     ) -> tuple[Decision, Stored]:
-        moment = Moment(now=now, at=visit.at, ids=self.ids)
+        """`receipt` is the terminal and the number."""
+        moment, rewards, luck = (
+            Moment(now=now, at=visit.at, ids=self.ids),
+            rewards or {},
+            self._luck(visit, receipt, now),
+        )
+        needs = needs_of(self.program, basket, event=None, rewards=rewards, customer_known=customer is not None)
+        shared = self.shared.lock_for(needs, basket.coupons, now)
         if customer is None:
-            decision = evaluate(self.program, basket, customer=None, visit=visit, redeem=asked)
+            standing = Standing(now=now, program=shared.counts, coupons=shared.coupons, codes=shared.codes, luck=luck)
+            decision = evaluate(
+                self.program, basket, customer=None, visit=visit, redeem=asked, rewards=rewards, standing=standing
+            )
             chained = plan_nobodys(moment, kind=TxKind.PURCHASE, origin=Origin())
         else:
-            with self.round(customer, Moment(now=now, at=visit.at, ids=self.ids), needs_lots=bool(asked)) as book:
-                facts = self.facts_of(book)
-                decision = evaluate(self.program, basket, customer=facts, visit=visit, redeem=asked)
+            with self.round(customer, moment, needs_lots=bool(asked or rewards) or self.converts) as book:
+                decision = evaluate(
+                    self.program,
+                    basket,
+                    customer=self.facts_of(book, now),
+                    visit=visit,
+                    redeem=asked,
+                    rewards=rewards,
+                    standing=self._standing(book, shared, now, luck),
+                )
                 chained = plan_purchase(book, self.program.program, decision, moment, origin=Origin())
         self.postings.append(chained)
-        stored = Stored(self._state_of(chained, basket, decision), customer or NOBODY, self.program, visit.at)
+        state = self._state_of(chained, basket, decision)
+        state.uses = self.shared.take(decision, shared, self.program.program, customer=customer, luck=luck)
+        state.draws, state.day = decision.draws, now.astimezone(self.program.program.timezone).date()
+        stored = Stored(state, customer or NOBODY, self.program, visit.at)
         self.purchases.append(stored)
         return decision, stored
+
+    def act(self, customer: CustomerId, *, visit: Visit, now: datetime) -> Decision:
+        """Another act than a purchase: `visit.event`."""
+        moment, act = (
+            Moment(now=now, at=visit.at, ids=self.ids),
+            Basket(lines=(Line(id="event", qty_milli=1_000, price=0),)),
+        )
+        needs = needs_of(self.program, act, event=visit.event, rewards={}, customer_known=True)
+        shared = self.shared.lock_for(needs, (), now)
+        with self.round(customer, moment, needs_lots=self.converts) as book:
+            facts, standing = self.facts_of(book, now), self._standing(book, shared, now, None)
+            decision = evaluate(self.program, act, customer=facts, visit=visit, redeem={}, standing=standing)
+            self.postings.append(plan_event(book, self.program.program, decision, moment, origin=Origin()))
+        self.shared.take(decision, shared, self.program.program, customer=customer, luck=None)
+        return decision
+
+    @property
+    def converts(self) -> bool:
+        """Full sets are looked for after each posting."""
+        return any(wallet.convert is not None for wallet in self.program.program.wallets.values())
+
+    def _luck(self, visit: Visit, receipt: tuple[str, str], now: datetime) -> Luck | None:
+        if self.secret_of is None:
+            return None
+        day = now.astimezone(self.program.program.timezone).date()
+        return Luck(self.secret_of(day), day, visit.shop, *receipt)
+
+    def _standing(self, book: Book, shared: Shared, now: datetime, luck: Luck | None) -> Standing:
+        return Standing(
+            now=now,
+            customer=book.memory.counts,
+            program=shared.counts,
+            coupons=shared.coupons,
+            codes=shared.codes,
+            slips=book.memory.slips,
+            luck=luck,
+        )
 
     def redeem(self, customer: CustomerId, *, wallet: str, units: int, identified_by: str, now: datetime) -> None:
         moment = Moment(now=now, at=now, ids=self.ids)
@@ -140,13 +215,15 @@ class Bank:
             most = self.program.program.redemption.strength.get(identified_by)
             if most is not None and units > most:
                 raise Rejected(Rejection.CONFIRMATION_REQUIRED, "")
-            self.postings.append(plan_redeem(book, moment, wallet=wallet, units=units, origin=Origin()))
+            self.postings.append(
+                plan_redeem(book, self.program.program, moment, wallet=wallet, units=units, origin=Origin())
+            )
 
     def adjust(self, customer: CustomerId, *, wallet: str, units: int, now: datetime) -> None:
         moment = Moment(now=now, at=now, ids=self.ids)
-        with self.round(customer, moment, needs_lots=units < 0) as book:
-            terms = self.program.program.wallets[wallet]
-            self.postings.append(plan_adjust(book, terms, moment, units=units, origin=Origin()))
+        with self.round(customer, moment, needs_lots=units < 0 or self.converts) as book:
+            plan = plan_adjust(book, self.program.program, moment, wallet=wallet, units=units, origin=Origin())
+            self.postings.append(plan)
 
     def bring_back(self, stored: Stored, *, asked: list[tuple[str, int]] | None, now: datetime) -> ReturnPlan:
         moment = Moment(now=now, at=now, ids=self.ids)
@@ -158,31 +235,35 @@ class Bank:
                 if stored.state.is_all_back and book.progress.last_purchase_at == stored.at:
                     book.progress.last_purchase_at = self._latest_kept(stored.customer)
         self.postings.append(plan.chained)
+        self.shared.free(plan, stored.state.uses, now)
         return plan
 
     def _plan_return(
         self, book: Book | None, stored: Stored, asked: list[tuple[str, int]] | None, moment: Moment
     ) -> ReturnPlan:
         back = quantities(stored.state, asked)
-        wallets = stored.program.program.wallets
-        return plan_return(book, stored.state, moment, back=back, wallets=wallets, origin=Origin())
+        sold_by, today = stored.program.program, self.program.program
+        used = self.shared.used_of(stored.state.uses)
+        return plan_return(
+            book, stored.state, moment, back=back, sold_by=sold_by, today=today, origin=Origin(), used=used
+        )
 
     def _latest_kept(self, customer: CustomerId) -> datetime | None:
         kept = [each.at for each in self.purchases if each.customer == customer and not each.state.is_all_back]
         return max(kept, default=None)
 
-    def facts_of(self, book: Book) -> CustomerFacts:
+    def facts_of(self, book: Book, now: datetime) -> CustomerFacts:
         progress = book.progress
         return CustomerFacts(
             id=str(book.customer_id),
-            tier=self.tier_of(book),
+            tier=self.tier_of(book, now),
             available={wallet: purse.available for wallet, purse in book.purses.items()},
             purchases=progress.purchases,
             last_purchase_at=progress.last_purchase_at if progress.purchases else None,
         )
 
-    def tier_of(self, book: Book) -> str | None:
-        return tier_of(self.program.program, stored=book.tier, progress=book.progress)
+    def tier_of(self, book: Book, now: datetime) -> str | None:
+        return tier_at(self.program.program, book, now)
 
     def _state_of(self, chained: Chained, basket: Basket, decision: Decision) -> PurchaseState:
         posting = chained.posting
@@ -200,6 +281,8 @@ class Bank:
                 paid=line.paid,
                 accrued=dict(line.accrued),
                 redeemed_units=dict(line.redeemed_units),
+                kept=dict(line.kept),
+                cost_units=line.cost_units,
             )
             for line, bought in zip(decision.lines, basket.lines, strict=True)
         ]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from app.domain.ledger.audit import Check, LotRow
 from app.domain.ledger.plans import plan_adjust, plan_redeem
 from app.domain.ledger.postings import Origin
-from tests.domain.ledger.papers import PROGRAM, Papers, bring_back, papers_of
+from tests.domain.ledger.papers import PROGRAM, Papers, papers_of
 from tests.domain.ledger.shop import START, Shop
 
 DAY = timedelta(days=1)
@@ -21,10 +21,12 @@ def visits() -> Papers:
     first = shop.buy(accrue=50)
     shop.pass_days(10)
     spending = shop.buy(accrue=10, redeem=20, qty=2)
-    bring_back(shop, spending, 1000)
-    shop.postings.append(plan_redeem(shop.book, shop.moment(), wallet="points", units=5, origin=Origin(receipt="g")))
-    wallet = shop.program.wallets["points"]
-    shop.postings.append(plan_adjust(shop.book, wallet, shop.moment(), units=-3, origin=Origin()))
+    shop.bring_back(spending, 1000)
+    shop.postings.append(
+        plan_redeem(shop.book, shop.program, shop.moment(), wallet="points", units=5, origin=Origin(receipt="g"))
+    )
+    correction = plan_adjust(shop.book, shop.program, shop.moment(), wallet="points", units=-3, origin=Origin())
+    shop.postings.append(correction)
     shop.pass_days(10)
     last = shop.buy(accrue=7)
     return papers_of(shop, [first, spending, last])
@@ -35,7 +37,7 @@ def indebted() -> Papers:
     shop = Shop()
     bought = shop.buy(accrue=10)
     spent = shop.buy(redeem=10)
-    bring_back(shop, bought)
+    shop.bring_back(bought)
     last = shop.buy(accrue=4)
     return papers_of(shop, [bought, spent, last])
 
@@ -62,7 +64,9 @@ FORGERIES: dict[str, tuple[Forge, set[Check]]] = {
     "an entry's rule": (lambda p: p.forge_entry(FIRST, 0, rule="other"), {Check.TX_HASH}),
     "an entry's lot": (
         lambda p: p.forge_entry(GIFT, 0, lot_id=p.lots[2].lot_id),
-        {Check.TX_HASH, Check.LOT_NEGATIVE, Check.LOT_REMAINING, Check.LOT_PENDING, Check.LOT_TX},
+        {
+            Check.TX_HASH, Check.LOT_NEGATIVE, Check.LOT_REMAINING, Check.LOT_PENDING, Check.LOT_TX, Check.LOT_DATES,
+        },
     ),
     "an entry of somebody else's lot": (
         lambda p: p.forge_entry(GIFT, 0, lot_id="00000000-0000-0000-0000-0000000000ff"),

@@ -8,7 +8,10 @@ from typing import Any
 import orjson
 
 from app.domain.ledger.audit import (
+    ActRow,
     Check,
+    CounterRow,
+    CountersAudit,
     CustomerAudit,
     CustomerRow,
     EntryRow,
@@ -17,12 +20,13 @@ from app.domain.ledger.audit import (
     PurchaseRow,
     Terms,
     TxRow,
+    terms_of,
 )
 from app.domain.ledger.books import GENESIS
 from app.domain.ledger.chain import next_hash
 from app.domain.ledger.plans import Chained
-from app.domain.ledger.postings import Origin, Posting
-from app.domain.ledger.returns import PurchaseState, plan_return, quantities
+from app.domain.ledger.postings import Posting
+from app.domain.ledger.returns import PurchaseState
 from tests.domain.ledger.shop import Shop
 
 PROGRAM = 1
@@ -38,13 +42,15 @@ class Papers:
     lots: list[LotRow]
     txs: list[TxRow]
     terms: dict[int, Terms | None] = field(default_factory=dict)
+    counters: list[CounterRow] = field(default_factory=list)
 
     def audit(self) -> list[Finding]:
-        audit = CustomerAudit(self.customer, self.row, lots=self.lots, terms=self.terms)
+        counters = CountersAudit(self.counters)
+        audit = CustomerAudit(self.customer, self.row, lots=self.lots, terms=self.terms, counters=counters)
         for tx in self.txs:
             audit.post(tx)
         audit.close()
-        return audit.take_findings()
+        return audit.take_findings() + counters.close()
 
     def checks(self) -> set[Check]:
         return {finding.check for finding in self.audit()}
@@ -91,29 +97,22 @@ class Papers:
         self.forge_purchase(tx, answer=orjson.dumps(orjson.loads(purchase.answer) | members))
 
 
-def bring_back(shop: Shop, purchase: PurchaseState, qty_milli: int | None = None) -> None:
-    """A return of so much of the purchase's only line; None: all that is left."""
-    back = quantities(purchase, None if qty_milli is None else [("1", qty_milli)])
-    plan = plan_return(shop.book, purchase, shop.moment(), back=back, wallets=shop.program.wallets, origin=Origin())
-    shop.postings.append(plan.chained)
-
-
 def papers_of(shop: Shop, purchases: list[PurchaseState]) -> Papers:
     """The rows as a round would have written them, decided by program 1 in shop S1."""
     by_id = {purchase.tx_id: purchase for purchase in purchases}
-    head, txs, sides = GENESIS, [], {"available": 0, "pending": 0, "held": 0}
+    head, txs = GENESIS, []
+    sides: dict[str, dict[str, int]] = {wallet: dict.fromkeys(_SIDES.values(), 0) for wallet in shop.book.purses}
     for chained in shop.postings:
         posting = _in_shop(chained)
         head = next_hash(head, posting)
         for entry in posting.entries:
             if entry.account in _SIDES:
-                sides[_SIDES[entry.account]] += entry.amount
+                sides[entry.wallet][_SIDES[entry.account]] += entry.amount
         state = by_id.get(posting.tx_id)
-        txs.append(_tx_row(posting, head, None if state is None else _purchase_row(posting, state, sides)))
+        row = _tx_row(posting, head, None if state is None else _purchase_row(posting, state, sides))
+        txs.append(row._replace(act=ActRow(shop.acts.get(posting.tx_id))) if posting.kind == "event" else row)
     book = shop.book
     ats = [tx.at for tx in txs if tx.purchase is not None and not tx.purchase.is_all_back]
-    purse = book.purse("points")
-    balance = {"available": purse.available, "pending": purse.pending, "held": purse.held, "floor": purse.floor}
     lots = [
         LotRow(str(lot.id), lot.wallet, str(lot.tx_id), lot.remaining, lot.active_at, lot.expires_at, lot.is_pending)
         for lot in (book.lots or {}).values()
@@ -123,22 +122,27 @@ def papers_of(shop: Shop, purchases: list[PurchaseState]) -> Papers:
         row=CustomerRow(
             version=book.version,
             head=head,
-            balances=orjson.dumps({"points": balance}).decode(),
+            balances=orjson.dumps(book.purses).decode(),
             paid=book.progress.paid,
             purchases=book.progress.purchases,
             units=book.progress.units,
             last_purchase_at=max(ats, default=None),
             due_at=book.due_at,
             updated_at=book.updated_at or shop.now,
+            memory=orjson.dumps(book.memory.to_document()).decode(),
+            expire_after_days=shop.card_days,
         ),
         lots=lots,
         txs=txs,
-        terms={PROGRAM: Terms(shop.program.default_wallet, shop.program.wallets)},
+        terms={PROGRAM: terms_of(shop.program)},
+        counters=[CounterRow(name, *count) for name, count in shop.counts.items()],
     )
 
 
 def _in_shop(chained: Chained) -> Posting:
     posting = chained.posting
+    if posting.kind in ("activate", "expire"):  # What time has brought names nothing.
+        return posting
     origin = replace(posting.origin, program=PROGRAM, shop="S1", terminal="T1", idempotency_key="k")
     return replace(posting, origin=origin)
 
@@ -173,7 +177,7 @@ def _tx_row(posting: Posting, hash_: bytes, purchase: PurchaseRow | None) -> TxR
     )
 
 
-def _purchase_row(posting: Posting, state: PurchaseState, sides: Mapping[str, int]) -> PurchaseRow:
+def _purchase_row(posting: Posting, state: PurchaseState, sides: Mapping[str, Mapping[str, int]]) -> PurchaseRow:
     (line,) = state.lines
     answer = {
         "id": str(posting.tx_id),
@@ -184,9 +188,18 @@ def _purchase_row(posting: Posting, state: PurchaseState, sides: Mapping[str, in
         "lines": [
             {"id": "1", "paid": line.paid, "accrued": line.accrued, "prices": [{"qty": line.qty_milli // 1000}]},
         ],
-        "balances": {"points": dict(sides)},
+        "balances": sides,
     }
     at: datetime = posting.at
     return PurchaseRow(
-        "S1", "T1", PROGRAM, at, orjson.dumps(state.lines).decode(), state.is_all_back, orjson.dumps(answer)
+        "S1",
+        "T1",
+        PROGRAM,
+        at,
+        orjson.dumps(state.lines).decode(),
+        state.is_all_back,
+        orjson.dumps(answer),
+        orjson.dumps(state.uses).decode() if state.uses.counts else None,
+        orjson.dumps(state.draws).decode() if state.draws else None,
+        state.day,
     )

@@ -1,15 +1,19 @@
 """A book and what happens to it, without a database: what tests of the ledger share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import orjson
+
+from app.domain.counters import Count, Scope, Use, advance
 from app.domain.decision import Decision, LineDecision, Part
-from app.domain.identifiers import CustomerId, LotId
+from app.domain.draws.records import DrawRecord
+from app.domain.identifiers import CustomerId, LotId, TxId
 from app.domain.ledger.books import Book
-from app.domain.ledger.plans import Chained, Moment, bring_up_to_date, plan_purchase
+from app.domain.ledger.plans import Chained, Moment, bring_up_to_date, plan_event, plan_purchase
 from app.domain.ledger.postings import Origin
-from app.domain.ledger.returns import LineState, PurchaseState
+from app.domain.ledger.returns import LineState, PurchaseState, ReturnPlan, Uses, UseState, plan_return, quantities
 from app.domain.program import Program
 from app.domain.programs import read_program
 
@@ -26,7 +30,8 @@ def ids() -> Iterator[UUID]:
 class Shop:
     """One customer's book, a clock that tests move, and every posting made so far."""
 
-    def __init__(self, **points: object) -> None:
+    def __init__(self, *, program: Mapping[str, object] | None = None, **points: object) -> None:
+        """`program` has members of the document; `points` are the terms of the only wallet where it names none."""
         self.program: Program = read_program(
             {
                 "currency": "RUB",
@@ -34,6 +39,7 @@ class Shop:
                 "wallets": {"points": {"value": 100, **points}},
                 "tiers": [{"id": "bronze", "from": 0}, {"id": "silver", "from": 100_000}],
                 "rules": [],
+                **(program or {}),
             }
         )
         self.book = Book(customer_id=CustomerId(UUID(int=2**64)))
@@ -41,6 +47,9 @@ class Shop:
         self.now = START
         self.ids = ids()
         self.postings: list[Chained] = []
+        self.acts: dict[TxId, str | None] = {}  # What acts took, as stored.
+        self.counts: dict[str, Count] = {}  # The program's counters.
+        self.card_days: int | None = None  # The own term of a gift card.
 
     def moment(self) -> Moment:
         return Moment(now=self.now, at=self.now, ids=self.ids)
@@ -48,40 +57,122 @@ class Shop:
     def pass_days(self, days: int) -> None:
         """Let time pass, and post what it has brought."""
         self.now += timedelta(days=days)
-        self.postings += bring_up_to_date(self.book, self.moment())
+        self.postings += bring_up_to_date(self.book, self.moment(), self.program)
 
     def buy(self, *, accrue: int = 0, redeem: int = 0, paid: int = 10_000, qty: int = 1) -> PurchaseState:
         """One line of `qty` pieces; the purchase as later returns see it."""
-        accrued = {"points": accrue} if accrue else {}
-        redeemed = {"points": redeem} if redeem else {}
+        gives = {("base", "points"): accrue} if accrue else {}
+        return self.sell(gives=gives, redeem={"points": redeem} if redeem else {}, paid=paid, qty=qty)
+
+    def decide(
+        self,
+        *,
+        gives: Mapping[tuple[str, str], int] = {},
+        redeem: Mapping[str, int] = {},
+        kept: Mapping[str, int] = {},
+        paid: int = 10_000,
+        uses: Sequence[Use] = (),
+        draws: Sequence[DrawRecord] = (),
+    ) -> Decision:
+        """A basket of one line; `gives` are units by rule and wallet."""
+        accrued: dict[str, int] = {}
+        for (_, wallet), units in gives.items():
+            accrued[wallet] = accrued.get(wallet, 0) + units
+        money = sum(units * self.program.wallets[wallet].value for wallet, units in redeem.items())
         line = LineDecision(
             id="1",
-            gross=paid + redeem * 100,
+            gross=paid + money,
             discount=0,
-            redeemed=redeem * 100,
-            redeemed_units=redeemed,
+            redeemed=money,
+            redeemed_units=dict(redeem),
             accrued=accrued,
-            parts=(Part(rule="base", kind="bonus", wallet="points", units=accrue),),
+            parts=tuple(
+                Part(rule=rule, kind="bonus", wallet=wallet, units=units) for (rule, wallet), units in gives.items()
+            ),
+            kept=dict(kept),
         )
-        decision = Decision(
-            lines=(line,), effects=(), verdicts=(), redeem_terms={}, redeemed_units=redeemed, accrued=accrued
+        return Decision(
+            lines=(line,),
+            effects=(),
+            verdicts=(),
+            redeem_terms={},
+            redeemed_units=dict(redeem),
+            accrued=accrued,
+            uses=tuple(uses),
+            draws=tuple(draws),
         )
+
+    def sell(
+        self,
+        *,
+        gives: Mapping[tuple[str, str], int] = {},
+        redeem: Mapping[str, int] = {},
+        kept: Mapping[str, int] = {},
+        paid: int = 10_000,
+        qty: int = 1,
+        uses: Sequence[Use] = (),
+        draws: Sequence[DrawRecord] = (),
+        coupons: tuple[str, ...] = (),
+        codes: tuple[str, ...] = (),
+    ) -> PurchaseState:
+        """One line of `qty` pieces, as `decide` has it; the purchase as later returns see it."""
+        decision = self.decide(gives=gives, redeem=redeem, kept=kept, paid=paid, uses=uses, draws=draws)
         chained = plan_purchase(self.book, self.program, decision, self.moment(), origin=Origin(receipt="1"))
         self.postings.append(chained)
-        own = {lot.id for lot in self.book.added}
+        self._count(uses)
         spent = [
             (entry.wallet, entry.lot_id, -entry.amount)
             for entry in chained.posting.entries
             if entry.account == "customer:available" and entry.amount < 0 and entry.lot_id is not None
             if not self._is_own(entry.lot_id, chained)
         ]
-        assert own or not accrue
-        state = LineState(id="1", qty_milli=qty * 1000, paid=paid, accrued=accrued, redeemed_units=redeemed)
-        return PurchaseState(tx_id=chained.posting.tx_id, lines=[state], spent=spent)
+        (line,) = decision.lines
+        state = LineState(
+            id="1",
+            qty_milli=qty * 1000,
+            paid=paid,
+            accrued=line.accrued,
+            redeemed_units=line.redeemed_units,
+            kept=line.kept,
+        )
+        return PurchaseState(
+            tx_id=chained.posting.tx_id,
+            lines=[state],
+            spent=spent,
+            uses=Uses([UseState(*use) for use in uses], coupons, codes),
+            draws=draws,
+            day=self.now.astimezone(self.program.timezone).date(),
+        )
+
+    def act(self, *, gives: Mapping[tuple[str, str], int] = {}, uses: Sequence[Use] = ()) -> None:
+        """Another act than a purchase."""
+        decision = self.decide(gives=gives, paid=0, uses=uses)
+        chained = plan_event(self.book, self.program, decision, self.moment(), origin=Origin())
+        self.postings.append(chained)
+        self._count(uses)
+        stored = Uses([UseState(*use) for use in uses])
+        self.acts[chained.posting.tx_id] = orjson.dumps(stored).decode() if uses else None
+
+    def bring_back(self, purchase: PurchaseState, qty_milli: int | None = None) -> ReturnPlan:
+        """A return of so much of the purchase's only line; None: all that is left."""
+        back = quantities(purchase, None if qty_milli is None else [("1", qty_milli)])
+        program = self.program
+        plan = plan_return(
+            self.book, purchase, self.moment(), back=back, sold_by=program, today=program, origin=Origin()
+        )
+        self.postings.append(plan.chained)
+        advance(self.counts, plan.freed)
+        return plan
+
+    def _count(self, uses: Sequence[Use]) -> None:
+        advance(self.counts, [(use.name, use.period, use.amount) for use in uses if use.scope is Scope.PROGRAM])
 
     def _is_own(self, lot_id: LotId, chained: Chained) -> bool:
         lots = self.book.lots or {}
         return lots[lot_id].tx_id == chained.posting.tx_id
+
+    def available_in(self, wallet: str) -> int:
+        return self.book.purse(wallet).available
 
     @property
     def available(self) -> int:
@@ -93,14 +184,16 @@ class Shop:
 
     def check(self) -> None:
         """What must hold after every step: the book is the sum of its postings, and lots less debt are the balance."""
-        lots = (self.book.lots or {}).values()
-        active = sum(lot.remaining for lot in lots if not lot.is_pending)
-        assert self.available == active - max(0, -self.available)
-        assert self.pending == sum(lot.remaining for lot in lots if lot.is_pending)
         entries = [entry for chained in self.postings for entry in chained.posting.entries]
-        for account, shown in (("customer:available", self.available), ("customer:pending", self.pending)):
-            assert sum(entry.amount for entry in entries if entry.account == account) == shown
+        lots = (self.book.lots or {}).values()
+        for wallet, purse in self.book.purses.items():
+            mine = [lot for lot in lots if lot.wallet == wallet]
+            active = sum(lot.remaining for lot in mine if not lot.is_pending)
+            assert purse.available == active - max(0, -purse.available)
+            assert purse.pending == sum(lot.remaining for lot in mine if lot.is_pending)
+            for account, shown in (("customer:available", purse.available), ("customer:pending", purse.pending)):
+                assert sum(each.amount for each in entries if (each.account, each.wallet) == (account, wallet)) == shown
+            assert purse.available >= purse.floor
         for lot in lots:
             assert lot.remaining == sum(entry.amount for entry in entries if entry.lot_id == lot.id) >= 0
         assert [chained.posting.version for chained in self.postings] == list(range(1, len(self.postings) + 1))
-        assert self.available >= self.book.purse("points").floor

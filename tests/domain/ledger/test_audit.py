@@ -1,5 +1,6 @@
 """The audit's pure part: right books are right, and each wrong row is named by the check that is there for it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,14 +9,19 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.counters import Back, Scope, Use, period_of
 from app.domain.ledger import chain
-from app.domain.ledger.audit import Check, CustomerAudit, EntryRow, LotRow, TxRow, read_terms
+from app.domain.ledger.audit import Check, CountersAudit, CustomerAudit, EntryRow, LotRow, TxRow, read_terms
 from app.domain.ledger.audit.links import GENESIS, canonical
 from app.domain.ledger.chart import TxKind
 from app.domain.ledger.plans import plan_adjust, plan_nobodys, plan_redeem
 from app.domain.ledger.postings import Origin
+from app.domain.ledger.purchase_states import PurchaseState
+from app.domain.program import Period
+from tests.domain.ledger import rule_books as rules
 from tests.domain.ledger.forgeries import ACTIVATED, ADJUSTED, DAY, FIRST, FORGERIES, GIFT, SPENDING, indebted, visits
-from tests.domain.ledger.papers import bring_back, papers_of
+from tests.domain.ledger.papers import papers_of
+from tests.domain.ledger.rule_books import rule_books
 from tests.domain.ledger.shop import START, Shop
 
 
@@ -30,27 +36,88 @@ def test_right_books_are_right() -> None:
 @pytest.mark.parametrize("terms", [{}, {"debt": "clamp"}, {"activate_after_days": 3, "expire_after_days": 5}])
 @given(data=st.data())
 def test_whatever_happens_the_books_are_right(terms: dict[str, object], data: st.DataObject) -> None:
-    shop = Shop(**terms)
+    shop = Shop(program=None, **terms)
     purchases = []
     for step in data.draw(
         st.lists(st.sampled_from(["buy", "spend", "return", "days", "gift", "correct"]), max_size=12)
     ):
         units = data.draw(st.integers(1, 30))
-        wallet = shop.program.wallets["points"]
         if step == "buy":
             purchases.append(shop.buy(accrue=units, paid=units * 97, qty=data.draw(st.integers(1, 3))))
         elif step == "spend" and shop.available > 0:
             purchases.append(shop.buy(accrue=units, redeem=min(units, shop.available)))
         elif step == "return" and purchases and (bought := data.draw(st.sampled_from(purchases))).is_all_back is False:
             left = bought.lines[0].qty_milli - bought.lines[0].returned_milli
-            bring_back(shop, bought, data.draw(st.integers(1, left)))
+            shop.bring_back(bought, data.draw(st.integers(1, left)))
         elif step == "days":
             shop.pass_days(data.draw(st.integers(1, 4)))
         elif step == "gift" and shop.available > 0:
             units = min(units, shop.available)
-            shop.postings.append(plan_redeem(shop.book, shop.moment(), wallet="points", units=units, origin=Origin()))
+            shop.postings.append(
+                plan_redeem(shop.book, shop.program, shop.moment(), wallet="points", units=units, origin=Origin())
+            )
         elif step == "correct":
-            shop.postings.append(plan_adjust(shop.book, wallet, shop.moment(), units=units, origin=Origin()))
+            shop.postings.append(
+                plan_adjust(shop.book, shop.program, shop.moment(), wallet="points", units=units, origin=Origin())
+            )
+    assert papers_of(shop, purchases).audit() == []
+
+
+def test_right_books_of_a_rich_program_are_right() -> None:
+    assert [tx.kind for tx in rule_books().txs] == [
+        "purchase", "return", "purchase", "return", "event", "event", "purchase",
+    ]  # fmt: skip
+    assert rule_books().audit() == []
+
+
+@pytest.mark.parametrize("name", rules.FORGERIES)
+def test_a_forgery_in_a_rich_programs_books_is_named(name: str) -> None:
+    forge, expected = rules.FORGERIES[name]
+    papers = rule_books()
+    forge(papers)
+    assert papers.checks() == expected
+
+
+def _uses(shop: Shop, units: int) -> list[Use]:
+    """A limit of each period for the customer, and for the program a budget, a cap by day and a bag."""
+    today = shop.now.astimezone(shop.program.timezone).date()
+    mine = [
+        Use(Scope.CUSTOMER, f"cap/{period}", period_of(period, today), units, Back.SHARE, {"1": units})
+        for period in Period
+    ]
+    everybodys = [
+        Use(Scope.PROGRAM, "rule/x/budget", "", units, Back.SHARE, {"1": units}),
+        Use(Scope.PROGRAM, "cap/day", today.isoformat(), units, Back.SHARE, {"1": units}),
+        Use(Scope.PROGRAM, "rule/x/uses", "", 1, Back.WHOLE),
+        Use(Scope.PROGRAM, "bag/lucky/p", str(shop.book.version // 3 + 8), 1, Back.NEVER),
+    ]
+    return [*mine, *everybodys, Use(Scope.CUSTOMER, "rule/x/uses", "", 1, Back.WHOLE)]
+
+
+@given(data=st.data(), window=st.sampled_from(["ever", "year", "rolling_365d"]))
+def test_whatever_a_rich_program_does_the_books_are_right(data: st.DataObject, window: str) -> None:
+    policy = {"window": window, "down": "end_of_window"}
+    shop = Shop(program={**rules.PROGRAM, "tier_policy": policy, "timezone": "America/New_York"})
+    purchases: list[PurchaseState] = []
+    for step in data.draw(st.lists(st.sampled_from(["buy", "buy", "draw", "act", "return", "days"]), max_size=14)):
+        units = data.draw(st.integers(0, 15))
+        gives = {("short", "points"): units, ("s", "stamps"): units} if units else {}
+        uses = _uses(shop, units) if data.draw(st.booleans()) else []
+        if step == "buy":
+            purchases.append(shop.sell(gives=gives, uses=uses, qty=data.draw(st.integers(1, 3)), paid=units * 97))
+        elif step == "draw":
+            slips = shop.book.memory.slips.get("lucky", [])
+            draw = replace(rules.DRAW, keeps=data.draw(st.booleans()), slip_of=slips[0].purchase if slips else None)
+            if slips and slips[0].kept:
+                draw = replace(draw, prize=None, because="kept")
+            purchases.append(shop.sell(gives=gives, uses=uses, draws=[draw]))
+        elif step == "act":
+            shop.act(gives=gives, uses=[use._replace(back=Back.NEVER, by_line={}) for use in uses])
+        elif step == "days":
+            shop.pass_days(data.draw(st.sampled_from([1, 6, 40, 370])))
+        elif purchases and not (bought := data.draw(st.sampled_from(purchases))).is_all_back:
+            left = bought.lines[0].qty_milli - bought.lines[0].returned_milli
+            shop.bring_back(bought, data.draw(st.sampled_from([1, left, left])))
     assert papers_of(shop, purchases).audit() == []
 
 
@@ -108,7 +175,7 @@ def test_a_debt_leaves_no_active_units() -> None:
 
 def test_a_missing_customer_is_named_with_all_that_hangs_on_it() -> None:
     papers = visits()
-    audit = CustomerAudit(papers.customer, None, lots=papers.lots, terms=papers.terms)
+    audit = CustomerAudit(papers.customer, None, lots=papers.lots, terms=papers.terms, counters=CountersAudit([]))
     for tx in papers.txs:
         audit.post(tx)
     audit.close()
@@ -117,7 +184,7 @@ def test_a_missing_customer_is_named_with_all_that_hangs_on_it() -> None:
 
 def test_findings_are_taken_once() -> None:
     papers = visits()
-    audit = CustomerAudit(papers.customer, papers.row, lots=papers.lots, terms=papers.terms)
+    audit = CustomerAudit(papers.customer, papers.row, lots=papers.lots, terms=papers.terms, counters=CountersAudit([]))
     audit.post(papers.txs[0]._replace(hash=bytes(32)))
     assert [finding.check for finding in audit.take_findings()] == [Check.TX_HASH]
     assert audit.take_findings() == []
@@ -134,7 +201,7 @@ def _nobodys(**columns: Any) -> TxRow:
 
 
 def test_each_posting_of_nobody_is_a_chain_of_its_own() -> None:
-    audit = CustomerAudit(None, None, lots=[], terms={})
+    audit = CustomerAudit(None, None, lots=[], terms={}, counters=CountersAudit([]))
     for row in (_nobodys(), _nobodys(), _nobodys(receipt="x")):
         audit.post(row)
     audit.close()
@@ -146,7 +213,7 @@ def test_nobody_has_no_points() -> None:
         EntryRow(1, "customer:available", "points", 5, None, None),
         EntryRow(2, "program:returned", "points", -5, None, None),
     ]
-    audit = CustomerAudit(None, None, lots=[], terms={})
+    audit = CustomerAudit(None, None, lots=[], terms={}, counters=CountersAudit([]))
     audit.post(_nobodys(entries=entries))
     assert Check.ENTRY_ACCOUNT in {finding.check for finding in audit.take_findings()}
 
@@ -168,7 +235,7 @@ def test_the_canonical_form_is_the_chains_and_rfc_8785(receipt: str, seconds: in
     at = datetime.fromtimestamp(seconds, UTC)
     tx = papers.txs[SPENDING]._replace(receipt=receipt, at=at)
     shown = canonical(tx, customer=papers.customer)
-    members = {name: getattr(tx, name) for name in tx._fields if name not in {"hash", "created_at", "purchase"}}
+    members = {name: getattr(tx, name) for name in tx._fields if name not in {"hash", "created_at", "purchase", "act"}}
     members["at"] = chain.utc_microseconds(at)
     members["customer_id"] = papers.customer
     members["entries"] = [

@@ -89,11 +89,11 @@ def test_more_than_is_available_is_refused_and_changes_nothing() -> None:
     shop = Shop()
     shop.buy(accrue=10)
     with pytest.raises(Rejected) as refusal:
-        plan_redeem(shop.book, shop.moment(), wallet="points", units=11, origin=Origin())
+        plan_redeem(shop.book, shop.program, shop.moment(), wallet="points", units=11, origin=Origin())
     assert refusal.value.rejection is Rejection.INSUFFICIENT_POINTS
     assert dict(refusal.value.facts) == {"requested": 11, "available": 10}
     with pytest.raises(Rejected):
-        plan_adjust(shop.book, shop.program.wallets["points"], shop.moment(), units=-11, origin=Origin())
+        plan_adjust(shop.book, shop.program, shop.moment(), wallet="points", units=-11, origin=Origin())
     shop.check()
 
 

@@ -1,5 +1,7 @@
 """Goods brought back: exact in any split, and no way to keep what a return takes back."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +18,10 @@ def _bring_back(
     shop: Shop, purchase: PurchaseState, qty_milli: int | None = None, *, debt: Debt = Debt.ALLOW
 ) -> ReturnPlan:
     back = quantities(purchase, None if qty_milli is None else [("1", qty_milli)])
-    wallets = {"points": Wallet("points", debt=debt)}
-    plan = plan_return(shop.book, purchase, shop.moment(), back=back, wallets=wallets, origin=Origin())
+    sold_by = replace(shop.program, wallets={"points": Wallet("points", debt=debt)})
+    plan = plan_return(
+        shop.book, purchase, shop.moment(), back=back, sold_by=sold_by, today=shop.program, origin=Origin()
+    )
     shop.postings.append(plan.chained)
     shop.check()
     return plan
@@ -144,7 +148,13 @@ def test_any_split_ends_at_the_whole(lines: list[tuple[int, int, int, int]], dat
         }
         chosen = {line_id: qty for line_id, qty in back.items() if qty} or quantities(purchase, None)
         plan = plan_return(
-            shop.book, purchase, shop.moment(), back=chosen, wallets=shop.program.wallets, origin=Origin()
+            shop.book,
+            purchase,
+            shop.moment(),
+            back=chosen,
+            sold_by=shop.program,
+            today=shop.program,
+            origin=Origin(),
         )
         shop.postings.append(plan.chained)
         shop.check()

@@ -20,9 +20,36 @@ SCALARS = (
     | st.text(max_size=12)
     | st.sampled_from(["10", "0.5", "gold", "points", "24:00", "2026-11-21", "2026-11-21T12:00:00Z", "\0", "\ud800"])
 )
-KEYS = st.text(max_size=6) | st.sampled_from(
-    ["id", "kind", "give", "when", "on", "percent", "amount", "all", "not", "tier", "hours", "from", "until", "min"]
-)
+MEMBERS = [
+    "id",
+    "kind",
+    "give",
+    "when",
+    "on",
+    "percent",
+    "amount",
+    "all",
+    "not",
+    "tier",
+    "hours",
+    "from",
+    "until",
+    "min",
+    "event",
+    "coupon",
+    "units",
+    "draw",
+    "bundle",
+    "gift",
+    "cost",
+    "limit",
+    "text",
+    "convert",
+    "into",
+    "prizes",
+    "en",
+]
+KEYS = st.text(max_size=6) | st.sampled_from(MEMBERS)
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=20
 )

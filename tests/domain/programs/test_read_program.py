@@ -12,14 +12,23 @@ from app.domain.program import (
     BasketHas,
     BasketTotal,
     Birthday,
+    Block,
+    Cap,
+    CardTypeIs,
     ChannelIs,
     Combine,
+    Convert,
+    CouponIs,
     DateSpan,
     DaysSinceLast,
     Debt,
+    Down,
+    EventIs,
+    ExpireRound,
     Give,
     GiveAmount,
     GiveAmountEach,
+    GiveBundle,
     GiveMultiply,
     GivePer,
     GivePercent,
@@ -29,20 +38,29 @@ from app.domain.program import (
     GiveUnits,
     GiveUnitsEach,
     Hours,
+    IdentifiedByIs,
     Kind,
     Lane,
+    Limit,
     Lists,
     Measure,
+    Message,
     Not,
+    OnReturn,
     PaidBy,
+    PartnerIs,
     Per,
+    Period,
     Program,
     PurchaseNumber,
     Redemption,
     Rule,
+    Scope,
+    SegmentIs,
     Selection,
     ShopIs,
     Step,
+    TagIs,
     Tier,
     TierIs,
     Units,
@@ -50,20 +68,10 @@ from app.domain.program import (
     Weekday,
     When,
     Which,
+    Window,
 )
 from app.domain.programs import read_program
-from tests.domain.programs.documents import altered, full, least
-
-
-def only_rule(**members: object) -> Rule:
-    """The only rule of a small program."""
-    document = {
-        **least(),
-        "wallets": {"points": {}, "cashback": {}},
-        "tiers": [{"id": "gold", "from": 0}],
-        "rules": [{"id": "r", "kind": "discount", "give": {"amount": 1}, **members}],
-    }
-    return read_program(document).rules[0]
+from tests.domain.programs.documents import altered, full, least, only_rule
 
 
 def test_the_least_document_has_the_contracts_defaults() -> None:
@@ -81,7 +89,7 @@ def test_the_least_document_has_the_contracts_defaults() -> None:
 
 
 def test_empty_parts_have_the_same_defaults() -> None:
-    document = {**least(), "redemption": {}, "accrual": {}, "tiers": [], "tier_policy": {}}
+    document = {**least(), "redemption": {}, "accrual": {}, "tiers": [], "tier_policy": {}, "caps": []}
 
     assert read_program(document) == read_program(least())
 
@@ -93,6 +101,9 @@ def test_a_rule_has_the_contracts_defaults() -> None:
         id="r", kind=Kind.DISCOUNT, lane="default", priority=0, order=0, give=GiveAmount(1), wallet=None, enabled=True
     )
     assert (rule.start, rule.end, rule.title, rule.when, rule.on) == (None, None, {}, None, None)
+    assert (rule.activate_after_days, rule.has_own_expiry, rule.expire_after_days) == (None, False, None)
+    assert (rule.cost, rule.limit, rule.on_return) == ({}, None, OnReturn.TAKE_BACK)
+    assert (rule.messages, rule.receipt) == ((), ())
 
 
 def test_defaults_are_the_first_wallet_and_the_first_lane() -> None:
@@ -112,16 +123,22 @@ def test_every_part_of_the_scheme_is_read() -> None:
     assert (program.currency, program.timezone) == ("RUB", ZoneInfo("Europe/Moscow"))
     assert list(program.wallets) == ["points", "stamps", "cashback"]
     assert program.default_wallet == "points"
-    assert program.wallets["points"] == Wallet("points", 100, 14, 365, Debt.CLAMP)
-    assert program.wallets["stamps"] == Wallet("stamps", 0, 0, None, Debt.ALLOW)
+    assert program.wallets["points"] == Wallet("points", 100, 14, 365, Debt.CLAMP, ExpireRound.MONTH)
+    assert program.wallets["stamps"] == Wallet("stamps", 0, convert=Convert(10, "points", 100))
     assert program.redemption == Redemption(
-        ("points", "cashback"), 300_000, 10, 100, 5, {"phone": 0, "card": None, "code": None}
+        ("points", "cashback"), 300_000, 10, 100, 5, {"phone": 0, "card": None, "code": 5_000}
     )
     assert program.accrual_base is Base.NET
     assert program.tiers == (Tier("bronze", 0), Tier("silver", 1_000_000), Tier("gold", 5_000_000))
-    assert program.tier_measure is Measure.UNITS
+    assert (program.tier_measure, program.tier_window, program.tier_down) == (
+        Measure.UNITS, Window.YEAR, Down.END_OF_WINDOW,
+    )  # fmt: skip
+    assert program.caps == (
+        Cap("month", "cashback", 150_000, Scope.CUSTOMER, Period.MONTH, depth=2),
+        Cap("all", "points", 1_000_000, Scope.PROGRAM, Period.EVER, depth=None),
+    )
     assert program.lanes == (Lane("shelf", Combine.BEST_LINE), Lane("base", Combine.BEST), Lane("extra", Combine.ALL))
-    assert [rule.order for rule in program.rules] == list(range(12))
+    assert [rule.order for rule in program.rules] == list(range(21))
 
 
 def test_every_part_of_a_rule_is_read() -> None:
@@ -158,7 +175,26 @@ def test_every_part_of_a_rule_is_read() -> None:
             PurchaseNumber(2, 9, 3),
             DaysSinceLast(30, 90),
             PaidBy("card", 1_000),
+            SegmentIs(("sleeping",)),
+            TagIs(("staff",)),
+            PartnerIs(("grocer",)),
+            CardTypeIs(("club",)),
+            CouponIs(("SPRING", "POOL-1")),
+            IdentifiedByIs(("phone", "card", "code")),
+            Not(EventIs(("review",))),
         )
+    )
+    assert rule.cost == {"points": 150, "stamps": 1}
+    assert rule.limit == Limit(50_000, 100_000, 3, Period.MONTH, 10_000_000, 1_000)
+    assert rule.messages == (
+        Message("cashier", {"en": "Gold: {given}", "ru": "Золото: {given}"}),
+        Message("customer", {"en": "{title}: {amount}"}),
+    )
+    assert rule.receipt == (
+        Block("text", {"en": "{title}"}, align="center"),
+        Block("row", {"en": "Discount"}, {"en": "{amount}"}),
+        Block("code", {"": "https://example.org/?r={rule}"}, format="qr"),
+        Block("divider"),
     )
 
 
@@ -178,6 +214,7 @@ def test_every_part_of_a_rule_is_read() -> None:
             GiveSteps((Step(0, None, 0), Step(1, 50_000, None))),
             None,
         ),
+        ("discount", {"bundle": {"skus": ["A", "B", "A"], "price": 0}}, GiveBundle(("A", "B", "A"), 0), None),
         ("bonus", {"percent": "10000"}, GivePercent(100_000_000), "points"),
         ("bonus", {"per": {"amount": 10_000, "units": 1}}, GivePer(10_000, 1), "points"),
         ("bonus", {"units": 100}, GiveUnits(100), "points"),
@@ -211,6 +248,10 @@ def test_each_form_of_give_is_read(kind: str, give: object, expected: Give, wall
         ({"days_since_last": {"max": 0}}, DaysSinceLast(None, 0)),
         ({"payment": {"method": "sbp"}}, PaidBy("sbp", None)),
         ({"not": {"tier": ["gold"]}}, Not(TierIs(("gold",)))),
+        ({"coupon": " vip-10"}, CouponIs(("VIP-10",))),
+        ({"identified_by": "external_id"}, IdentifiedByIs(("card",))),
+        ({"identified_by": ["id", "card", "phone"]}, IdentifiedByIs(("card", "phone"))),
+        ({"not": {"event": "review"}}, Not(EventIs(("review",)))),
     ],
 )
 def test_each_form_of_a_condition_is_read(when: object, expected: When) -> None:
@@ -239,15 +280,15 @@ def test_an_open_window_is_null_or_nothing() -> None:
     assert rule.end == datetime(2026, 11, 21, 15, 30, 0, 500_000, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("name", ["a", "€-1", "Золото", "3+1", "x" * 64, "a/b~c"])
+@pytest.mark.parametrize("name", ["a", "€-1", "Золото", "3+1", "x" * 64, "a~c"])
 def test_ids_are_free_within_reason(name: str) -> None:
     document = altered("/rules/0/id", name)
-    document["wallets"][name] = {}
+    document["wallets"][f"{name}/{name}"[:64]] = {}
 
     program = read_program(document)
 
     assert program.rules[0].id == name
-    assert name in program.wallets
+    assert f"{name}/{name}"[:64] in program.wallets
 
 
 def test_nothing_may_be_redeemed_where_the_list_of_wallets_is_empty() -> None:

@@ -3,7 +3,8 @@ the sum that shows it.
 
 A file holds `cases` and the parts of the program that they share; a case adds its own. What isn't named has the
 defaults below. The expected decision is as partial as the case likes; what it names must match exactly, lists in full
-length.
+length, and so `effects`, `uses` and `hints` as a whole. standings.py says how `standing` is written, shown.py how a
+decision is.
 """
 
 import json
@@ -19,7 +20,8 @@ from app.domain.customer import CustomerFacts
 from app.domain.decision import Decision
 from app.domain.programs import read_program
 from app.domain.rules.evaluate import compile_program, evaluate
-from app.domain.rules.prices import split_price
+from tests.domain.rules.shown import shown
+from tests.domain.rules.standings import read_standing
 
 CASES = Path(__file__).parent / "cases"
 PROGRAM_DEFAULTS: Mapping[str, Any] = {
@@ -39,18 +41,27 @@ class Case:
     document: Mapping[str, Any]
     said: Mapping[str, Any]
 
-    def decide(self) -> Decision:
+    def decide(self, basket: Basket | None = None) -> Decision:
+        """The decision on the case's basket, or on another one in its place."""
+        visit = _visit(self.said.get("visit", {}))
         return evaluate(
             compile_program(read_program(dict(self.document))),
-            self.basket(),
+            basket or self.basket(),
             customer=_customer(self.said.get("customer", {})),
-            visit=_visit(self.said.get("visit", {})),
+            visit=visit,
             redeem=self.said.get("redeem", {}),
+            rewards=self.said.get("rewards", {}),
+            standing=read_standing(self.said.get("standing"), at=visit.at),
         )
+
+    def show(self) -> dict[str, Any]:
+        """What the program decides, in the contract's words."""
+        return shown(self.decide(), lines=self.basket().lines, rules=[rule["id"] for rule in self.document["rules"]])
 
     def basket(self) -> Basket:
         return Basket(
             lines=tuple(_line(place, line) for place, line in enumerate(self.said["lines"])),
+            coupons=tuple(self.said.get("coupons", ())),
             payments=tuple(Payment(**payment) for payment in self.said.get("payments", [])),
         )
 
@@ -89,77 +100,26 @@ def _customer(customer: Mapping[str, Any] | None) -> CustomerFacts | None:
         return None
     birthday, last = customer.get("birthday"), customer.get("last_purchase_at")
     return CustomerFacts(
-        id="c1",
+        id=customer.get("id", "c1"),
         tier=customer.get("tier"),
         available=customer.get("available", {}),
         purchases=customer.get("purchases", 0),
         last_purchase_at=None if last is None else datetime.fromisoformat(last),
         birthday=None if birthday is None else date.fromisoformat(birthday),
+        tags=frozenset(customer.get("tags", ())),
+        segments=frozenset(customer.get("segments", ())),
+        is_gift_card=customer.get("is_gift_card", False),
     )
 
 
 def _visit(visit: Mapping[str, Any]) -> Visit:
+    identified_by = visit.get("identified_by", "card")
     return Visit(
         at=datetime.fromisoformat(visit.get("at", AT)),
         channel=Channel(visit.get("channel", "pos")),
         shop=visit.get("shop", "S1"),
-        identified_by=IdentifiedBy(visit.get("identified_by", "card")),
+        identified_by=None if identified_by is None else IdentifiedBy(identified_by),
+        partner=visit.get("partner"),
+        card_types=frozenset(visit.get("card_types", ())),
+        event=visit.get("event"),
     )
-
-
-def shown(case: Case, decision: Decision) -> dict[str, Any]:
-    """A decision in the contract's words."""
-    qtys_milli = [line.qty_milli for line in case.basket().lines]
-    return {
-        "totals": {
-            "gross": decision.gross,
-            "discount": decision.discount,
-            "redeemed": decision.redeemed,
-            "paid": decision.paid,
-            "redeemed_units": dict(decision.redeemed_units),
-            "accrued": dict(decision.accrued),
-        },
-        "lines": [
-            {
-                "id": line.id,
-                "gross": line.gross,
-                "discount": line.discount,
-                "redeemed": line.redeemed,
-                "paid": line.paid,
-                "redeemed_units": dict(line.redeemed_units),
-                "accrued": dict(line.accrued),
-                "parts": [[part.rule, part.units if part.wallet else part.amount] for part in line.parts],
-                "prices": [
-                    [pair.qty_milli, pair.price] if pair.amount is None else [pair.qty_milli, pair.price, pair.amount]
-                    for pair in split_price(paid=line.paid, qty_milli=qty_milli)
-                ],
-            }
-            for line, qty_milli in zip(decision.lines, qtys_milli, strict=True)
-        ],
-        "effects": [
-            [effect.rule, effect.wallet, effect.wanted, effect.given, effect.limited_by] for effect in decision.effects
-        ],
-        "verdicts": {
-            verdict.rule: [verdict.verdict.value, verdict.because, verdict.need, verdict.have]
-            for verdict in decision.verdicts
-        },
-        "redeem": {
-            wallet: {
-                "max_units": terms.max_units,
-                "max_money": terms.max_money,
-                "bound_by": terms.bound_by,
-                "terms": dict(terms.terms),
-                "strength_units": terms.strength_units,
-            }
-            for wallet, terms in decision.redeem_terms.items()
-        },
-    }
-
-
-def only(whole: Any, named: Any) -> Any:
-    """`whole` cut to what `named` names, so that the two can be compared; a list keeps its length."""
-    if isinstance(named, dict) and isinstance(whole, dict):
-        return {key: only(whole[key], value) for key, value in named.items() if key in whole}
-    if isinstance(named, list) and isinstance(whole, list) and len(named) == len(whole):
-        return [only(part, value) for part, value in zip(whole, named, strict=True)]
-    return whole

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.basket import Basket, Channel, Payment, Visit
+from app.domain.basket import Basket, Channel, IdentifiedBy, Payment, Visit
 from app.domain.customer import CustomerFacts
 from app.domain.program import (
     All,
@@ -10,14 +10,20 @@ from app.domain.program import (
     BasketHas,
     BasketTotal,
     Birthday,
+    CardTypeIs,
     ChannelIs,
     DaysSinceLast,
+    EventIs,
+    IdentifiedByIs,
     Lists,
     Not,
     PaidBy,
+    PartnerIs,
     PurchaseNumber,
+    SegmentIs,
     Selection,
     ShopIs,
+    TagIs,
     TierIs,
     When,
 )
@@ -147,15 +153,24 @@ def test_a_tier_that_the_program_lacks_does_not_compile() -> None:
 
 @pytest.mark.parametrize(
     "when",
-    [TierIs(("gold",)), Birthday(366, 366), PurchaseNumber(1, None, None), DaysSinceLast(0, None)],
+    [
+        TierIs(("gold",)),
+        SegmentIs(("regulars",)),
+        TagIs(("vip",)),
+        CardTypeIs(("plastic",)),
+        IdentifiedByIs(("card",)),
+        Birthday(366, 366),
+        PurchaseNumber(1, None, None),
+        DaysSinceLast(0, None),
+    ],
     ids=lambda when: type(when).__name__,
 )
 def test_what_a_customer_lacks_is_false_and_its_negation_true(when: When) -> None:
-    failed = failure(when, customer=None)
+    failed = failure(when, customer=None, visit=SHOWN)
 
     assert failed is not None
     assert failed.have is None
-    assert failure(Not(when), customer=None) is None
+    assert failure(Not(when), customer=None, visit=SHOWN) is None
 
 
 def test_a_customer_without_tier_birthday_or_earlier_purchase_lacks_them() -> None:
@@ -166,6 +181,70 @@ def test_a_customer_without_tier_birthday_or_earlier_purchase_lacks_them() -> No
         assert failed is not None
         assert failed.have is None
     assert failure(PurchaseNumber(1, 1, None), customer=stranger) is None
+
+
+REGULAR = CustomerFacts("c", segments=frozenset({"regulars", "early"}), tags=frozenset({"vip"}))
+SHOWN = Visit(
+    NOON,
+    Channel.POS,
+    "S1",
+    identified_by=IdentifiedBy.CARD,
+    partner="bakery",
+    card_types=frozenset({"plastic", "family"}),
+)
+EVENT = Visit(NOON, Channel.POS, "S1", event="review")
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        (SegmentIs(("sleeping", "regulars")), None),
+        (SegmentIs(("sleeping",)), Failure("segment", ["sleeping"], ["early", "regulars"])),
+        (TagIs(("staff", "vip")), None),
+        (TagIs(("staff",)), Failure("tag", ["staff"], ["vip"])),
+        (PartnerIs(("bakery",)), None),
+        (PartnerIs(("fuel",)), Failure("partner", ["fuel"], "bakery")),
+        (CardTypeIs(("plastic",)), None),
+        (CardTypeIs(("virtual",)), Failure("card_type", ["virtual"], ["family", "plastic"])),
+        (IdentifiedByIs(("card", "code")), None),
+        (IdentifiedByIs(("code",)), Failure("identified_by", ["code"], "card")),
+        (EventIs(("review",)), Failure("event", ["review"], None)),
+        (Not(EventIs(("review",))), None),
+    ],
+)
+def test_who_the_customer_is_and_what_was_shown(when: When, expected: Failure | None) -> None:
+    assert failure(when, customer=REGULAR, visit=SHOWN) == expected
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        (SegmentIs(("regulars",)), Failure("segment", ["regulars"], None)),
+        (TagIs(("vip",)), Failure("tag", ["vip"], None)),
+        (PartnerIs(("bakery",)), Failure("partner", ["bakery"], None)),
+        (CardTypeIs(("plastic",)), Failure("card_type", ["plastic"], None)),
+        (IdentifiedByIs(("card",)), Failure("identified_by", ["card"], None)),
+    ],
+)
+def test_what_is_not_there_fails_for_a_customer_too(when: When, expected: Failure) -> None:
+    plain = Visit(NOON, Channel.POS, "S1")
+
+    assert failure(when, customer=CustomerFacts("new"), visit=plain) == expected
+    assert failure(Not(when), customer=CustomerFacts("new"), visit=plain) is None
+
+
+def test_an_event_is_tested_by_its_type() -> None:
+    assert failure(EventIs(("signup", "review")), visit=EVENT) is None
+    assert failure(EventIs(("signup",)), visit=EVENT) == Failure("event", ["signup"], "review")
+    assert failure(EventIs(("signup",)), visit=EVENT, customer=None) == Failure("event", ["signup"], "review")
+
+
+def test_very_many_segments_of_a_customer_are_shortened() -> None:
+    everybody = CustomerFacts("c", segments=frozenset(f"s{number:02}" for number in range(30)))
+    failed = failure(SegmentIs(("none",)), customer=everybody)
+
+    assert failed is not None
+    assert failed.have == [*(f"s{number:02}" for number in range(20)), "…"]
 
 
 @pytest.mark.parametrize(

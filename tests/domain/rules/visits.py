@@ -5,9 +5,25 @@ from zoneinfo import ZoneInfo
 
 from app.domain.basket import Basket, Channel, ClosedTo, Line, Visit
 from app.domain.customer import CustomerFacts
-from app.domain.program import Base, Combine, Lane, Measure, Program, Redemption, Tier, Wallet, When
+from app.domain.program import (
+    Base,
+    Combine,
+    Give,
+    GiveAmount,
+    Kind,
+    Lane,
+    Measure,
+    Program,
+    Redemption,
+    Rule,
+    Tier,
+    Wallet,
+    When,
+)
 from app.domain.rules.conditions import Failure, compile_when
 from app.domain.rules.facts import Facts
+from app.domain.rules.standing import Standing
+from app.domain.rules.vouchers import public_names_of
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)  # A Saturday; 15:00 in Moscow.
 ANNA = CustomerFacts("anna", tier="gold", purchases=4, birthday=date(1990, 11, 24))
@@ -20,7 +36,7 @@ LINES = (
 BASKET = Basket(LINES)
 
 
-def program(timezone: str = "Europe/Moscow") -> Program:
+def program(timezone: str = "Europe/Moscow", *, rules: tuple[Rule, ...] = ()) -> Program:
     return Program(
         currency="RUB",
         timezone=ZoneInfo(timezone),
@@ -30,8 +46,13 @@ def program(timezone: str = "Europe/Moscow") -> Program:
         tiers=(Tier("silver", 0), Tier("gold", 1)),
         tier_measure=Measure.PAID,
         lanes=(Lane("only", Combine.ALL),),
-        rules=(),
+        rules=rules,
     )
+
+
+def rule(when: When | None, *, name: str = "r1", give: Give = GiveAmount(1)) -> Rule:  # noqa: B008 - immutable
+    """A discount with these conditions."""
+    return Rule(name, Kind.DISCOUNT, "only", priority=0, order=0, give=give, when=when)
 
 
 def failure(
@@ -41,11 +62,19 @@ def failure(
     timezone: str = "Europe/Moscow",
     customer: CustomerFacts | None = ANNA,
     basket: Basket = BASKET,
-    shop: str = "S1",
+    visit: Visit | None = None,
+    standing: Standing | None = None,
 ) -> Failure | None:
-    """What the compiled test says of one visit."""
-    scheme = program(timezone)
-    facts = Facts.of(scheme, basket, customer, Visit(at, Channel.POS, shop))
+    """What the compiled test says of one visit, in a program whose only rule has these conditions."""
+    scheme = program(timezone, rules=(rule(when),))
+    facts = Facts.of(
+        scheme,
+        basket,
+        customer,
+        visit or Visit(at, Channel.POS, "S1"),
+        standing=standing,
+        public_codes=public_names_of(scheme),
+    )
     return compile_when(when, scheme)(facts)
 
 

@@ -68,6 +68,30 @@ PLANTS: dict[str, Plant] = {
         Check.CUSTOMER_LAST_PURCHASE,
         (":anna", None),
     ),
+    "a memory that is none": Plant(
+        "update customers set memory = '[]' where id = :galya", Check.CUSTOMER_MEMORY, (":galya", None)
+    ),
+    "a customer's counter": Plant(
+        "update customers set memory = jsonb_set(memory, '{counts,rule/short/max,1}', '1') where id = :galya",
+        Check.CUSTOMER_COUNTER,
+        (":galya", None),
+    ),
+    "a customer's counters forgotten": Plant(
+        "update customers set memory = memory - 'counts' where id = :galya", Check.CUSTOMER_COUNTER, (":galya", None)
+    ),
+    "a slip forgotten": Plant(
+        "update customers set memory = memory - 'slips' where id = :galya", Check.CUSTOMER_SLIPS, (":galya", None)
+    ),
+    "a slip from nowhere": Plant(
+        """update customers set memory = jsonb_set(memory, '{slips}',
+            jsonb_build_object('lucky', jsonb_build_array(jsonb_build_array(:first, '2026-01-01', '0', '0', '{}'::jsonb,
+            false, null)))) where id = :anna""",
+        Check.CUSTOMER_SLIPS,
+        (":anna", None),
+    ),
+    "a year's measure forgotten": Plant(
+        "update customers set memory = memory - 'years' where id = :galya", Check.CUSTOMER_WINDOW, (":galya", None)
+    ),
     # Lots.
     "what is left of a lot": Plant(
         "update lots set remaining = remaining + 1 where lot_id = :lot", Check.LOT_REMAINING, (":anna", ":first")
@@ -193,12 +217,66 @@ PLANTS: dict[str, Plant] = {
         Check.PURCHASE_ANSWER,
         (":anna", ":first"),
     ),
+    "uses that are none": Plant(
+        "update purchases set uses = '7' where id = :full",
+        Check.PURCHASE_USES,
+        (":galya", ":full"),
+        {Check.CUSTOMER_COUNTER, Check.PROGRAM_COUNTER},
+    ),
+    "uses given back twice": Plant(
+        """update purchases set uses = jsonb_set(uses, array['counts', (place - 1)::text, 'given_back'], '20')
+            from jsonb_array_elements((select uses -> 'counts' from purchases where id = :half))
+                with ordinality each(count, place)
+            where id = :half and count ->> 'name' = 'rule/short/budget'""",
+        Check.PURCHASE_USES,
+        (":galya", ":half"),
+        {Check.PROGRAM_COUNTER},
+    ),
+    "draws that are none": Plant(
+        "update purchases set draws = '7' where id = :cancelled",
+        Check.PURCHASE_DRAWS,
+        (":galya", ":cancelled"),
+    ),
+    "the day of a purchase": Plant(
+        "update purchases set day = day - interval '366 days' where id = :full",
+        Check.CUSTOMER_WINDOW,
+        (":galya", None),
+    ),
+    # Acts and the program's counters.
+    "an act of nothing": Plant(
+        "insert into acts select :anna, customer_id, type, at, data, verdicts from acts where tx_id = :act",
+        Check.ACT_WITHOUT_TX,
+        (":galya", ":anna"),
+    ),
+    "what an act took": Plant(
+        "update acts set uses = null where tx_id = :act",
+        Check.CUSTOMER_COUNTER,
+        (":galya", None),
+        {Check.PROGRAM_COUNTER},
+    ),
+    "a budget": Plant(
+        "update counters set used = used - 1 where name = 'rule/short/budget'", Check.PROGRAM_COUNTER, (None, None)
+    ),
+    "a stock forgotten": Plant(
+        "delete from counters where name = 'stock/lucky/p'", Check.PROGRAM_COUNTER, (None, None)
+    ),
+    "a gift card's own term": Plant("update gift_cards set expire_after_days = 8", Check.LOT_DATES, (":card", ":load")),
     # Programs.
+    "a program's sets": Plant(
+        """update programs set document = replace(document, '"every":10', '"every":9')""",
+        Check.CONVERSION,
+        (":galya", ":full"),
+    ),
+    "a rule's own term": Plant(
+        """update programs set document = replace(document, '"expire_after_days":5', '"expire_after_days":6')""",
+        Check.LOT_DATES,
+        (":galya", ":full"),
+    ),
     "a program nobody can read": Plant(
         "update programs set document = '{}'",
         Check.TX_PROGRAM,
         (":anna", ":first"),
-        {Check.CUSTOMER_UNITS, Check.PURCHASE_SHARES},
+        {Check.CUSTOMER_UNITS, Check.CUSTOMER_WINDOW, Check.PURCHASE_SHARES},
     ),
     "a program's terms": Plant(
         """update programs set document = replace(document, '"expire_after_days":30', '"expire_after_days":60')""",

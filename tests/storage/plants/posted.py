@@ -118,10 +118,7 @@ PLANTS: dict[str, Plant] = {
         {Check.TX_HASH},
     ),
     "a program that there is": Plant(
-        "insert into programs select 2, document, now(), 'me' from programs;"
-        "update txs set program = 2 where tx_id = :gift",
-        Check.TX_HASH,
-        (":anna", ":gift"),
+        "update txs set program = 2 where tx_id = :gift", Check.TX_HASH, (":anna", ":gift")
     ),
     "a program that isn't there": Plant(
         "update txs set program = 9 where tx_id = :gift", Check.TX_PROGRAM, (":anna", ":gift"), {Check.TX_HASH}

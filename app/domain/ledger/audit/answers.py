@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from app.domain.amounts import MILLI
-from app.domain.ledger.audit.entries import PurseState
 from app.domain.ledger.audit.findings import Check, Notes
 from app.domain.ledger.audit.lines import LineRow
+from app.domain.ledger.audit.purses import PurseState
 from app.domain.ledger.audit.rows import TxRow
 
 

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from app.domain.ledger.audit.entries import EntriesAudit, PurseState
+from app.domain.ledger.audit.counters import CountersAudit
+from app.domain.ledger.audit.entries import EntriesAudit
 from app.domain.ledger.audit.findings import Check, Finding, Notes
 from app.domain.ledger.audit.links import LinksAudit
 from app.domain.ledger.audit.lots import first_change
+from app.domain.ledger.audit.memories import MemoryAudit
 from app.domain.ledger.audit.purchases import PurchasesAudit
+from app.domain.ledger.audit.purses import PurseState
 from app.domain.ledger.audit.rows import CustomerRow, LotRow, TxRow
 from app.domain.ledger.audit.terms import Terms
 
@@ -19,7 +22,7 @@ class CustomerAudit:
     """Postings are handed in by version, all of one customer; then `close`.
 
     `customer` None: those of nobody, in any number. `row` None: the customer's row is missing. `terms` is by version of
-    the program, None for one that can't be read.
+    the program, None for one that can't be read. `counters` gathers what everyone took of the program's.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class CustomerAudit:
         *,
         lots: Sequence[LotRow],
         terms: Mapping[int, Terms | None],
+        counters: CountersAudit,
     ) -> None:
         self._notes = Notes(customer)
         self._row = row
@@ -36,7 +40,10 @@ class CustomerAudit:
         self._terms = terms
         self._links = LinksAudit(self._notes)
         self._entries = EntriesAudit(self._notes, lots, terms)
-        self._purchases = PurchasesAudit(self._notes, terms)
+        self._memory = MemoryAudit(self._notes)
+        self._purchases = PurchasesAudit(
+            self._notes, terms, entries=self._entries, memory=self._memory, counters=counters
+        )
         if customer is not None and row is None:
             self._notes.add(Check.CUSTOMER_MISSING, None, expected="a customer of this id", found="none")
 
@@ -51,16 +58,17 @@ class CustomerAudit:
             self._notes.add(Check.TX_PROGRAM, tx.tx_id, expected=expected, found="none")
         self._links.post(tx)
         self._entries.post(tx)
-        self._purchases.post(tx, self._entries.purses)
+        self._purchases.post(tx)
 
     def close(self) -> None:
-        self._entries.close()
+        self._entries.close(card_days=self._row.expire_after_days if self._row is not None else None)
         self._purchases.close()
         if self._row is not None:
             self._check_links(self._row)
             self._check_balances(self._row)
             self._check_counters(self._row)
             self._check_due(self._row)
+            self._memory.close(self._row.memory, self._links.posted_at or self._row.updated_at)
 
     def _check_links(self, row: CustomerRow) -> None:
         notes, links = self._notes, self._links

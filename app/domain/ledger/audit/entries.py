@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from app.domain.ledger.audit.conversions import check_conversions
 from app.domain.ledger.audit.findings import Check, Notes
 from app.domain.ledger.audit.lots import AVAILABLE, HELD, PENDING, LotState
+from app.domain.ledger.audit.purses import PurseState
 from app.domain.ledger.audit.rows import EntryRow, LotRow, TxRow
 from app.domain.ledger.audit.terms import Terms
 from app.domain.ledger.chart import Account, TxKind
@@ -13,25 +15,18 @@ SIDES: Mapping[str, int] = {Account.AVAILABLE: AVAILABLE, Account.PENDING: PENDI
 _CHART: frozenset[str] = frozenset(Account)
 _PARTNER = "partner:"
 
-# By kind, the accounts it may use (the table of chart.py). Kinds that a later migration brings may use the whole chart.
+# By kind, the accounts it may use (the table of chart.py); where it converts full sets, these too. Kinds that a later
+# migration brings may use the whole chart.
+_CONVERTING: frozenset[str] = frozenset({Account.AVAILABLE, Account.PENDING, Account.CONVERTED, Account.EXPIRED})
 _USES: Mapping[str, frozenset[str]] = {
     TxKind.PURCHASE: frozenset({Account.AVAILABLE, Account.PENDING, Account.ISSUED, Account.REDEEMED, Account.EXPIRED}),
+    TxKind.EVENT: frozenset({Account.AVAILABLE, Account.PENDING, Account.ISSUED, Account.REDEEMED, Account.EXPIRED}),
     TxKind.REDEEM: frozenset({Account.AVAILABLE, Account.REDEEMED}),
     TxKind.RETURN: frozenset({Account.AVAILABLE, Account.PENDING, Account.RETURNED, Account.EXPIRED}),
     TxKind.ACTIVATE: frozenset({Account.AVAILABLE, Account.PENDING}),
     TxKind.EXPIRE: frozenset({Account.AVAILABLE, Account.PENDING, Account.EXPIRED}),
     TxKind.ADJUST: frozenset({Account.AVAILABLE, Account.PENDING, Account.ADJUSTED, Account.EXPIRED}),
 }
-
-
-class PurseState:
-    """One wallet as the entries make it. `owed` is the debt: entries that name no lot, the other way round."""
-
-    __slots__ = ("owed", "units")
-
-    def __init__(self) -> None:
-        self.units = [0, 0, 0]
-        self.owed = 0
 
 
 class EntriesAudit:
@@ -48,6 +43,7 @@ class EntriesAudit:
             return
         sums: dict[str, int] = {}
         uses = _USES.get(tx.kind)
+        converted: dict[str, int] = {}
         is_in_order = True
         for place, entry in enumerate(tx.entries, start=1):
             sums[entry.wallet] = sums.get(entry.wallet, 0) + entry.amount
@@ -56,6 +52,8 @@ class EntriesAudit:
             side = SIDES.get(entry.account)
             if side is not None:
                 self._move(tx, entry, side)
+            elif entry.account == Account.CONVERTED:
+                converted[entry.wallet] = converted.get(entry.wallet, 0) + entry.amount
         if not is_in_order:
             expected = f"1 to {len(tx.entries)}"
             self._notes.add(Check.ENTRY_ORDER, tx.tx_id, expected=expected, found=[entry.seq for entry in tx.entries])
@@ -63,15 +61,16 @@ class EntriesAudit:
             if total:
                 self._notes.add(Check.ENTRY_SUM, tx.tx_id, expected=f"{wallet}: 0", found=total)
             self._check_debt(tx, wallet)
+        check_conversions(tx, converted, purses=self.purses, terms=self._terms, notes=self._notes)
 
-    def close(self) -> None:
+    def close(self, *, card_days: int | None) -> None:
         for lot in self.lots.values():
-            lot.close(self._notes, self._terms)
+            lot.close(self._notes, self._terms, card_days=card_days)
 
     def _check_account(self, tx: TxRow, entry: EntryRow, uses: frozenset[str] | None) -> None:
         account = entry.account
         is_known = account in _CHART or account.startswith(_PARTNER)
-        is_used = is_known if uses is None else account in uses
+        is_used = is_known if uses is None else account in uses or (account in _CONVERTING and _converts(tx))
         if not is_used or (self._notes.customer is None and account in SIDES):
             expected = f"an account of {tx.kind}" if self._notes.customer else f"an account of {tx.kind} for nobody"
             self._notes.add(Check.ENTRY_ACCOUNT, tx.tx_id, expected=expected, found=account)
@@ -79,7 +78,7 @@ class EntriesAudit:
             self._notes.add(Check.ENTRY_LOT, tx.tx_id, expected=f"{account}: no lot", found=entry.lot_id)
 
     def _move(self, tx: TxRow, entry: EntryRow, side: int) -> None:
-        _, account, wallet, amount, lot_id, _ = entry
+        _, account, wallet, amount, lot_id, rule = entry
         purse = self.purses.get(wallet)
         if purse is None:
             purse = self.purses[wallet] = PurseState()
@@ -97,7 +96,7 @@ class EntriesAudit:
             found = lot_id if lot is None else f"{lot_id}, of {lot.row.wallet}"
             self._notes.add(Check.ENTRY_LOT, tx.tx_id, expected=f"a lot of the customer's {wallet}", found=found)
         if lot is not None:
-            lot.move(tx, side, amount, self._notes)
+            lot.move(tx, side, amount, rule, self._notes)
 
     def _check_owing(self, tx: TxRow, wallet: str, units: int) -> None:
         """A debt is made by a return, where the wallet of the purchase's program allows it."""
@@ -117,3 +116,7 @@ class EntriesAudit:
             self._notes.add(
                 Check.DEBT, tx.tx_id, expected=f"{wallet}: owed only while no active lot has units", found=found
             )
+
+
+def _converts(tx: TxRow) -> bool:
+    return any(entry.account == Account.CONVERTED for entry in tx.entries)

@@ -36,12 +36,17 @@ class Check(StrEnum):
     CUSTOMER_PURCHASES = "customer_purchases"  # Purchases that are not wholly returned.
     CUSTOMER_UNITS = "customer_units"  # Units accrued to the default wallet, less the share of what was returned.
     CUSTOMER_LAST_PURCHASE = "customer_last_purchase"  # The latest of those purchases.
+    CUSTOMER_MEMORY = "customer_memory"  # What the row remembers can be read.
+    CUSTOMER_COUNTER = "customer_counter"  # Counters are what purchases and acts took, less what was given back.
+    CUSTOMER_SLIPS = "customer_slips"  # Slips are those that whole returns left and no later draw took over.
+    CUSTOMER_WINDOW = "customer_window"  # Days and years that tiers look through are the sums of their purchases.
     # Lots and debts.
     LOT_REMAINING = "lot_remaining"  # What is left is the sum of the lot's entries.
     LOT_NEGATIVE = "lot_negative"  # No entry takes out of a lot more than it had.
     LOT_PENDING = "lot_pending"  # The flag names the account that the units stand on.
     LOT_TX = "lot_tx"  # The lot was made by the transaction it names.
-    LOT_DATES = "lot_dates"  # Activation and expiry are those of the program's wallet.
+    LOT_DATES = "lot_dates"  # Activation and expiry are those of the rule, the wallet or the gift card.
+    CONVERSION = "conversion"  # Full sets convert as the program says, and no posting leaves one.
     DEBT = "debt"  # Only a return makes one, where the wallet allows it, and only while no active lot has units.
     # Purchases.
     PURCHASE_MISSING = "purchase_missing"  # A transaction of kind purchase has its purchase.
@@ -56,6 +61,11 @@ class Check(StrEnum):
     PURCHASE_SHARES = "purchase_shares"  # What came back is the returned share, rounded half-up.
     PURCHASE_RETURNED = "purchase_returned"  # Lines are returned where a return was posted, and only there.
     PURCHASE_ANSWER = "purchase_answer"  # The answer that was sent says what was posted.
+    PURCHASE_USES = "purchase_uses"  # Uses can be read, and so much was given back as came back of the lines.
+    PURCHASE_DRAWS = "purchase_draws"  # Draws can be read.
+    ACT_WITHOUT_TX = "act_without_tx"
+    # The program.
+    PROGRAM_COUNTER = "program_counter"  # Counters are what all purchases and acts took, less what was given back.
 
 
 @dataclass(frozen=True, slots=True)

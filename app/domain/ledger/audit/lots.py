@@ -1,6 +1,11 @@
-"""Lots: what is left of each, where it stands, who made it, and when it becomes active and expires."""
+"""Lots: what is left of each, where it stands, who made it, and when it becomes active and expires.
 
-from collections.abc import Iterable, Mapping
+A lot's dates are those of the rule that its first entry names; without a rule those of its wallet (a correction, full
+sets that were converted), or of the gift card that was loaded. What time has brought names no version of the program:
+there any version's will do.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,11 +13,11 @@ from app.domain.ledger.audit.findings import Check, Notes
 from app.domain.ledger.audit.rows import LotRow, TxRow
 from app.domain.ledger.audit.terms import Terms
 from app.domain.ledger.chart import TxKind
-from app.domain.ledger.plans import dates_of
+from app.domain.ledger.terms import LotTerms, dates_of
 
 AVAILABLE, PENDING, HELD = 0, 1, 2  # Places of the three sides a customer's units stand on.
 _SIDE_NAMES = ("available", "pending", "held")
-_DATED_BY_WALLET = frozenset({TxKind.PURCHASE, TxKind.ADJUST})
+_KNOWN_KINDS: frozenset[str] = frozenset(TxKind)  # A later release may date lots by other rules.
 
 
 class Maker(NamedTuple):
@@ -23,6 +28,7 @@ class Maker(NamedTuple):
     program: int | None
     at: datetime
     created_at: datetime
+    rule: str | None
 
 
 class LotState:
@@ -36,9 +42,9 @@ class LotState:
         self.side: int | None = None
         self.made_by: Maker | None = None
 
-    def move(self, tx: TxRow, side: int, amount: int, notes: Notes) -> None:
+    def move(self, tx: TxRow, side: int, amount: int, rule: str | None, notes: Notes) -> None:
         if self.made_by is None:
-            self.made_by = Maker(tx.tx_id, tx.kind, tx.program, tx.at, tx.created_at)
+            self.made_by = Maker(tx.tx_id, tx.kind, tx.program, tx.at, tx.created_at, rule)
         units = self.units[side] + amount
         self.units[side] = units
         if amount > 0:
@@ -47,7 +53,8 @@ class LotState:
             had = f"at least {-amount} units {_SIDE_NAMES[side]} in lot {self.row.lot_id}"
             notes.add(Check.LOT_NEGATIVE, tx.tx_id, expected=had, found=units - amount)
 
-    def close(self, notes: Notes, terms: Mapping[int, Terms | None]) -> None:
+    def close(self, notes: Notes, terms: Mapping[int, Terms | None], *, card_days: int | None) -> None:
+        """card_days: after how many days what a gift card was loaded with expires, where it is the card's own term."""
         row = self.row
         lot = f"lot {row.lot_id}"
         remaining = self.units[AVAILABLE] + self.units[PENDING]
@@ -60,25 +67,40 @@ class LotState:
             notes.add(Check.LOT_PENDING, row.tx_id, expected=f"{lot}: {stands}", found=_flag(row.is_pending))
         if row.tx_id != self.made_by.tx_id:
             notes.add(Check.LOT_TX, row.tx_id, expected=f"{lot}: made by {self.made_by.tx_id}", found=row.tx_id)
-        self._check_dates(self.made_by, notes, terms)
+        self._check_dates(self.made_by, notes, terms, card_days)
 
-    def _check_dates(self, made_by: Maker, notes: Notes, terms: Mapping[int, Terms | None]) -> None:
+    def _check_dates(
+        self, made_by: Maker, notes: Notes, terms: Mapping[int, Terms | None], card_days: int | None
+    ) -> None:
         row = self.row
-        program = terms.get(made_by.program) if made_by.program is not None else None
-        if program is None or made_by.kind not in _DATED_BY_WALLET:
+        programs = terms.values() if made_by.program is None else (terms.get(made_by.program),)
+        known = [program for program in programs if program is not None]
+        if not known or made_by.kind not in _KNOWN_KINDS:
             return
-        wallet = program.wallets.get(row.wallet)
-        if wallet is None:
+        expected = [
+            dates_of(dated, now=made_by.created_at, at=made_by.at, zone=program.timezone)
+            for program in known
+            for dated in _terms_of(made_by, program, row.wallet, card_days)
+        ]
+        if not expected:
             notes.add(Check.LOT_DATES, row.tx_id, expected=f"a wallet of program {made_by.program}", found=row.wallet)
-            return
-        expected = dates_of(wallet, now=made_by.created_at, at=made_by.at)
-        if (row.active_at, row.expires_at) != expected:
-            notes.add(
-                Check.LOT_DATES,
-                row.tx_id,
-                expected=f"lot {row.lot_id}: {_span(*expected)}",
-                found=_span(row.active_at, row.expires_at),
-            )
+        elif (row.active_at, row.expires_at) not in expected:
+            spans = " or ".join(dict.fromkeys(_span(*dates) for dates in expected))
+            found = _span(row.active_at, row.expires_at)
+            notes.add(Check.LOT_DATES, row.tx_id, expected=f"lot {row.lot_id}: {spans}", found=found)
+
+
+def _terms_of(made_by: Maker, program: Terms, wallet_id: str, card_days: int | None) -> Iterator[LotTerms]:
+    """The terms that the lot may have; none where the program has no such wallet."""
+    wallet = program.wallets.get(wallet_id)
+    if wallet is None:
+        return
+    terms = program.of_lot(wallet, made_by.rule)
+    is_load = made_by.kind == TxKind.EVENT and made_by.rule is None and card_days is not None
+    if is_load:
+        yield terms._replace(expire_after_days=card_days)
+    if not is_load or any(conversion.into == wallet_id for conversion in program.conversions):
+        yield terms
 
 
 def first_change(rows: Iterable[LotRow]) -> datetime | None:

@@ -1,19 +1,26 @@
 """Purchases: the lines that returns go by, against what was posted and what the till was told.
 
 Lines carry what entries can't: quantities, money, and which line brought what. A return posts both directions against
-`program:returned`, and nets them, so its directions are read on the customer's side: what is put into lots was given
-back; taken is all that left, less what expired on arrival and what only moved from a lot onto a debt.
+`program:returned`, and nets them: what is put into lots that were there before was given back, and the net tells what
+was taken (into a lot of its own goes only what it converts).
+
+What a purchase took of counters, what it drew and what it counts for in a window of tiers is handed on to memories.py
+and counters.py, which sum it up.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 
+from app.domain.counters import Scope
 from app.domain.ledger.audit.answers import check_answer
-from app.domain.ledger.audit.entries import SIDES, PurseState
+from app.domain.ledger.audit.counters import CountersAudit
+from app.domain.ledger.audit.entries import SIDES, EntriesAudit
 from app.domain.ledger.audit.findings import Check, Notes
-from app.domain.ledger.audit.lines import LineRow, Units, check_line, read_lines, total
+from app.domain.ledger.audit.lines import LineRow, Units, check_line, costs_back, read_lines, total
+from app.domain.ledger.audit.memories import MemoryAudit
 from app.domain.ledger.audit.rows import PurchaseRow, TxRow
 from app.domain.ledger.audit.terms import Terms
+from app.domain.ledger.audit.uses import UseRow, check_uses, read_uses
 from app.domain.ledger.chart import Account, TxKind
 
 
@@ -35,30 +42,44 @@ class PurchasesAudit:
     Only purchases whose units came back are kept, so nobody's, which have none, take no memory.
     """
 
-    def __init__(self, notes: Notes, terms: Mapping[int, Terms | None]) -> None:
+    def __init__(
+        self,
+        notes: Notes,
+        terms: Mapping[int, Terms | None],
+        *,
+        entries: EntriesAudit,
+        memory: MemoryAudit,
+        counters: CountersAudit,
+    ) -> None:
         self._notes = notes
         self._terms = terms
+        self._entries = entries
+        self._memory = memory
+        self._counters = counters
         self._backs: dict[str, Back] = {}
         self.paid = 0
         self.purchases = 0
         self.units = 0
         self.last_at: datetime | None = None
 
-    def post(self, tx: TxRow, purses: Mapping[str, PurseState]) -> None:
+    def post(self, tx: TxRow) -> None:
+        """To be called when the posting's entries have been followed."""
         if tx.kind == TxKind.PURCHASE:
             if tx.purchase is None:
                 self._notes.add(Check.PURCHASE_MISSING, tx.tx_id, expected="a purchase of this id", found="none")
             else:
-                self._post_purchase(tx, tx.purchase, purses)
+                self._post_purchase(tx, tx.purchase)
         elif tx.kind == TxKind.RETURN and tx.parent_tx is not None and tx.entries:
             self._post_return(tx, tx.parent_tx)
+        elif tx.act is not None and tx.act.uses is not None:
+            self._take(read_uses(tx.act.uses), tx.tx_id)
 
     def close(self) -> None:
         for tx_id, back in self._backs.items():
             self._compare(Check.PURCHASE_TAKEN_BACK, tx_id, posted=back.taken_posted, said=back.taken_said)
             self._compare(Check.PURCHASE_GIVEN_BACK, tx_id, posted=back.given_posted, said=back.given_said)
 
-    def _post_purchase(self, tx: TxRow, purchase: PurchaseRow, purses: Mapping[str, PurseState]) -> None:
+    def _post_purchase(self, tx: TxRow, purchase: PurchaseRow) -> None:
         notes, tx_id = self._notes, tx.tx_id
         posted, stored = (tx.shop, tx.terminal, tx.program, tx.at), purchase[:4]
         if posted != stored:
@@ -71,26 +92,54 @@ class PurchasesAudit:
         redeemed = total([line.redeemed_units for line in lines])
         self._compare(Check.PURCHASE_ACCRUED, tx_id, posted=_posted(tx, Account.ISSUED, sign=-1), said=accrued)
         self._compare(Check.PURCHASE_REDEEMED, tx_id, posted=_posted(tx, Account.REDEEMED, sign=1), said=redeemed)
-        check_answer(tx, purchase.answer, lines=lines, purses=purses, notes=notes)
+        check_answer(tx, purchase.answer, lines=lines, purses=self._entries.purses, notes=notes)
         terms = self._terms.get(purchase.program)
+        paid, units = self.paid, self.units
         self.paid += sum([line.paid for line in lines])
         if terms is not None:
             self.units += accrued.get(terms.default_wallet, 0)
         touched = [line for line in lines if line.is_touched()]
-        if touched:
-            self._count_back(tx_id, touched, terms)
         is_all_back = len(touched) == len(lines) and all(line.returned_milli == line.qty_milli for line in lines)
+        if touched:
+            self._count_back(tx_id, touched, terms, is_all_back=is_all_back)
         if is_all_back is not purchase.is_all_back:
             notes.add(Check.PURCHASE_ALL_BACK, tx_id, expected=is_all_back, found=purchase.is_all_back)
         if not is_all_back:
             self.purchases += 1
             if self.last_at is None or purchase.at > self.last_at:
                 self.last_at = purchase.at
+        if purchase.uses is not None:
+            uses = read_uses(purchase.uses)
+            self._take(uses, tx_id)
+            check_uses(uses or (), lines, is_all_back=is_all_back, tx_id=tx_id, notes=notes)
+        if notes.customer is None:
+            return
+        if purchase.draws is not None:
+            self._memory.draw(tx_id, purchase.draws, is_all_back=is_all_back)
+        if purchase.day is not None and terms is not None:
+            self._memory.measure(
+                terms.window,
+                purchase.day,
+                paid=self.paid - paid,
+                purchases=int(not is_all_back),
+                units=self.units - units,
+            )
 
-    def _count_back(self, tx_id: str, touched: list[LineRow], terms: Terms | None) -> None:
+    def _take(self, uses: list[UseRow] | None, tx_id: str) -> None:
+        if uses is None:
+            self._notes.add(Check.PURCHASE_USES, tx_id, expected="uses of counters", found="something else")
+            return
+        for use in uses:
+            if use.scope == Scope.PROGRAM:
+                self._counters.add(use)
+            elif self._notes.customer is not None:
+                self._memory.use(use)
+
+    def _count_back(self, tx_id: str, touched: list[LineRow], terms: Terms | None, *, is_all_back: bool) -> None:
         """Lines of which something came back."""
+        costs = costs_back(touched, is_all_back=is_all_back)
         for line in touched:
-            check_line(line, tx_id, self._notes, terms)
+            check_line(line, tx_id, self._notes, terms, costs_back=costs)
         self.paid -= sum([line.refunded for line in touched])
         taken = total([line.taken_back for line in touched])
         given = total([line.given_back for line in touched])
@@ -104,14 +153,15 @@ class PurchasesAudit:
         back = self._back(parent)
         taken, given = back.taken_posted, back.given_posted
         for _, account, wallet, amount, lot_id, _ in tx.entries:
-            if account == Account.EXPIRED:
-                taken[wallet] = taken.get(wallet, 0) - amount
-            elif account not in SIDES:
-                continue
-            elif amount > 0 and lot_id is not None:
+            if account == Account.RETURNED:
+                taken[wallet] = taken.get(wallet, 0) + amount
+            elif amount > 0 and lot_id is not None and account in SIDES and not self._is_own(lot_id, tx):
                 given[wallet] = given.get(wallet, 0) + amount
-            else:  # Taken out of a lot or owed; or put onto a debt out of a lot, which is no taking.
-                taken[wallet] = taken.get(wallet, 0) - amount
+                taken[wallet] = taken.get(wallet, 0) + amount
+
+    def _is_own(self, lot_id: str, tx: TxRow) -> bool:
+        lot = self._entries.lots.get(lot_id)
+        return lot is not None and lot.made_by is not None and lot.made_by.tx_id == tx.tx_id
 
     def _back(self, tx_id: str) -> Back:
         return self._backs.setdefault(tx_id, Back())

@@ -3,7 +3,7 @@
 Ids are text, as in the audit views; instants are in UTC. Named tuples, because there are millions of them.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 
@@ -17,7 +17,10 @@ class EntryRow(NamedTuple):
 
 
 class PurchaseRow(NamedTuple):
-    """`lines` and `answer` are JSON; `answer` is what the till was told that day."""
+    """`lines`, `answer`, `uses` and `draws` are JSON; `answer` is what the till was told that day. `day` is the local
+    day on which tiers counted it. The last three are None for what an earlier release sold; `uses` and `draws` also
+    where there are none.
+    """
 
     shop: str
     terminal: str
@@ -26,10 +29,19 @@ class PurchaseRow(NamedTuple):
     lines: str
     is_all_back: bool
     answer: bytes
+    uses: str | None = None
+    draws: str | None = None
+    day: date | None = None
+
+
+class ActRow(NamedTuple):
+    """Another act than a purchase. `uses` as of a purchase; an act draws nothing."""
+
+    uses: str | None
 
 
 class TxRow(NamedTuple):
-    """A transaction with its entries by their number, and with the purchase of its id where there is one."""
+    """A transaction with its entries by their number, and with the purchase or act of its id where there is one."""
 
     version: int
     tx_id: str
@@ -45,6 +57,7 @@ class TxRow(NamedTuple):
     hash: bytes
     entries: list[EntryRow]
     purchase: PurchaseRow | None
+    act: ActRow | None = None
 
 
 class LotRow(NamedTuple):
@@ -66,7 +79,9 @@ class LotRow(NamedTuple):
 
 
 class CustomerRow(NamedTuple):
-    """`balances` is JSON: available, pending, held and floor by wallet."""
+    """`balances` is JSON: available, pending, held and floor by wallet; `memory` too. `expire_after_days` is a gift
+    card's own, None where it has none or the customer is no gift card.
+    """
 
     version: int
     head: bytes
@@ -77,3 +92,13 @@ class CustomerRow(NamedTuple):
     last_purchase_at: datetime | None
     due_at: datetime | None
     updated_at: datetime
+    memory: str = "{}"
+    expire_after_days: int | None = None
+
+
+class CounterRow(NamedTuple):
+    """One of the program's counters."""
+
+    name: str
+    period: str
+    used: int

@@ -1,0 +1,84 @@
+"""What to add to a basket to reach more, as a sentence: `Add 120.00 for 5 %.`"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.api.speech import Speech
+from app.domain.decision import Hint
+from app.domain.program import Kind, Rule
+
+
+def hint_document(hint: Hint, *, rule: Rule | None, speech: Speech) -> dict[str, object]:
+    return {
+        "rule": hint.rule,
+        "what": hint.what,
+        "missing": hint.missing,
+        "gives": hint.gives,
+        "text": hint_text(what=hint.what, missing=hint.missing, gives=hint.gives, rule=rule, speech=speech),
+    }
+
+
+def hint_text(*, what: str, missing: int, gives: Mapping[str, Any], rule: Rule | None, speech: Speech) -> str:
+    """One sentence; `missing` is minor units of an `amount`, thousandths of a `qty`, pieces of `units`."""
+    match what:
+        case "amount":
+            more = speech.say(f"Add {speech.money(missing)}", f"Добавьте на {speech.money(missing)}")
+        case "qty":
+            more = speech.say(f"Add {speech.quantity(missing)} more", f"Добавьте ещё {speech.quantity(missing)}")
+        case _:
+            more = speech.say(f"Add {missing} more", f"Добавьте ещё {missing} шт.")
+    given = _given(gives, rule, speech)
+    return speech.say(f"{more} for {given}.", f"{more} — будет {given}.")
+
+
+def _given(gives: Mapping[str, Any], rule: Rule | None, speech: Speech) -> str:
+    """What a rule would give, by its kind and the key of its `give`."""
+    if rule is not None and rule.kind in {Kind.BONUS, Kind.CASHBACK}:
+        return _accrual(gives, rule, speech)
+    english, russian = _reward(gives, speech)
+    return speech.say(english, russian)
+
+
+def _reward(gives: Mapping[str, Any], speech: Speech) -> tuple[str, str]:
+    """Of discounts, rewards and random rewards: English, Russian."""
+    texts = ("what the rule gives", "то, что даёт правило")
+    match gives:
+        case {"percent": percent}:
+            texts = (f"{percent} %", f"скидка {speech.decimal(percent)} %")
+        case {"amount": int(amount)}:
+            texts = (f"{speech.money(amount)} off", f"скидка {speech.money(amount)}")
+        case {"amount_each": int(amount)}:
+            texts = (f"{speech.money(amount)} off each", f"скидка {speech.money(amount)} на каждую штуку")
+        case {"unit_price": int(price)}:
+            texts = (f"a price of {speech.money(price)} each", f"цена {speech.money(price)} за штуку")
+        case {"price": int(price)} | {"bundle": {"price": int(price)}}:
+            texts = (f"a price of {speech.money(price)} together", f"цена {speech.money(price)} за всё вместе")
+        case {"gift": sku}:
+            texts = (f"a gift ({sku})", f"подарок ({sku})")
+        case {"coupon": pool}:
+            texts = (f"a coupon ({pool})", f"купон ({pool})")
+        case {"draw": _}:
+            texts = ("a chance of a prize", "розыгрыш приза")
+    return texts
+
+
+def _accrual(gives: Mapping[str, Any], rule: Rule, speech: Speech) -> str:
+    wallet = f" ({rule.wallet})" if rule.wallet else ""
+    match gives:
+        case {"percent": percent}:
+            told = speech.decimal(percent)
+            return speech.say(f"{told} % in points{wallet}", f"начислено {told} % баллами{wallet}")
+        case {"units": int(units)}:
+            return speech.say(f"{units} points{wallet}", f"начислено баллов: {units}{wallet}")
+        case {"units_each": int(units)}:
+            return speech.say(f"{units} points{wallet} each", f"начислено баллов за штуку: {units}{wallet}")
+        case {"per": {"amount": int(amount), "units": int(units)}}:
+            each = speech.money(amount)
+            return speech.say(
+                f"{units} points{wallet} for each {each}", f"начислено баллов за каждые {each}: {units}{wallet}"
+            )
+        case {"multiply": factor}:
+            told = speech.decimal(factor)
+            return speech.say(f"points × {told}{wallet}", f"баллов больше в {told} раза{wallet}")
+        case _:
+            return speech.say(f"points{wallet}", f"начисление баллов{wallet}")

@@ -1,0 +1,99 @@
+"""What a customer's row remembers besides balances: counters, slips of draws, and the windows that tiers look through.
+
+It is read and written with the row, so limits of a customer cost no statement. Everything that is over falls away as
+the row is written (`tidy`), so the column stays small however old the customer is.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from app.domain.counters import Count, period_of
+from app.domain.draws.records import Slip
+from app.domain.program import Period, Program
+
+DAYS_KEPT = 366  # A window of 365 local days, and one that a change of the program's zone may bring back.
+# Names of periods tell their kind by their length: 2026-11-21, 2026-W47, 2026-11, 2026.
+_KINDS = {10: Period.DAY, 8: Period.WEEK, 7: Period.MONTH, 4: Period.YEAR}
+
+
+@dataclass(slots=True)
+class Measured:
+    """What tiers are measured by, within one window or day: minor units, purchases, units."""
+
+    paid: int = 0
+    purchases: int = 0
+    units: int = 0
+
+
+@dataclass(slots=True)
+class Memory:
+    """`counts` are the customer's counters by name, `slips` by rule, the oldest first.
+
+    `tier_until` is when the tier is measured anew (None: never, or the tier needs no holding). `years` is by local
+    calendar year, `days` by local day (ISO text): written only while the program's tiers have such a window.
+    """
+
+    counts: dict[str, Count] = field(default_factory=dict)
+    slips: dict[str, list[Slip]] = field(default_factory=dict)
+    tier_until: datetime | None = None
+    years: dict[int, Measured] = field(default_factory=dict)
+    days: dict[str, Measured] = field(default_factory=dict)
+
+    def tidy(self, now: datetime, program: Program) -> None:
+        """Drop what nobody will ask for again: counters at 0 or of a period that is over, years before the last one,
+        days out of the longest window.
+        """
+        if not (self.counts or self.days or self.years):
+            return
+        today = now.astimezone(program.timezone).date()
+        for name in [name for name, count in self.counts.items() if not count.used or is_over(count.period, today)]:
+            del self.counts[name]
+        for year in [year for year in self.years if year < today.year - 1]:
+            del self.years[year]
+        first = (today - timedelta(days=DAYS_KEPT - 1)).isoformat()
+        for day in [day for day in self.days if day < first]:
+            del self.days[day]
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON-ready; members that say nothing are left out."""
+        document: dict[str, Any] = {}
+        if self.counts:
+            document["counts"] = {name: list(count) for name, count in self.counts.items()}
+        if self.slips:
+            document["slips"] = {rule: [_slip_document(slip) for slip in slips] for rule, slips in self.slips.items()}
+        if self.tier_until is not None:
+            document["tier_until"] = self.tier_until.isoformat()
+        if self.years:
+            document["years"] = {str(year): [m.paid, m.purchases, m.units] for year, m in self.years.items()}
+        if self.days:
+            document["days"] = {day: [m.paid, m.purchases, m.units] for day, m in self.days.items()}
+        return document
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Memory":
+        """The inverse of `to_document`."""
+        until = document.get("tier_until")
+        return cls(
+            counts={name: Count(*count) for name, count in document.get("counts", {}).items()},
+            slips={
+                rule: [
+                    Slip(purchase, date.fromisoformat(day), ticket, choice, state, kept, most)
+                    for purchase, day, ticket, choice, state, kept, most in slips
+                ]
+                for rule, slips in document.get("slips", {}).items()
+            },
+            tier_until=datetime.fromisoformat(until) if until else None,
+            years={int(year): Measured(*measured) for year, measured in document.get("years", {}).items()},
+            days={day: Measured(*measured) for day, measured in document.get("days", {}).items()},
+        )
+
+
+def is_over(period: str, today: date) -> bool:
+    """Whether a counter's period lies before the one of its own kind that holds the day."""
+    kind = _KINDS.get(len(period))
+    return kind is not None and period < period_of(kind, today)
+
+
+def _slip_document(slip: Slip) -> list[object]:
+    return [slip.purchase, slip.day.isoformat(), slip.ticket, slip.choice, dict(slip.state), slip.kept, slip.most]

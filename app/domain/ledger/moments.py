@@ -1,0 +1,28 @@
+"""When a posting is made, and what it names new things by."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.ledger.books import Book
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The two times of a posting, and fresh ids in ascending order. `now` is the database's clock: it rules what is
+    spendable and what has expired. `at` is the time of the deal: it dates the lots.
+    """
+
+    now: datetime
+    at: datetime
+    ids: Iterator[UUID]
+
+    @classmethod
+    def by_clock(cls, clock: datetime, ids: Iterator[UUID], *, book: Book | None = None) -> "Moment":
+        """Both times by the database's clock, which runs back for no book: its postings' times ascend."""
+        now = clock if book is None or book.updated_at is None else max(clock, book.updated_at)
+        return cls(now=now, at=now, ids=ids)
+
+    def new_id(self) -> UUID:
+        return next(self.ids)

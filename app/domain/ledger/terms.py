@@ -1,0 +1,68 @@
+"""When points become active and when they expire: by the terms of the rule that gave them, else of their wallet.
+
+Days are of 24 hours and run from the time of the deal. A wallet's `expire_round` then moves the end to the end of its
+local day or month in the program's zone, which is the next local midnight (where a clock change leaves it out, the
+instant of the change).
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from app.domain.program import ExpireRound, Program, Rule, Wallet
+
+
+class LotTerms(NamedTuple):
+    """`expire_after_days` None: never."""
+
+    activate_after_days: int
+    expire_after_days: int | None
+    expire_round: ExpireRound
+
+
+def wallet_terms(wallet: Wallet) -> LotTerms:
+    return LotTerms(wallet.activate_after_days, wallet.expire_after_days, wallet.expire_round)
+
+
+def rule_terms(rule: Rule, wallet: Wallet) -> LotTerms:
+    """The rule's own delays where it has any; how the end is rounded is the wallet's."""
+    activate, expire = rule.activate_after_days, rule.expire_after_days
+    return LotTerms(
+        wallet.activate_after_days if activate is None else activate,
+        expire if rule.has_own_expiry else wallet.expire_after_days,
+        wallet.expire_round,
+    )
+
+
+def terms_of(program: Program, rule_id: str, wallet: str) -> LotTerms:
+    """Terms of what one rule gives in a wallet; a rule that the program doesn't have gives by the wallet's."""
+    rule = program.rules_by_id.get(rule_id)
+    return wallet_terms(program.wallets[wallet]) if rule is None else rule_terms(rule, program.wallets[wallet])
+
+
+def dates_of(terms: LotTerms, *, now: datetime, at: datetime, zone: ZoneInfo) -> tuple[datetime, datetime | None]:
+    """When points become active and when they expire.
+
+    Points that are active at once are so even where the till's clock runs a little ahead of the database's.
+    """
+    activate, expire, rounded = terms
+    active_at = at + timedelta(days=activate) if activate else min(at, now)
+    if expire is None:
+        return active_at, None
+    end = at + timedelta(days=expire)
+    if rounded is not ExpireRound.NONE:
+        end = _end_of(end.astimezone(zone).date(), rounded, zone)
+    return active_at, end
+
+
+def _end_of(day: date, rounded: ExpireRound, zone: ZoneInfo) -> datetime:
+    if rounded is ExpireRound.MONTH:
+        after = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    else:
+        after = day + timedelta(days=1)
+    return midnight(after, zone)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The instant at which a local day begins, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -1,0 +1,39 @@
+"""The plans of what marketers' calls run: tables of codes and profiles grow, and no call scans them."""
+
+import re
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.storage import coupons, segments
+from tests.kit import Desk
+
+_IDS = [UUID(int=n) for n in range(1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments", "index"),
+    [
+        (coupons.COUPON, ("A",), "coupons_pkey"),
+        (coupons.BLOCK, ("A",), "coupons_pkey"),
+        (coupons.COUPONS, ("A", 50), "coupons_pkey"),
+        (coupons.COUPONS_OF_POOL, ("A", 50, "p"), "coupons_pool"),
+        (segments.LOCK_CUSTOMERS, (_IDS,), "customers_pkey"),
+        (segments.COUNT_SEGMENTS, (_IDS,), "profiles_pkey"),
+        (segments.REMOVE_MEMBERS, ("s", _IDS), "profiles_pkey"),
+        (segments.RAISE_REVISIONS, (_IDS,), "customers_pkey"),
+    ],
+)
+async def test_a_statement_uses_its_index(
+    owner: asyncpg.Connection, till: Desk, statement: str, arguments: tuple[object, ...], index: str
+) -> None:
+    assert await till.register()
+    async with owner.transaction():
+        # On small tables a scan is cheaper: with scans priced out, one that stays is one that no index serves.
+        await owner.execute("set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan")
+        rows = await owner.fetch(f"explain {statement}", *arguments)
+    plan = "\n".join(row[0] for row in rows)
+    assert not re.search(r"Seq Scan on (customers|profiles|coupons)", plan), plan
+    assert index in plan, plan
+    assert "Sort" not in plan or statement is segments.LOCK_CUSTOMERS, plan
