@@ -65,7 +65,7 @@ lock: $(DEVELOPMENT)
 	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -o requirements-dev.txt
 	sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-uv.txt | $(COMPILE) - -o requirements-uv.txt.new
-	mv requirements-uv.txt.new requirements-uv.txt
+	cmp -s requirements-uv.txt.new requirements-uv.txt && rm requirements-uv.txt.new || mv requirements-uv.txt.new requirements-uv.txt
 
 # One recipe for both stamps: where the development's packages are, they stay.
 $(RUNTIME): requirements.txt | $(VENV)/.uv

@@ -103,11 +103,17 @@ async def test_a_day_before_the_first_purchase_has_none(admin: Desk, past: tuple
 
 
 async def test_a_back_test_can_be_stopped(admin: Desk, past: tuple[str, str], owner: asyncpg.Connection) -> None:
-    await admin.good("PUT", "/v1/program/draft", DRAFT)
-    asked = await admin.good("POST", "/v1/program/draft/backtest", {})
-    await admin.good("POST", f"/v1/program/backtests/{asked['id']}/cancel")
-    found = await _ended(admin, asked["id"])
-    assert found["state"] in {"cancelled", "done"}  # It may have been faster.
+    running = "00000000-0000-7000-8000-000000000002"  # A row that nobody works on: what a fast process would spoil.
+    await owner.execute(
+        "insert into backtests (id, document, draft, asked, created_by) values"
+        " ($1, '{}', decode(repeat('00', 32), 'hex'), '{\"from\": null, \"until\": null, \"last\": 1}', 'x')",
+        running,
+    )
+    assert (await admin.good("GET", f"/v1/program/backtests/{running}"))["state"] == "running"
+    await admin.good("POST", f"/v1/program/backtests/{running}/cancel")
+    found = await admin.good("GET", f"/v1/program/backtests/{running}")
+    assert (found["state"], found["report"]) == ("cancelled", None)
+    assert found["finished_at"] is not None
     missing = await admin.get("/v1/program/backtests/00000000-0000-7000-8000-000000000000")
     assert missing.status_code == 404
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, seed
 from hypothesis import strategies as st
 
 import app.demo
@@ -136,7 +136,8 @@ def test_the_sales_of_this_test_are_no_empty_ones(name: str) -> None:
     """Most rules of each program give something in what is sold here."""
     document, gave = DOCUMENTS[name], set[str]()
 
-    @examples(120)
+    @seed(1)  # It says something of these sales, not of luck.
+    @examples(200)
     @given(sales(document))
     def sell(shop: Shop) -> None:
         gave.update(effect.rule for decided in shop.decided for effect in decided.decision.effects)
