@@ -44,7 +44,7 @@ from app.keyring import NAMES
 from app.storage.keys import create_key
 from app.vault import KeyringVault
 from tests.e2e.held_clock import HeldClock, clock_of
-from tests.kit import Desk, Stage, client_of, line, purchase, refund, served_here
+from tests.kit import Desk, Stage, line, live, purchase, refund
 from tests.program_book import BOOK, CALLS, CUSTOMER, Scene, Step, differences, scenes
 
 SCENES = scenes()
@@ -128,7 +128,11 @@ class Play:
 async def play(stage: Stage) -> AsyncIterator[Play]:
     secrets = {name: base64.b64encode(sha256(name.encode()).digest()).decode() for name in NAMES}
     (stage.data_dir / "secrets.json").write_text(json.dumps(secrets))
-    async with clock_of(stage) as clock, served_here(stage) as edge, client_of(edge) as http:
+    async with (
+        clock_of(stage) as clock,
+        live(stage) as service,
+        httpx.AsyncClient(base_url=service.url, timeout=30) as http,
+    ):
         yield Play(stage, http, clock)
 
 
