@@ -135,7 +135,6 @@ def _assemble(
     reads = ReadsDatabase(database)
     store = LedgerDatabase(database)
     codes = CouponsDatabase(database)
-    prize_draws = PrizeDrawsDatabase(database)
     making: Once[CouponTx] = Once(codes, answers=answers)
     plastic = CardsDatabase(database)
     groups = SegmentsDatabase(database)
@@ -167,17 +166,8 @@ def _assemble(
             answer=card_bytes,
             luck=secrets.randbelow,
         ),
-        gift_cards=KeepGiftCards(
-            Once(plastic, answers=answers),
-            plastic,
-            reads,
-            programs=shelf,
-            vault=vault,
-            snapshots=snapshots,
-            clock=clock,
-            luck=secrets.randbelow,
-            numbers_answer=gift_card_numbers_bytes,
-            answer=gift_card_bytes,
+        gift_cards=_gift_cards(
+            plastic, reads, programs=shelf, vault=vault, snapshots=snapshots, clock=clock, answers=answers
         ),
         quotes=QuoteBasket(customers, reads=reads, programs=shelf, vault=vault, clock=clock, limits=limits),
         customers=customers,
@@ -185,12 +175,7 @@ def _assemble(
         coupons=KeepCoupons(making, vault=vault, answers=answers, choose=secrets.choice),
         codes=ReadCoupons(codes, programs=shelf),
         draws=ReadDraws(DrawsDatabase(database), programs=shelf, vault=vault),
-        prize_draws=RunPrizeDraws(
-            Once(prize_draws, answers=answers),
-            prize_draws,
-            vault=vault,
-            answer=lambda draw: to_bytes(prize_draw_document(draw)),
-        ),
+        prize_draws=_prize_draws(PrizeDrawsDatabase(database), vault=vault, answers=answers),
         segments=KeepSegments(grouping, groups, groups, vault=vault, snapshots=snapshots, answers=answers),
         programs=PublishProgram(
             once,
@@ -208,6 +193,36 @@ def _assemble(
         reads=reads,
         snapshots=snapshots,
         schema_head=migrate.head(),
+    )
+
+
+def _gift_cards(
+    cards: CardsDatabase,
+    reads: ReadsDatabase,
+    *,
+    programs: ProgramShelf,
+    vault: KeyringVault,
+    snapshots: Snapshots,
+    clock: DatabaseClock,
+    answers: JsonAnswers,
+) -> KeepGiftCards:
+    return KeepGiftCards(
+        Once(cards, answers=answers),
+        cards,
+        reads,
+        programs=programs,
+        vault=vault,
+        snapshots=snapshots,
+        clock=clock,
+        luck=secrets.randbelow,
+        numbers_answer=gift_card_numbers_bytes,
+        answer=gift_card_bytes,
+    )
+
+
+def _prize_draws(draws: PrizeDrawsDatabase, *, vault: KeyringVault, answers: JsonAnswers) -> RunPrizeDraws:
+    return RunPrizeDraws(
+        Once(draws, answers=answers), draws, vault=vault, answer=lambda draw: to_bytes(prize_draw_document(draw))
     )
 
 
