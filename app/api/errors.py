@@ -48,6 +48,8 @@ KINDS: Mapping[Rejection, Kind] = {
     Rejection.BUSY: Kind(503, "The customer is busy"),
     Rejection.IDENTIFIER_TAKEN: Kind(409, "The identifier belongs to another customer"),
     Rejection.DUPLICATE_RECEIPT: Kind(409, "This receipt has been posted"),
+    Rejection.HOLD_ALREADY_RESOLVED: Kind(409, "The hold has ended before"),
+    Rejection.HOLD_EXPIRED: Kind(409, "The hold's time is over"),
     Rejection.RETURN_EXCEEDS_PURCHASE: Kind(409, "More is returned than was bought"),
     Rejection.CONFIRMATION_REQUIRED: Kind(403, "The customer must confirm"),
     Rejection.INSUFFICIENT_POINTS: Kind(409, "Not enough points"),

@@ -26,6 +26,7 @@ def to_body(patron: Patron) -> bytes:
             "progress": book.progress,
             "memory": book.memory.to_document(),
             "due_at": book.due_at,
+            "holds": book.open_holds,
             "key": _text(patron.profile.wrapped_key),
             "sealed": _text(patron.profile.sealed),
             "registered_at": patron.registered_at,
@@ -35,6 +36,7 @@ def to_body(patron: Patron) -> bytes:
             "card_types": patron.card_types,
             "is_gift_card": patron.is_gift_card,
             "is_blocked": patron.is_blocked,
+            "is_frozen": patron.is_frozen,
             "horizon": patron.horizon,
         }
     )
@@ -53,6 +55,7 @@ def from_body(body: bytes) -> Patron:
             progress=Progress(**{**progress, "last_purchase_at": _moment(progress["last_purchase_at"])}),
             memory=Memory.from_document(value["memory"]),
             due_at=_moment(value["due_at"]),
+            open_holds=value["holds"],
         ),
         profile=Sealed(_bytes(value["key"]), _bytes(value["sealed"])),
         registered_at=datetime.fromisoformat(value["registered_at"]),
@@ -62,6 +65,7 @@ def from_body(body: bytes) -> Patron:
         card_types=value["card_types"],
         is_gift_card=value["is_gift_card"],
         is_blocked=value["is_blocked"],
+        is_frozen=value["is_frozen"],
         horizon=_horizon(value["horizon"]),
     )
 

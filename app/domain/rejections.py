@@ -37,6 +37,8 @@ class Rejection(StrEnum):
     BUSY = "busy"
     IDENTIFIER_TAKEN = "identifier_taken"
     DUPLICATE_RECEIPT = "duplicate_receipt"
+    HOLD_ALREADY_RESOLVED = "hold_already_resolved"
+    HOLD_EXPIRED = "hold_expired"
     RETURN_EXCEEDS_PURCHASE = "return_exceeds_purchase"
     CONFIRMATION_REQUIRED = "confirmation_required"
     INSUFFICIENT_POINTS = "insufficient_points"
@@ -65,6 +67,8 @@ _KEPT = frozenset(
         Rejection.REDEEM_LIMIT_EXCEEDED,
         Rejection.BUDGET_EXHAUSTED,
         Rejection.DUPLICATE_RECEIPT,
+        Rejection.HOLD_ALREADY_RESOLVED,
+        Rejection.HOLD_EXPIRED,
         Rejection.QUOTE_CHANGED,
         Rejection.RETURN_EXCEEDS_PURCHASE,
         Rejection.CUSTOMER_BLOCKED,

@@ -11,14 +11,15 @@ from app.domain.ledger.plans import Chained, Moment
 from app.domain.rejections import Rejected
 from app.domain.rules.compiled import CompiledProgram
 from app.domain.rules.standing import Needs
-from app.flows.ledger_port import NewAct, NewPurchase, Patron, Shared, StoredPurchase
+from app.flows.ledger_port import NewAct, NewPurchase, Patron, Shared, StoredHold, StoredPurchase
 from app.flows.requests import Answer, Write
 from app.flows.shared_use import SharedUse
 
 
 @dataclass(slots=True)
 class Desk:
-    """What one request is settled on. `patron` None: no customer; `purchase` None: the request is no return.
+    """What one request is settled on. `patron` None: no customer; `purchase` None: the request is no return; `hold`
+    None: it ends no hold.
 
     `shared` is as the request before left it. It isn't changed here: `Settled.use` says what to change.
     """
@@ -30,6 +31,8 @@ class Desk:
     purchase: StoredPurchase | None
     purchase_program: CompiledProgram | None
     shared: Shared = field(default_factory=Shared)
+    hold: StoredHold | None = None
+    hold_program: CompiledProgram | None = None
 
     @property
     def book(self) -> Book:
@@ -52,6 +55,7 @@ class Settled:
     purchase: NewPurchase | None = None
     use: SharedUse = field(default_factory=SharedUse)
     act: NewAct | None = None
+    placed: StoredHold | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +65,9 @@ class Ask:
     `customer` is an identifier's digest or a customer's id; `receipts` are (kind, digest) to claim; `purchase` names
     the purchase a return answers, by id or by its receipt's digest. `settle` is pure: it changes the desk's books or
     raises `Rejected` before it does.
+
+    `hold` names the hold that is captured or released. `spends` says that the request may take units from the customer:
+    nobody may whose books don't add up.
 
     `wants` says what the decision needs of the program's shared state (None: nothing), `coupons` are the codes that
     were sent, normalised; `pinned` is the program that decides instead of the newest one.
@@ -73,7 +80,9 @@ class Ask:
     receipts: tuple[tuple[str, UUID], ...] = ()
     purchase: UUID | None = None
     purchase_receipt: UUID | None = None
+    hold: UUID | None = None
     needs_lots: bool = False
+    spends: bool = False
     wants: Callable[[CompiledProgram], Needs] | None = None
     coupons: tuple[str, ...] = ()
     pinned: CompiledProgram | None = None

@@ -9,9 +9,11 @@ from uuid import UUID
 
 from app.domain.counters import Count
 from app.domain.coupons import Coupon
+from app.domain.decision import Decision
 from app.domain.draws.records import DrawRecord
-from app.domain.identifiers import CustomerId, TxId
+from app.domain.identifiers import CustomerId, LotId, TxId
 from app.domain.ledger.books import Book
+from app.domain.ledger.hold_states import Hold
 from app.domain.ledger.lots import Lot
 from app.domain.ledger.plans import Chained
 from app.domain.ledger.returns import LineState, PurchaseState, Uses
@@ -32,7 +34,8 @@ class Patron:
     """A customer in a round: the book, and what rules and answers need besides.
 
     `referrer` is the customer who brought this one. `card_types` are by the hexadecimal digest of the card's number,
-    blocked cards left out; a card without a type has none. A gift card is a customer without a person. `horizon` has,
+    blocked cards left out; a card without a type has none. A gift card is a customer without a person. `is_frozen` says
+    that the books don't add up: nothing may be redeemed until they do. `horizon` has,
     by wallet, what expires next and what becomes active next; None where the lots were not read.
     """
 
@@ -45,16 +48,20 @@ class Patron:
     card_types: Mapping[str, str] = field(default_factory=dict)
     is_gift_card: bool = False
     is_blocked: bool = False
+    is_frozen: bool = False
     horizon: Mapping[str, tuple[Instant | None, Instant | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`program` is the newest version, 0 for none; `is_free` says by place whether a lock was to be had."""
+    """`program` is the newest version, 0 for none; `is_free` says by place whether a lock was to be had; `has_due_holds`
+    whether somebody's hold has come to its end and nobody has posted that yet.
+    """
 
     now: datetime
     program: int
     is_free: Sequence[bool]
+    has_due_holds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,33 @@ class NewPurchase:
     uses: Uses
     draws: Sequence[DrawRecord]
     day: date
+    spent: Sequence[tuple[str, LotId, int]] | None = None  # Of a captured hold; else its own entries tell.
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSale:
+    """What a held basket's capture needs besides its state. `decision` is the whole one, the draw's outcome included;
+    the customer's `tier` and `name` (masked) are those of the hold. `receipt` and `basket` are JSON as sent.
+    """
+
+    decision: Decision
+    receipt: Mapping[str, object]
+    customer_tier: str | None
+    customer_name: str | None
+
+
+@dataclass(slots=True, eq=False)
+class StoredHold:
+    """A hold as a round has it, locked: `answer` is what placing it was answered with. `sale` is None for a plain
+    redemption, and for one that is resolved. `basket` and `verdicts` are JSON, as in purchases.
+    """
+
+    state: Hold
+    terminal: str
+    answer: bytes
+    sale: HeldSale | None
+    basket: bytes | None = None
+    verdicts: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +201,8 @@ class Changes:
     purchases: list[NewPurchase] = field(default_factory=list)
     acts: list[NewAct] = field(default_factory=list)
     returned: list[StoredPurchase] = field(default_factory=list)
+    placed: list[StoredHold] = field(default_factory=list)
+    resolved: list[Hold] = field(default_factory=list)  # Of those that were stored before this round.
     shared: SharedChanges = field(default_factory=SharedChanges)
 
     @property
@@ -193,10 +229,22 @@ class RoundTx(Protocol):
         """Lock the rows in one order; without `wait` those that another round holds are left out."""
         ...
 
+    async def due_holders(self, *, limit: int) -> Sequence[UUID]:
+        """Customers (`NOBODY` among them) of holds that have come to their end, the longest over first."""
+        ...
+
+    async def hold_owners(self, ids: Sequence[UUID]) -> Mapping[UUID, CustomerId]: ...
+
+    async def lock_holds(self, ids: Sequence[UUID], *, customers: Sequence[UUID]) -> Mapping[UUID, StoredHold]:
+        """The named holds, resolved ones too, and all open ones of the customers, who are locked; in one order. Of
+        `NOBODY` only those that are over and nobody else has, besides the named ones.
+        """
+        ...
+
     async def lock_purchases(self, ids: Sequence[UUID]) -> Mapping[UUID, StoredPurchase]: ...
 
     async def read_lots(self, customers: Sequence[UUID], *, purchases: Sequence[UUID]) -> Mapping[UUID, Iterable[Lot]]:
-        """Open lots by customer, and all those the purchases made or spent."""
+        """Lots by customer that have units left or set aside, and all those the purchases made or spent."""
         ...
 
     async def lock_shared(self, *, counters: Sequence[str], coupons: Sequence[str], pools: Mapping[str, int]) -> Shared:

@@ -2,7 +2,6 @@
 
 import orjson
 
-from app.domain.decision import LineDecision
 from app.domain.draws.luck import Luck
 from app.domain.identifiers import NOBODY
 from app.domain.ledger.chart import TxKind
@@ -10,7 +9,6 @@ from app.domain.ledger.moments import Moment
 from app.domain.ledger.plans import plan_purchase
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.recording import plan_nobodys
-from app.domain.ledger.returns import LineState
 from app.domain.rules.compiled import CompiledProgram
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claims
@@ -23,7 +21,7 @@ from app.flows.results import Balances
 from app.flows.rounds import Rounds
 from app.flows.sales import AtLimits, decide_sale, needs_of_sale, sale_of
 from app.flows.standings import codes_of, luck_of, program_day, shared_use_of, standing_of, uses_of
-from app.flows.stored_baskets import stored_basket
+from app.flows.stored_baskets import line_states, stored_basket
 
 
 class RecordPurchase:
@@ -128,21 +126,9 @@ class RecordPurchase:
             basket=stored_basket(request, decided),
             # Rules that no line of the basket touches are filled in when the purchase is read.
             verdicts=orjson.dumps(decision.verdicts),
-            lines=[_line_state(line, qty_milli=sale.qty_milli[line.id]) for line in decision.lines],
+            lines=line_states(decision, qty_milli=sale.qty_milli),
             uses=uses,
             draws=decision.draws,
             day=program_day(program, now),
         )
         return Settled(chained, answer, purchase, use)
-
-
-def _line_state(line: LineDecision, *, qty_milli: int) -> LineState:
-    return LineState(
-        id=line.id,
-        qty_milli=qty_milli,
-        paid=line.paid,
-        accrued={wallet: units for wallet, units in line.accrued.items() if units},
-        redeemed_units={wallet: units for wallet, units in line.redeemed_units.items() if units},
-        kept={wallet: units for wallet, units in line.kept.items() if units},
-        cost_units=line.cost_units,
-    )

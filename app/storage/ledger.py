@@ -46,7 +46,7 @@ PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid
 _PATRON = """
 select c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
     c.head, c.updated_at, c.memory, c.is_gift_card,
-    c.is_blocked, c.registered_at, p.wrapped_key, p.sealed, p.tags, p.segments, p.card_types, p.referrer
+    c.is_blocked, c.frozen_at is not null as is_frozen, c.holds, c.registered_at, p.wrapped_key, p.sealed, p.tags, p.segments, p.card_types, p.referrer
 from customers c left join profiles p on p.customer_id = c.id
 where c.id = any($1::uuid[]) order by c.id
 """
@@ -75,9 +75,11 @@ join txs t on t.customer_id = w.customer_id and t.kind = 'purchase' and t.tx_id 
 join purchases p on p.id = t.tx_id and p.customer_id = t.customer_id and not p.is_all_back
 group by w.id
 """
-LOT_COLUMNS = ("customer_id", "lot_id", "wallet", "tx_id", "remaining", "active_at", "expires_at", "is_pending")
+LOT_COLUMNS = (
+    "customer_id", "lot_id", "wallet", "tx_id", "remaining", "active_at", "expires_at", "is_pending", "held",
+)  # fmt: skip
 _LOT = f"select {', '.join(LOT_COLUMNS)} from lots"  # noqa: S608 - constants of this module
-READ_LOTS = f"{_LOT} where customer_id = any($1::uuid[]) and remaining > 0"
+READ_LOTS = f"{_LOT} where customer_id = any($1::uuid[]) and (remaining > 0 or held > 0)"
 READ_LOTS_OF_PURCHASES = f"""
 {READ_LOTS}
 union
@@ -187,6 +189,7 @@ def patron_of(row: Mapping[str, Any]) -> Patron:
             memory=Memory.from_document(orjson.loads(row["memory"])),
             due_at=row["due_at"],
             updated_at=row["updated_at"],
+            open_holds=row["holds"],
         ),
         profile=Sealed(row["wrapped_key"], row["sealed"]),
         registered_at=row["registered_at"],
@@ -196,6 +199,7 @@ def patron_of(row: Mapping[str, Any]) -> Patron:
         card_types=orjson.loads(row["card_types"] or b"{}"),
         is_gift_card=row["is_gift_card"],
         is_blocked=row["is_blocked"],
+        is_frozen=row["is_frozen"],
     )
 
 
@@ -211,6 +215,7 @@ def lots_by_customer(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, list[Lot]]
                 active_at=row["active_at"],
                 expires_at=row["expires_at"],
                 is_pending=row["is_pending"],
+                held=row["held"],
             )
         )
     return lots

@@ -23,11 +23,13 @@ update customers c set
     version = n.version, revision = c.revision + 1, balances = n.balances, tier = n.tier, paid = n.paid, purchases =
         n.purchases,
     units = n.units, last_purchase_at = n.last_purchase_at, due_at = n.due_at, head = n.head, updated_at = n.updated_at,
-    memory = n.memory
+    memory = n.memory, holds = n.holds
 from unnest(
     $1::uuid[], $2::bigint[], $3::bigint[], $4::jsonb[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[],
-    $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::jsonb[]
-) n(id, revision, version, balances, tier, paid, purchases, units, last_purchase_at, due_at, head, updated_at, memory)
+    $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::jsonb[],
+    $14::int[]
+) n(id, revision, version, balances, tier, paid, purchases, units, last_purchase_at, due_at, head, updated_at, memory,
+    holds)
 where c.id = n.id and c.revision = n.revision
 """
 APPEND = """
@@ -49,22 +51,24 @@ with new_claims as (
     select * from unnest($19::uuid[], $20::uuid[], $21::int[], $22::text[], $23::text[], $24::bigint[], $25::uuid[],
         $26::text[])
 ), new_lots as (
-    insert into lots (customer_id, lot_id, wallet, tx_id, remaining, active_at, expires_at, is_pending)
+    insert into lots (customer_id, lot_id, wallet, tx_id, remaining, active_at, expires_at, is_pending, held)
     select * from unnest(
         $27::uuid[], $28::uuid[], $29::text[], $30::uuid[], $31::bigint[], $32::timestamptz[], $33::timestamptz[],
-            $34::bool[])
+            $34::bool[], $52::bigint[])
 ), new_answers as (
     insert into answers (id, status, body) select * from unnest($35::uuid[], $36::smallint[], $37::bytea[])
 )
 insert into purchases (id, customer_id, shop, terminal, program, at, answer, basket, verdicts, lines,
-    uses, draws, day)
+    uses, draws, day, spent)
 select * from unnest(
     $38::uuid[], $39::uuid[], $40::text[], $41::text[], $42::int[], $43::timestamptz[], $44::bytea[], $45::bytea[],
-        $46::bytea[], $47::jsonb[], $48::jsonb[], $49::jsonb[], $50::date[])
+        $46::bytea[], $47::jsonb[], $48::jsonb[], $49::jsonb[], $50::date[],
+    $51::jsonb[])
 """
 UPDATE_LOTS = """
-update lots l set remaining = n.remaining, is_pending = n.is_pending
-from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bool[]) n(customer_id, lot_id, remaining, is_pending)
+update lots l set remaining = n.remaining, is_pending = n.is_pending, held = n.held
+from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bool[], $5::bigint[])
+    n(customer_id, lot_id, remaining, is_pending, held)
 where l.customer_id = n.customer_id and l.lot_id = n.lot_id
 """
 UPDATE_PURCHASES = """
@@ -97,6 +101,7 @@ async def write(connection: Connection, changes: Changes) -> None:
             [lot.id for _, lot in lots],
             [lot.remaining for _, lot in lots],
             [lot.is_pending for _, lot in lots],
+            [lot.held for _, lot in lots],
         )
     if changes.returned:
         await connection.execute(UPDATE_PURCHASES, *_returned(changes))
@@ -137,6 +142,7 @@ def _customers(patrons: Sequence[Patron]) -> list[list[Any]]:
         [book.head for book in books],
         [book.updated_at for book in books],
         [_json(book.memory.to_document()) for book in books],
+        [book.open_holds for book in books],
     ]
 
 
@@ -212,4 +218,6 @@ def _appended(changes: Changes) -> list[list[Any]]:
         [uses_to_json(purchase.uses) for purchase in purchases],
         [draws_to_json(purchase.draws) for purchase in purchases],
         [purchase.day for purchase in purchases],
+        [None if purchase.spent is None else _json(purchase.spent) for purchase in purchases],
+        [lot.held for _, lot in lots],
     ]

@@ -24,7 +24,7 @@ CONTRACT = {
 }
 CONFLICTS_KEPT = {
     "insufficient_points", "redeem_limit_exceeded", "duplicate_receipt", "quote_changed", "return_exceeds_purchase",
-    "customer_blocked", "identifier_taken", "budget_exhausted",
+    "customer_blocked", "identifier_taken", "budget_exhausted", "hold_expired", "hold_already_resolved",
 }  # fmt: skip
 
 

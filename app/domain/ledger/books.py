@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.domain.identifiers import CustomerId, LotId
+from app.domain.identifiers import CustomerId, LotId, TxId
 from app.domain.ledger.balances import WalletBalance
+from app.domain.ledger.freed import Freed
+from app.domain.ledger.hold_states import Hold
 from app.domain.ledger.lots import Lot, spending_order
 from app.domain.ledger.memory import Memory
 
@@ -47,7 +49,10 @@ class Progress:
 @dataclass(slots=True)
 class Book:
     """`lots` is None until something needs them: a purchase that only accrues reads none. `due_at` is the next instant
-    at which a lot becomes active or expires (it may be early, never late).
+    at which a lot becomes active or expires, or a hold ends (it may be early, never late).
+
+    `open_holds` says how many holds are open; `holds` are read with the lots, and have those of this round too.
+    `ended` are the holds that time has ended in this round.
     """
 
     customer_id: CustomerId
@@ -62,6 +67,9 @@ class Book:
     updated_at: datetime | None = None
     lots: dict[LotId, Lot] | None = None
     added: list[Lot] = field(default_factory=list)
+    open_holds: int = 0
+    holds: dict[TxId, Hold] = field(default_factory=dict)
+    ended: list["EndedHold"] = field(default_factory=list)
     bought_at: list[datetime] = field(default_factory=list)  # Deals of this round, which the database doesn't know yet.
 
     def purse(self, wallet: str) -> Purse:
@@ -72,9 +80,12 @@ class Book:
         """Of the named wallets, in that order, and of whatever else the customer has."""
         return {wallet: self.purse(wallet).frozen() for wallet in dict.fromkeys((*wallets, *self.purses))}
 
-    def load_lots(self, lots: Iterable[Lot]) -> None:
-        """Take in the lots that the database holds; those this round has added are known already."""
+    def load_lots(self, lots: Iterable[Lot], holds: Iterable[Hold] = ()) -> None:
+        """Take in the lots that the database holds, and the open holds; those this round has added are known
+        already.
+        """
         self.lots = {lot.id: lot for lot in lots} | {lot.id: lot for lot in self.added}
+        self.holds = {hold.id: hold for hold in holds} | self.holds
 
     def open_lots(self, wallet: str, *, pending: bool) -> list[Lot]:
         """Lots with units left, in spending order.
@@ -108,3 +119,14 @@ class Book:
         self.due_at = None
         for lot in self.lots.values():
             self.wait_for(lot.next_change())
+        for hold in self.holds.values():
+            if hold.is_open:
+                self.wait_for(hold.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedHold:
+    """A hold that time has ended, and what others than the customer get back by it."""
+
+    hold: Hold
+    freed: Freed

@@ -9,6 +9,9 @@
 | expire | `customer:available`, `customer:pending` | `program:expired` |
 | adjust | `program:adjusted` or the customer | the other of the two |
 | event | `program:issued` (another act's reward, a gift card's load), `customer:available` (a cost) | as a purchase |
+| hold | `customer:available` | `customer:held` |
+| capture | `customer:held`, `program:issued` (accrual) | `program:redeemed`, the customer (accrual, what was not captured) |
+| release | `customer:held` | `customer:available` |
 | any | `customer:available` (full sets), `program:converted` (what they become) | the other of the two |
 
 A positive amount on `customer:*` adds to the balance. A posting may expire what it has just given: a lot that had ended
@@ -39,3 +42,6 @@ class TxKind(StrEnum):
     EXPIRE = "expire"
     ADJUST = "adjust"
     EVENT = "event"
+    HOLD = "hold"
+    CAPTURE = "capture"
+    RELEASE = "release"

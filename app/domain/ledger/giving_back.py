@@ -9,27 +9,17 @@ the ticket, the day and the state that the draw had, however often it was taken 
 once a prize was left with the customer.
 """
 
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from app.domain import counters
 from app.domain.counters import Back, Scope
 from app.domain.draws.records import DrawRecord, Slip
 from app.domain.ledger.books import Book
+from app.domain.ledger.freed import Freed
 from app.domain.ledger.memory import Memory
 from app.domain.ledger.purchase_states import PurchaseState, UseState
 
 _KEPT = "kept"  # Why a draw that took over a kept slip gave no prize.
-
-
-class Freed(NamedTuple):
-    """What others than the customer get back, and the draws whose prizes came back (the last members of a
-    `ReturnPlan`).
-    """
-
-    counters: tuple[tuple[str, str, int], ...]
-    coupons: tuple[str, ...]
-    voided: tuple[str, ...]
-    draws: tuple[DrawRecord, ...]
 
 
 def give_back(book: Book | None, purchase: PurchaseState) -> Freed:

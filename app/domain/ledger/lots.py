@@ -14,6 +14,7 @@ class Lot:
     """Units of one wallet. Mutable: it lives only while a round holds its customer.
 
     `is_pending` says where the ledger has it posted; what the clock says is `active_at`. `expires_at` None: never.
+    `held` are units that open holds have set aside, beside those that remain.
     """
 
     id: LotId
@@ -23,6 +24,7 @@ class Lot:
     active_at: datetime
     expires_at: datetime | None
     is_pending: bool
+    held: int = 0
     is_new: bool = False
     is_changed: bool = False
 

@@ -1,0 +1,16 @@
+"""What others than the customer get back by a return, a release or a hold's end."""
+
+from typing import NamedTuple
+
+from app.domain.draws.records import DrawRecord
+
+
+class Freed(NamedTuple):
+    """What others than the customer get back, and the draws whose prizes came back. `counters` are (name, period, units below 0) of the program, `coupons` codes whose use goes back,
+    `voided` codes that were given out and are no longer good.
+    """
+
+    counters: tuple[tuple[str, str, int], ...]
+    coupons: tuple[str, ...]
+    voided: tuple[str, ...]
+    draws: tuple[DrawRecord, ...]

@@ -1,0 +1,14 @@
+do $$
+begin
+    if not exists (select from pg_roles where rolname = 'loyalty_app') then
+        return;
+    end if;
+    grant select, insert, update on holds, audit_findings, audit_passes to loyalty_app;
+    grant select, insert on tier_changes, ledger_roots, ledger_heads to loyalty_app;
+    grant select, update on feed to loyalty_app;
+    grant update (position) on events to loyalty_app;
+    grant select, insert, update, delete on pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics to loyalty_app;
+    grant usage, select on sequence pgqueuer_id_seq, pgqueuer_log_id_seq, pgqueuer_schedules_id_seq, pgqueuer_statistics_id_seq to loyalty_app;
+    grant truncate on pgqueuer to loyalty_app;
+end
+$$
