@@ -54,8 +54,8 @@ class Patron:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`program` is the newest version, 0 for none; `is_free` says by place whether a lock was to be had; `has_due_holds`
-    whether somebody's hold has come to its end and nobody has posted that yet.
+    """`program` is the newest version, 0 for none; `is_free` says by place whether a lock was to be had;
+    `has_due_holds` whether somebody's hold has come to its end and nobody has posted that yet.
     """
 
     now: datetime

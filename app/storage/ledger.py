@@ -46,7 +46,8 @@ PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid
 _PATRON = """
 select c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
     c.head, c.updated_at, c.memory, c.is_gift_card,
-    c.is_blocked, c.frozen_at is not null as is_frozen, c.holds, c.registered_at, p.wrapped_key, p.sealed, p.tags, p.segments, p.card_types, p.referrer
+    c.is_blocked, c.frozen_at is not null as is_frozen, c.holds, c.registered_at,
+    p.wrapped_key, p.sealed, p.tags, p.segments, p.card_types, p.referrer
 from customers c left join profiles p on p.customer_id = c.id
 where c.id = any($1::uuid[]) order by c.id
 """

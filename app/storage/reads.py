@@ -23,7 +23,8 @@ OWNER = "select customer_id from identifiers where digest = $1 and not is_blocke
 READ_BOOKS = READ_PATRONS.replace(
     "from customers",
     """, array(
-        select row(l.customer_id, l.lot_id, l.wallet, l.tx_id, l.remaining, l.active_at, l.expires_at, l.is_pending, l.held)
+        select row(l.customer_id, l.lot_id, l.wallet, l.tx_id, l.remaining, l.active_at, l.expires_at, l.is_pending,
+            l.held)
         from lots l where l.customer_id = c.id and (l.remaining > 0 or l.held > 0)
     ) as lots from customers""",
     1,

@@ -10,7 +10,7 @@
 | adjust | `program:adjusted` or the customer | the other of the two |
 | event | `program:issued` (another act's reward, a gift card's load), `customer:available` (a cost) | as a purchase |
 | hold | `customer:available` | `customer:held` |
-| capture | `customer:held`, `program:issued` (accrual) | `program:redeemed`, the customer (accrual, what was not captured) |
+| capture | `customer:held`, `program:issued` (accrual) | `program:redeemed`, the customer |
 | release | `customer:held` | `customer:available` |
 | any | `customer:available` (full sets), `program:converted` (what they become) | the other of the two |
 

@@ -6,8 +6,8 @@ from app.domain.draws.records import DrawRecord
 
 
 class Freed(NamedTuple):
-    """What others than the customer get back, and the draws whose prizes came back. `counters` are (name, period, units below 0) of the program, `coupons` codes whose use goes back,
-    `voided` codes that were given out and are no longer good.
+    """`counters` are (name, period, units below 0) of the program, `coupons` codes whose use goes back, `voided` codes
+    that were given out and are no longer good, `draws` those whose prizes came back.
     """
 
     counters: tuple[tuple[str, str, int], ...]
