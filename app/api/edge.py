@@ -1,6 +1,6 @@
 """The pipeline that every call passes, a plain ASGI application.
 
-    X-Request-Id -> route -> key -> role -> Accept -> Content-Type -> body -> JSON -> Idempotency-Key
+    X-Request-Id -> route -> crowd -> key -> role -> Accept -> Content-Type -> body -> JSON -> Idempotency-Key
     -> models of body and query -> handler -> bytes
 
 No framework stands between the server and a handler: its layers cost 150 µs a request, this pipeline about 60. FastAPI
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api import headers as read
 from app.api.body import ClientGone, fingerprint, parse_json, read_body
 from app.api.calls import ANYONE, JSON_TYPE, Call, Operation
+from app.api.crowd import Crowd
 from app.api.errors import internal_error, problem
 from app.api.exchange import Exchange, Served
 from app.api.query import parse_query
@@ -49,6 +50,7 @@ class Edge:
         self._service: Service | None = None
         self._is_stopping = False
         self._writes: set[asyncio.Task[Answer]] = set()
+        self._crowd = Crowd()
 
     def open(self, service: Service) -> None:
         """Begin to serve."""
@@ -86,6 +88,7 @@ class Edge:
             exchange.tell(status=CLIENT_GONE_STATUS, code="cancelled")
             raise
         finally:
+            self._crowd.leave(exchange)
             METRICS.in_flight.dec()
 
     async def _reply(self, exchange: Exchange) -> Reply:
@@ -120,8 +123,9 @@ class Edge:
     async def _answer(self, exchange: Exchange, served: Served) -> Answer:
         operation, service = served.operation, self._service
         headers = exchange.headers = read.read_headers(exchange.scope["headers"])
-        caller = ANYONE
+        caller, wait = ANYONE, 0.0
         if operation.roles is not None:
+            wait = self._crowd.enter(exchange, now=exchange.arrived)
             if service is None:
                 raise Rejected(Rejection.UNAVAILABLE, "The service is starting or stopping.")
             caller = await service.authenticate(read.bearer_key(headers))
@@ -135,6 +139,8 @@ class Edge:
         is_write = operation.is_write and not (operation.can_preview and query.get("preview") == "true")
         key = read.idempotency_key(headers) if is_write else ""
         patience = read.patience_seconds(headers)
+        if patience is not None and wait > patience:
+            raise Rejected(Rejection.DEADLINE_EXCEEDED, "The till's patience would end before the answer is there.")
         call = Call(
             opened=service,
             caller=caller,

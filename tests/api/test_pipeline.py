@@ -1,9 +1,13 @@
 """What every call passes: routes, keys, roles, headers, idempotency keys, in order of precedence."""
 
+import asyncio
+
 import httpx
 import pytest
 
 from app.api.calls import Operation
+from app.api.crowd import CROWD_MIN
+from app.api.edge import Edge
 from app.api.operations import OPERATIONS
 from app.flows.requests import Role
 from tests.api import samples
@@ -314,3 +318,27 @@ async def test_a_key_may_hold_whatever_a_path_can_say(client: httpx.AsyncClient)
     assert unknown.json() == {"state": "unknown", "status": None, "body": None}
     insane = await client.get("/v1/requests/%00")
     assert insane.json()["code"] == "idempotency_key_invalid"
+
+
+async def test_a_till_whose_patience_is_shorter_than_the_crowd_is_told_at_once(
+    client: httpx.AsyncClient, edge: Edge, service: MemoryService
+) -> None:
+    now = asyncio.get_running_loop().time()
+    for place in range(CROWD_MIN):
+        edge._crowd.enter(place, now=now - 0.5)
+    late = await client.post("/v1/accrue", json=samples.purchase(), headers=KEY | {"X-Deadline-Ms": "400"})
+    assert (late.status_code, late.json()["code"]) == (503, "deadline_exceeded")
+    assert late.headers["retry-after"] == "1"
+    assert not service.writes
+    assert (await client.post("/v1/accrue", json=samples.purchase(), headers=KEY)).status_code == 201
+
+
+async def test_a_crowd_turns_new_calls_away_but_not_those_who_watch(client: httpx.AsyncClient, edge: Edge) -> None:
+    now = asyncio.get_running_loop().time()
+    for place in range(CROWD_MIN):
+        edge._crowd.enter(place, now=now)
+    edge._crowd._arrived = dict.fromkeys(edge._crowd._arrived, now - 2.5)
+    refused = await client.post("/v1/quote", json={"basket": {"lines": []}})
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "overloaded", "3")
+    assert (await client.get("/health/live")).status_code == 200
+    assert len(edge._crowd._arrived) == CROWD_MIN

@@ -1,0 +1,183 @@
+"""Five times as many requests as the service can answer: those that are let in are answered soon, the others are told
+so at once, and when it is over the service is as fast as before. Likewise after its database said nothing for a while.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from tests.kit import Stage, purchase, small_program
+from tests.storm.stands import Ground, Till, fresh, ground
+from tests.storm.wire import Lost, Wire
+
+TILLS = 16
+CUSTOMERS = 64
+FLOOD_SECONDS = 4.0
+TIMES = 5
+TICK_SECONDS = 0.01
+CONNECTIONS_MAX = 2_500
+BACK_SECONDS_MAX = 3.0
+BACK_SHARE = 0.7  # Of the rate before; the machine's other work moves both.
+# A request that was let in waits a second; the rest is the machine's, which the flood's sender has half of.
+ANSWERED_SECONDS_MAX = 4.0
+EARLY_SECONDS = 0.6  # Half of the refusals; without an early "no" they would take as long as the queue's 2 seconds.
+FROZEN_SECONDS = 3.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Seconds that answers took, by status; how many connections broke."""
+
+    seconds: dict[int, list[float]] = field(default_factory=dict)
+    without_retry: int = 0
+    lost: int = 0
+
+    def count(self, status: int) -> int:
+        return len(self.seconds.get(status, ()))
+
+    def late(self, status: int, percent: int = 99) -> float:
+        """So many of the answers were there by then."""
+        took = sorted(self.seconds.get(status, [0.0]))
+        return took[len(took) * percent // 100]
+
+
+@dataclass(slots=True)
+class Square:
+    """A service, tills of one key, and customers to buy for."""
+
+    stand: Ground
+    bearer: str
+    customers: list[str]
+    tally: Tally = field(default_factory=Tally)
+
+    async def sell(self, till: Till) -> bool:
+        """One purchase; whether it was posted."""
+        number = fresh("o")
+        body = purchase(random.choice(self.customers), receipt=number)
+        began = time.monotonic()
+        try:
+            reply = await till.post("/v1/accrue", body, key=number)
+        except Lost:
+            self.tally.lost += 1
+            return False
+        self.tally.seconds.setdefault(reply.status, []).append(time.monotonic() - began)
+        if reply.status == 503 and "retry-after" not in reply.headers:
+            self.tally.without_retry += 1
+        return reply.status == 201
+
+    async def rate(self, *, seconds: float) -> float:
+        """Purchases a second of `TILLS` tills that each wait for their answer."""
+        give_up = time.monotonic() + seconds
+
+        async def work() -> int:
+            till, sold = Till(Wire(self.stand.service.url), self.bearer), 0
+            while time.monotonic() < give_up:
+                sold += await self.sell(till)
+            till.wire.hang_up()
+            return sold
+
+        return sum(await asyncio.gather(*(work() for _ in range(TILLS)))) / seconds
+
+    async def flood(self, *, rate: float, seconds: float) -> None:
+        """So many a second, whether the earlier ones are answered or not."""
+        idle: list[Till] = []
+        under_way: set[asyncio.Task[None]] = set()
+
+        async def one() -> None:
+            till = idle.pop() if idle else Till(Wire(self.stand.service.url), self.bearer)
+            await self.sell(till)
+            idle.append(till)
+
+        began, sent = time.monotonic(), 0
+        while (past := time.monotonic() - began) < seconds:
+            while sent < past * rate and len(under_way) < CONNECTIONS_MAX:
+                task = asyncio.create_task(one())
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+                sent += 1
+            sent = max(sent, int(past * rate) - 1)  # What a sender of so many connections can't send is lost.
+            await asyncio.sleep(TICK_SECONDS)
+        await asyncio.gather(*under_way)
+        for till in idle:
+            till.wire.hang_up()
+
+    async def back_at(self, rate: float) -> float:
+        """Seconds until a quarter of a second has sold as many as a share of that rate."""
+        began = time.monotonic()
+        while time.monotonic() - began < 2 * BACK_SECONDS_MAX:
+            if await self.rate(seconds=0.25) >= BACK_SHARE * rate:
+                break
+        return time.monotonic() - began
+
+
+@asynccontextmanager
+async def _square(stage: Stage) -> AsyncIterator[Square]:
+    async with ground(stage) as stand:
+        await stand.admin.publish(small_program())
+        customers = [await stand.customer() for _ in range(CUSTOMERS)]
+        square = Square(stand, await stand.key("OVER"), customers)
+        await square.rate(seconds=0.5)  # Statements are prepared, code is warm.
+        yield square
+
+
+async def test_a_flood_is_answered_early_and_leaves_nothing_behind(stage: Stage) -> None:
+    async with _square(stage) as square:
+        before = await square.rate(seconds=2.0)
+        square.tally = Tally()
+        await square.flood(rate=TIMES * before, seconds=FLOOD_SECONDS)
+        tally = square.tally
+        told = (
+            f"{before:.0f}/s before; in the flood {tally.count(201) / FLOOD_SECONDS:.0f}/s posted, "
+            f"{tally.count(503) / FLOOD_SECONDS:.0f}/s refused; 99 % of the posted within {tally.late(201):.2f} s, "
+            f"of the refused within {tally.late(503):.2f} s, half of them within {tally.late(503, 50):.2f} s"
+        )
+        assert set(tally.seconds) <= {201, 503}, told
+        assert tally.count(503) > tally.count(201) > 0, told
+        assert tally.lost == tally.without_retry == 0, told
+        assert tally.late(503, 50) < EARLY_SECONDS, told
+        assert max(tally.late(201), tally.late(503)) < ANSWERED_SECONDS_MAX, told
+        assert await square.back_at(before) < BACK_SECONDS_MAX, told
+        await square.stand.audit()
+
+
+async def test_a_frozen_database_is_waited_for_by_few_and_forgotten_when_it_is_back(stage: Stage) -> None:
+    async with _square(stage) as square:
+        before = await square.rate(seconds=1.0)
+        processes = await _processes_of(stage)
+        square.tally = Tally()
+        flood = asyncio.create_task(square.flood(rate=before, seconds=FROZEN_SECONDS + 1))
+        await asyncio.sleep(0.3)
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(FROZEN_SECONDS)
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+        assert await square.back_at(before) < BACK_SECONDS_MAX
+        await flood
+        tally = square.tally
+        assert set(tally.seconds) <= {201, 503}
+        assert tally.count(503), "a second into it, nobody new waited"
+        assert tally.lost == tally.without_retry == 0
+        assert tally.late(503, 50) < EARLY_SECONDS, "most were told so early"
+        await square.stand.audit()
+
+
+async def _processes_of(stage: Stage) -> list[int]:
+    """Of the database's own sessions: those of this one, not of the others that share the engine."""
+    owner = await asyncpg.connect(stage.owner_url)
+    try:
+        rows = await owner.fetch(
+            "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    finally:
+        await owner.close()
+    return [row["pid"] for row in rows]
