@@ -18,7 +18,13 @@ from app.domain.rejections import Rejection
 
 _REF = "#/components/schemas/{model}"
 
-_WITH_KEY = (Rejection.UNAUTHENTICATED, Rejection.INSUFFICIENT_SCOPE, Rejection.UNAVAILABLE)
+_WITH_KEY = (
+    Rejection.UNAUTHENTICATED,
+    Rejection.INSUFFICIENT_SCOPE,
+    Rejection.OVERLOADED,
+    Rejection.DEADLINE_EXCEEDED,
+    Rejection.UNAVAILABLE,
+)
 _WITH_BODY = (
     Rejection.MALFORMED_REQUEST,
     Rejection.UNSUPPORTED_MEDIA_TYPE,
@@ -32,8 +38,6 @@ _WITH_WRITE = (
     Rejection.IDEMPOTENCY_KEY_REUSED,
     Rejection.REQUEST_IN_PROGRESS,
     Rejection.BUSY,
-    Rejection.OVERLOADED,
-    Rejection.DEADLINE_EXCEEDED,
     Rejection.RATE_LIMITED,
 )
 
@@ -87,7 +91,7 @@ def refusals_of(operation: Operation) -> list[Rejection]:
     if operation.method != "GET":
         possible.update(_WITH_BODY)
     if operation.query.model_fields:
-        possible.update((Rejection.MALFORMED_REQUEST, Rejection.VALIDATION_ERROR))
+        possible.update((Rejection.MALFORMED_REQUEST, Rejection.VALIDATION_ERROR, Rejection.LIMIT_EXCEEDED))
     if operation.is_write:
         possible.update(_WITH_WRITE)
     return [rejection for rejection in Rejection if rejection in possible]
@@ -172,8 +176,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             )
     headers = ["RequestId"]
     if operation.is_write:
-        key = "IdempotencyKeyUnlessPreview" if operation.can_preview else "IdempotencyKey"
-        headers = [key, "RequestId", "Deadline"]
+        headers.insert(0, "IdempotencyKeyUnlessPreview" if operation.can_preview else "IdempotencyKey")
+    if operation.roles is not None:
+        headers.append("Deadline")
     if operation.has_sentences:
         headers.append("Language")
     return parameters + [{"$ref": f"#/components/parameters/{name}"} for name in headers]
