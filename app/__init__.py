@@ -10,7 +10,7 @@ A functional core inside an imperative shell: the core decides, the shell fetche
     flows/      one file a use case; rounds.py and post_round.py are the hot path; ports*.py say what flows need
     storage/    PostgreSQL        cache/  Redis        api/  HTTP        vault.py  personal data, sealed
     clock.py    the database's time                    telemetry/  logs and metrics
-    wiring.py   the one place that knows every concrete class
+    wiring.py   the one place that knows every concrete class; background.py, for what jobs do
 
     cli.py      the commands (`python -m app`); serve.py, workers.py, jobs_process.py: the processes they start
     main.py     the ASGI entrance; jobs.py the background work; demo/ a program, customers and keys to try

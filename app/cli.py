@@ -116,15 +116,34 @@ def jobs() -> None:
 
 
 @cli.command()
-def verify() -> None:
+def verify(
+    roots: Annotated[
+        list[str] | None, typer.Option("--root", metavar="DATE=HEX", help="A day's root that was kept; repeatable.")
+    ] = None,
+) -> None:
     """Recompute sums, balances, versions, lots and hashes from the entries; a row a finding, exit code 1 if any."""
-    settings = read_settings()
+    from app.verification import read_kept
     from app.verification import verify as verify_ledger
 
+    kept, settings = read_kept(roots or []), read_settings()
     with ready_database(settings) as addresses:
-        found = asyncio.run(verify_ledger(addresses.database_url, say=typer.echo, progress=sys.stderr.isatty()))
+        url, watched = addresses.database_url, sys.stderr.isatty()
+        found = asyncio.run(verify_ledger(url, say=typer.echo, progress=watched, kept=kept))
     if found:
         raise typer.Exit(1)
+
+
+@cli.command()
+def proof(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A saved answer of GET /v1/customers/{id}/proof/{tx_id}.")
+    ],
+    root: Annotated[str | None, typer.Option(help="The root of the posting's day, as it was kept.")] = None,
+) -> None:
+    """Check that a posting is under a day's root, from a saved proof alone; exit code 1 if it isn't."""
+    from app.proof_check import main as check
+
+    sys.exit(check([file, *([f"--root={root}"] if root is not None else [])]))
 
 
 @cli.command()

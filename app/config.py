@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.addresses import plain_database_url
+from app.domain.amounts import AMOUNT_MAX
 
 CONTAINER_SECRETS = Path("/run/secrets")
 
@@ -74,6 +75,21 @@ class Settings(BaseSettings):
     )
     at_max_age_hours: int = Field(
         default=72, ge=0, le=1_000_000, description="how far back the time of a deal may lie, in hours; 0: no limit"
+    )
+    offline_max_age_days: int = Field(
+        default=30,
+        ge=0,
+        le=100_000,
+        description="how far back a receipt made without connection may lie, in days; 0: no limit",
+    )
+    offline_allowance_units: int = Field(
+        default=300,
+        ge=0,
+        le=AMOUNT_MAX,
+        description="units that a till without connection may take from a customer it looked up; 0: none",
+    )
+    offline_allowance_hours: int = Field(
+        default=24, ge=1, le=8_760, description="for how long such an allowance is good, in hours"
     )
     returns_any_shop: bool = Field(default=False, description="true lets a shop take back what another shop has sold")
     publish_backtest_hours: int = Field(

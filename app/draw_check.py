@@ -29,6 +29,8 @@ from app.domain.draws.prize_draws import PrizeDraw, secret_name
 from app.domain.draws.records import DrawRecord
 from app.domain.program import Program
 from app.domain.programs import ProgramInvalid, read_program
+from app.flows.failures import DatabaseGone
+from app.flows.ports_audit import DrawsCheck, Found
 from app.storage.draws import DrawnPurchase, DrawsSnapshot, Original, open_draws
 from app.vault import KeyringVault
 
@@ -94,6 +96,20 @@ async def verify_draws(
         say(f"… and {tally.findings - ROWS_SAID_MAX:,} more")
     say(tally.line(seconds=time.monotonic() - started))
     return tally.findings
+
+
+def as_check(database_url: str, vault: KeyringVault) -> DrawsCheck:
+    """For the running self-audit. What it returns raises DatabaseGone."""
+
+    async def check(day: date) -> list[Found]:
+        try:
+            with _bar(is_shown=False) as bar:
+                findings = [each async for each in _findings(database_url, vault, day, day, Tally(), bar)]
+        except CannotStart:
+            raise DatabaseGone("the draws can't be read") from None
+        return [Found(f"draw_{each.check}", None, each.subject, each.expected, each.found) for each in findings]
+
+    return check
 
 
 async def _findings(

@@ -30,10 +30,11 @@ STEADY_SECONDS = 60.0
 
 def run_jobs(settings: Settings, *, say: Callable[[str], None]) -> None:
     """Runs the jobs in this process until SIGTERM or SIGINT."""
-    from app.schema import prepare_schema
+    from app.schema import check_durability, prepare_schema
 
     with engines_for(settings, say=say, lasting=True) as addresses:
         prepare_schema(addresses, say=say)
+        check_durability(addresses, allow_unsafe=settings.allow_unsafe_database)
         keyring = open_keyring(settings.secrets_path, data_dir=settings.data_dir)
 
         async def until_stopped() -> None:

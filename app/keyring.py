@@ -50,6 +50,13 @@ class Keyring:
         return f"Keyring({self.fingerprint})"
 
     @property
+    def allowance_seed(self) -> bytes:
+        """Of the Ed25519 key that signs offline allowances. Derived, so that a file of an earlier release, wherever it
+        is kept, goes on serving without one more key in it.
+        """
+        return hmac.digest(self.signing, b"key of offline allowances\n", "sha256")
+
+    @property
     def fingerprint(self) -> str:
         """Tells two keyrings apart (16 hex digits) without telling anything of their keys: may be stored and logged."""
         subject = b"fingerprint of the keyring\n" + hashlib.sha256(self.master).digest()

@@ -3,19 +3,26 @@
 AES-256-GCM with random 96-bit nonces; the customer's id is bound in as associated data, so a sealed profile opens for
 no other customer. The customer's key is wrapped by the master key: destroying the wrapped key is erasing the customer,
 also from backups. Losing the keyring loses all personal data, never the ledger.
+
+Offline allowances are signed here too, since their key is one of the keyring's.
 """
 
 import os
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import date
-from hashlib import blake2b
+from datetime import UTC, date, datetime
+from hashlib import blake2b, sha256
 from hmac import digest as hmac_digest
 from typing import Any
 from uuid import UUID
 
+import jwt
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app.domain.allowances import Allowance
 from app.domain.identifiers import Identifier
 from app.flows.ledger_port import Sealed
 from app.flows.ports import Person
@@ -23,7 +30,64 @@ from app.keyring import Keyring
 
 _NONCE_BYTES = 12
 _NOBODY = Person()
+_EDDSA = "EdDSA"
+_ISSUER = "kopilka"
+_AUDIENCE = "offline"  # No token of another kind passes for an allowance.
+_CLAIMS = ["iss", "aud", "sub", "jti", "wallet", "units", "iat", "exp"]
 _FIELDS = frozenset(field.name for field in fields(Person))
+
+
+class KeyringAllowances:
+    """The port `AllowanceKeys`: JSON Web Tokens signed with Ed25519 (RFC 7519, RFC 8037), and the public key as a JWK
+    whose `kid` is its thumbprint (RFC 7638).
+    """
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._private = Ed25519PrivateKey.from_private_bytes(keyring.allowance_seed)
+        self._public = self._private.public_key()
+        x = urlsafe_b64encode(self._public.public_bytes_raw()).rstrip(b"=").decode()
+        thumbprint = sha256(b'{"crv":"Ed25519","kty":"OKP","x":"%b"}' % x.encode()).digest()
+        kid = urlsafe_b64encode(thumbprint).rstrip(b"=").decode()
+        self._headers = {"kid": kid}
+        self._jwk = {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "use": "sig", "alg": _EDDSA}
+
+    def sign(self, allowance: Allowance) -> str:
+        claims = {
+            "iss": _ISSUER,
+            "aud": _AUDIENCE,
+            "sub": str(allowance.customer),
+            "jti": str(allowance.id),
+            "wallet": allowance.wallet,
+            "units": allowance.units,
+            "iat": int(allowance.since.timestamp()),
+            "exp": int(allowance.until.timestamp()),
+        }
+        return jwt.encode(claims, self._private, algorithm=_EDDSA, headers=self._headers)
+
+    def read(self, token: str) -> Allowance | None:
+        try:
+            claims = jwt.decode(
+                token,
+                self._public,
+                algorithms=[_EDDSA],
+                audience=_AUDIENCE,
+                issuer=_ISSUER,
+                # Receipts come in when the allowance may be over: it had to be good when they were made.
+                options={"verify_exp": False, "verify_iat": False, "require": _CLAIMS},
+            )
+            return Allowance(
+                id=UUID(claims["jti"]),
+                customer=UUID(claims["sub"]),
+                wallet=claims["wallet"],
+                units=claims["units"],
+                since=datetime.fromtimestamp(claims["iat"], UTC),
+                until=datetime.fromtimestamp(claims["exp"], UTC),
+            )
+        except (jwt.InvalidTokenError, ValueError):
+            return None
+
+    def public(self) -> Sequence[Mapping[str, str]]:
+        return (self._jwk,)
 
 
 class KeyringVault:

@@ -7,8 +7,9 @@ All is read in one snapshot, so it may run beside a busy service. What each chec
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import asyncpg
 from rich.console import Console
@@ -17,8 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.config import CannotStart
 from app.domain.ledger.audit import CountersAudit, CustomerAudit, Finding, Terms, read_terms
 from app.storage.audit import Folder, open_snapshot
+from app.storage.audit_roots import audit_roots
 from app.storage.audit_strays import find_strays
 
+ROOT_BYTES = 32  # SHA-256.
 ROWS_SAID_MAX = 1_000  # Whoever reads the report has seen enough by then, and gets the count.
 # The driver says a connection that was cut in one of many ways.
 _LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
@@ -45,11 +48,14 @@ class Tally:
         )
 
 
-async def verify(database_url: str, *, say: Callable[[str], None], progress: bool) -> int:
+async def verify(
+    database_url: str, *, say: Callable[[str], None], progress: bool, kept: Mapping[date, bytes] | None = None
+) -> int:
     """Audit the whole ledger; says a row a finding (columns parted by tabs) and a summary; returns how many were found.
 
     Args:
         progress: show a bar on standard error.
+        kept: days' roots that somebody has kept.
 
     Raises:
         CannotStart: the database can't be read, or the connection was lost on the way.
@@ -57,7 +63,7 @@ async def verify(database_url: str, *, say: Callable[[str], None], progress: boo
     started = time.monotonic()
     tally = Tally()
     with _bar(is_shown=progress) as bar:
-        async for finding in _audit(database_url, tally, bar):
+        async for finding in _audit(database_url, tally, bar, kept or {}):
             tally.findings += 1
             if tally.findings == 1:
                 say("\t".join(_COLUMNS))
@@ -69,10 +75,26 @@ async def verify(database_url: str, *, say: Callable[[str], None], progress: boo
     return tally.findings
 
 
-async def findings(database_url: str) -> list[Finding]:
+async def findings(database_url: str, *, kept: Mapping[date, bytes] | None = None) -> list[Finding]:
     """All findings, in the order found. Raises `CannotStart`."""
     with _bar(is_shown=False) as bar:
-        return [finding async for finding in _audit(database_url, Tally(), bar)]
+        return [finding async for finding in _audit(database_url, Tally(), bar, kept or {})]
+
+
+def read_kept(texts: Sequence[str]) -> dict[date, bytes]:
+    """Roots as an auditor has kept them, each `2026-11-21=HEX`. Raises `CannotStart`."""
+    kept: dict[date, bytes] = {}
+    for text in texts:
+        day, _, root = text.partition("=")
+        try:
+            when, value = date.fromisoformat(day), bytes.fromhex(root)
+        except ValueError:
+            when, value = date.min, b""
+        if len(value) != ROOT_BYTES or when.isoformat() != day:
+            raise CannotStart(f"{text} is no root: write 2026-11-21= and its 64 hexadecimal digits")
+        if kept.setdefault(when, value) != value:
+            raise CannotStart(f"{day} has two roots")
+    return kept
 
 
 def row_of(finding: Finding) -> str:
@@ -81,7 +103,7 @@ def row_of(finding: Finding) -> str:
     return "\t".join(_UNPRINTABLE.sub("?", cell) for cell in cells)
 
 
-async def _audit(database_url: str, tally: Tally, bar: Progress) -> AsyncIterator[Finding]:
+async def _audit(database_url: str, tally: Tally, bar: Progress, kept: Mapping[date, bytes]) -> AsyncIterator[Finding]:
     try:
         async with open_snapshot(database_url) as snapshot:
             terms = {version: read_terms(document) for version, document in (await snapshot.programs()).items()}
@@ -92,6 +114,8 @@ async def _audit(database_url: str, tally: Tally, bar: Progress) -> AsyncIterato
                 bar.update(task, completed=done)
 
             async for finding in find_strays(snapshot):
+                yield finding
+            async for finding in audit_roots(snapshot, kept):
                 yield finding
             async for folder in snapshot.folders():
                 async for finding in _audit_folder(folder, terms, counters, tally, tell=tell):

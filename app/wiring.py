@@ -1,6 +1,7 @@
-"""The one place that knows every concrete class."""
+"""The one place that knows every concrete class (of the jobs: `app.background`)."""
 
 import secrets
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,6 +10,7 @@ import structlog
 
 from app.api.answers import JsonAnswers, to_bytes
 from app.api.cards import card_bytes, gift_card_bytes, gift_card_numbers_bytes
+from app.api.offline import results_bytes
 from app.api.prize_draw_schemas import prize_draw_document
 from app.beside import Beside
 from app.cache.absent import NoSnapshots
@@ -23,26 +25,34 @@ from app.flows.keep_coupons import KeepCoupons
 from app.flows.keep_customer import KeepCustomer
 from app.flows.keep_gift_cards import KeepGiftCards
 from app.flows.keep_segments import KeepSegments, SegmentTx
+from app.flows.ledger_roots import LedgerRoots
 from app.flows.loyalty import Loyalty
 from app.flows.move_points import MovePoints
+from app.flows.offline_allowance import AllowanceTerms, LookUpCustomer
+from app.flows.offline_sale import OfflineSales
 from app.flows.once import Once
+from app.flows.place_hold import PlaceHold
 from app.flows.ports import Snapshots
 from app.flows.ports_coupons import CouponTx
 from app.flows.ports_customers import CustomerTx
 from app.flows.post_event import PostEvent
+from app.flows.post_offline import PostOffline
 from app.flows.publish_program import ProgramShelf, PublishProgram
 from app.flows.quote_basket import QuoteBasket
 from app.flows.read_coupons import ReadCoupons
 from app.flows.read_customer import ReadCustomer
 from app.flows.read_draws import ReadDraws
+from app.flows.read_events import ReadEvents
+from app.flows.read_hold import ReadHold
 from app.flows.read_purchase import ReadPurchase
 from app.flows.record_purchase import RecordPurchase
+from app.flows.resolve_hold import ResolveHold
 from app.flows.return_lines import ReturnLines
 from app.flows.rounds import Rounds
 from app.flows.run_prize_draws import RunPrizeDraws
 from app.flows.sales import AtLimits
-from app.flows.sweep import Sweep
 from app.flows.try_draft import TryDraft
+from app.flows.watch_books import WatchBooks
 from app.keyring import Keyring
 from app.storage import migrate
 from app.storage.backtests import BacktestsDatabase
@@ -51,22 +61,29 @@ from app.storage.coupons import CouponsDatabase
 from app.storage.customers import CustomersDatabase
 from app.storage.draws import DrawsDatabase
 from app.storage.engine import Database
+from app.storage.feed import FeedDatabase
 from app.storage.housekeeping import Housekeeping
 from app.storage.ledger import LedgerDatabase
+from app.storage.offline import OfflineDatabase
 from app.storage.prize_draws import PrizeDrawsDatabase
 from app.storage.reads import ReadsDatabase
+from app.storage.roots import RootsDatabase
 from app.storage.segments import SegmentsDatabase
-from app.telemetry import METRICS, Metrics
-from app.vault import KeyringVault
+from app.storage.self_audit import SelfAuditDatabase
+from app.telemetry import METRICS, Metrics, Thinned
+from app.vault import KeyringAllowances, KeyringVault
 
 _log = structlog.get_logger("app.flows")
 
 
 class Watch:
-    """The ports `RoundWatch` and `CacheWatch` on the metrics; one warning a fault, without data."""
+    """The ports `RoundWatch`, `CacheWatch` and `AuditWatch` on metrics and log; one warning a second and kind of fault,
+    without data.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._faults = Thinned(_log, ticks=time.monotonic)
 
     def round_done(self, *, size: int, seconds: float) -> None:
         self._metrics.round_posted(size=size, seconds=seconds)
@@ -76,11 +93,11 @@ class Watch:
         if isinstance(error, DrawSecretDiffers):
             why = "another SECRETS_FILE draws the tickets of this database"
             _log.error("draw_secret_differs", day=error.day.isoformat(), why=why)
-        _log.warning("round_failed", error=type(error).__name__, retried=retried)
+        self._faults.warning("round_failed", error=type(error).__name__, retried=retried)
 
     def posted(self, postings: Sequence[Chained]) -> None:
         for chained in postings:
-            if chained.posting.kind in (TxKind.PURCHASE, TxKind.REDEEM, TxKind.EVENT):
+            if chained.posting.kind in (TxKind.PURCHASE, TxKind.REDEEM, TxKind.EVENT, TxKind.CAPTURE):
                 for entry in chained.posting.entries:
                     if entry.account is Account.ISSUED:
                         self._metrics.points_issued(wallet=entry.wallet, units=-entry.amount)
@@ -95,7 +112,13 @@ class Watch:
 
     def cache_fault(self, kind: str, error: BaseException) -> None:
         self._metrics.cache_fault(kind)
-        _log.warning("cache_fault", error=type(error).__name__)
+        self._faults.warning("cache_fault", error=type(error).__name__)
+
+    def finding(self, *, check: str, customer: str | None) -> None:
+        _log.error("audit_finding", check=check, customer=customer)
+
+    def findings_left_out(self, count: int) -> None:
+        _log.error("audit_findings", left_out=count)
 
 
 @asynccontextmanager
@@ -109,7 +132,7 @@ async def open_service(
     """
     database = Database(database_url, allow_unsafe=settings.allow_unsafe_database)
     await database.open()
-    snapshots = _snapshots(keyring, database, redis_url)
+    snapshots = snapshots_of(keyring, database, redis_url)
     try:
         await Housekeeping(database).ensure_partitions()
         service = _assemble(settings, keyring, database, snapshots, database_url=database_url)
@@ -120,7 +143,7 @@ async def open_service(
         await database.close()
 
 
-def _snapshots(keyring: Keyring, database: Database, redis_url: str | None) -> RedisSnapshots | NoSnapshots:
+def snapshots_of(keyring: Keyring, database: Database, redis_url: str | None) -> RedisSnapshots | NoSnapshots:
     if redis_url is None:
         return NoSnapshots()
     return RedisSnapshots(redis_url, key=keyring.cache, identity=lambda: database.identity, watch=Watch(METRICS))
@@ -149,7 +172,21 @@ def _assemble(
         purchases=RecordPurchase(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
         points=MovePoints(rounds, vault=vault, answers=answers),
         events=PostEvent(rounds, vault=vault, answers=answers, limits=limits),
+        offline=_offline(settings, keyring, rounds, store=store, database=database, programs=shelf, answers=answers),
+        lookups=LookUpCustomer(
+            customers,
+            programs=shelf,
+            vault=vault,
+            clock=clock,
+            keys=KeyringAllowances(keyring),
+            terms=AllowanceTerms(
+                units_max=settings.offline_allowance_units, valid_for=timedelta(hours=settings.offline_allowance_hours)
+            ),
+        ),
         returns=ReturnLines(rounds, store=store, programs=shelf, answers=answers, any_shop=settings.returns_any_shop),
+        holds=PlaceHold(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
+        hold_ends=ResolveHold(rounds, answers=answers),
+        held=ReadHold(reads),
         keeper=KeepCustomer(
             once,
             reader=customers,
@@ -177,6 +214,7 @@ def _assemble(
         draws=ReadDraws(DrawsDatabase(database), programs=shelf, vault=vault),
         prize_draws=_prize_draws(PrizeDrawsDatabase(database), vault=vault, answers=answers),
         segments=KeepSegments(grouping, groups, groups, vault=vault, snapshots=snapshots, answers=answers),
+        feed=ReadEvents(FeedDatabase(database)),
         programs=PublishProgram(
             once,
             reads,
@@ -190,9 +228,39 @@ def _assemble(
             start=Beside(database_url).start_backtest,
             answer=lambda backtest_id: to_bytes({"id": backtest_id}),
         ),
+        books=WatchBooks(SelfAuditDatabase(database)),
+        roots=LedgerRoots(RootsDatabase(database)),
         reads=reads,
         snapshots=snapshots,
         schema_head=migrate.head(),
+    )
+
+
+def _offline(
+    settings: Settings,
+    keyring: Keyring,
+    rounds: Rounds,
+    *,
+    store: LedgerDatabase,
+    database: Database,
+    programs: ProgramShelf,
+    answers: JsonAnswers,
+) -> PostOffline:
+    days, vault = settings.offline_max_age_days, KeyringVault(keyring)
+    return PostOffline(
+        rounds,
+        store=store,
+        versions=OfflineDatabase(database),
+        programs=programs,
+        sales=OfflineSales(
+            vault=vault,
+            answers=answers,
+            allowances=KeyringAllowances(keyring),
+            age_max=timedelta(days=days) if days else None,
+        ),
+        vault=vault,
+        answers=answers,
+        results=results_bytes,
     )
 
 
@@ -224,23 +292,3 @@ def _prize_draws(draws: PrizeDrawsDatabase, *, vault: KeyringVault, answers: Jso
     return RunPrizeDraws(
         Once(draws, answers=answers), draws, vault=vault, answer=lambda draw: to_bytes(prize_draw_document(draw))
     )
-
-
-@asynccontextmanager
-async def open_sweep(
-    settings: Settings, keyring: Keyring, *, database_url: str, redis_url: str | None
-) -> AsyncIterator[Sweep]:
-    """What the jobs' process works with."""
-    database = Database(database_url, allow_unsafe=settings.allow_unsafe_database)
-    await database.open()
-    snapshots = _snapshots(keyring, database, redis_url)
-    try:
-        yield Sweep(
-            LedgerDatabase(database),
-            housekeeping=Housekeeping(database),
-            programs=ProgramShelf(ReadsDatabase(database), clock=DatabaseClock()),
-            snapshots=snapshots,
-        )
-    finally:
-        await snapshots.close()
-        await database.close()

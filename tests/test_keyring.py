@@ -80,3 +80,17 @@ def test_a_keyring_shows_no_key(tmp_path: Path) -> None:
         assert repr(key) not in shown
         assert key.hex() not in shown
         assert base64.b64encode(key).decode() not in shown
+
+
+def test_the_key_of_allowances_needs_nothing_new_in_a_file_of_an_earlier_release(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "secrets.json"
+    names = ("master", "lookup", "signing", "cache", "draws")
+    keys = {name: base64.b64encode(bytes([place]) * KEY_BYTES).decode() for place, name in enumerate(names)}
+    elsewhere.write_text(json.dumps(keys))
+    keyring = open_keyring(elsewhere, data_dir=tmp_path / "data")
+    assert json.loads(elsewhere.read_text()) == keys
+    assert len(keyring.allowance_seed) == KEY_BYTES
+    assert keyring.allowance_seed not in {getattr(keyring, name) for name in NAMES}
+    other = open_keyring(tmp_path / "other" / "secrets.json", data_dir=tmp_path / "other")
+    assert other.allowance_seed != keyring.allowance_seed
+    assert open_keyring(elsewhere, data_dir=tmp_path / "data").allowance_seed == keyring.allowance_seed

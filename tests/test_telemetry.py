@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.telemetry import Metrics
+from app.telemetry import Metrics, Thinned
 from app.telemetry.metrics import SHARED_DIRECTORY
 
 ROOT = Path(__file__).parent.parent
@@ -164,3 +165,45 @@ def test_workers_add_up_and_the_dead_keep_counters_only(tmp_path: Path) -> None:
     assert one[accrued] == 2
     assert one["kopilka_requests_in_flight{}"] == 1
     workers[1].communicate()
+
+
+READER = """
+import sys
+from app.telemetry import Reading, render_metrics
+sys.stdout.buffer.write(render_metrics([
+    Reading("kopilka_audit_findings", "Open", {"lot_held": 2, "debt": 1}, "check"),
+    Reading("kopilka_customers_frozen", "Frozen", {"": 3}),
+    Reading("kopilka_duty_age_seconds", "Age", {}, "duty"),
+]))
+"""
+
+
+def test_what_was_read_is_said_once_however_many_workers_there_are(tmp_path: Path) -> None:
+    environment = {SHARED_DIRECTORY: str(tmp_path)}
+    for _ in range(2):
+        found = samples(python(READER, **environment).stdout.decode())
+        assert found["kopilka_audit_findings{check=lot_held}"] == 2
+        assert found["kopilka_audit_findings{check=debt}"] == 1
+        assert found["kopilka_customers_frozen{}"] == 3
+    assert "kopilka_customers_frozen" not in python(SCRAPER, **environment).stdout.decode()
+
+
+def test_a_fault_is_one_line_a_kind_and_second_and_the_rest_are_counted() -> None:
+    now = [10.0]
+    with structlog.testing.capture_logs() as lines:
+        thinned = Thinned(structlog.get_logger(), ticks=lambda: now[0])
+        for _ in range(5):
+            thinned.warning("round_failed", error="DatabaseGone", retried=2)
+        thinned.warning("round_failed", error="DatabaseBusy", retried=1)
+        thinned.warning("cache_fault", error="DatabaseGone")
+        now[0] += 1.0
+        for _ in range(3):
+            thinned.warning("round_failed", error="DatabaseGone", retried=7)
+        now[0] += 0.9
+        thinned.warning("round_failed", error="DatabaseGone", retried=7)
+    assert [(line["event"], line["error"], line.get("left_out")) for line in lines] == [
+        ("round_failed", "DatabaseGone", None),
+        ("round_failed", "DatabaseBusy", None),
+        ("cache_fault", "DatabaseGone", None),
+        ("round_failed", "DatabaseGone", 4),
+    ]

@@ -5,6 +5,7 @@ edge         the pipeline that every call passes: route, key, body, checks, hand
 calls        what an operation is, and one call of it
 operations   the table of all operations, from purchases, customers, cards, events, coupons, segments, programs,
              backtests, draws, prize_draws, ops
+offline      receipts made without connection, one by one, and the keys of allowances; offline_schemas: their shape
 schemas      what callers send (pydantic, strict): sales; customer_schemas, coupon_schemas, prize_draw_schemas; fields:
              single values; program_schema: also the JSON Schema of the document
 identity     references to customers; receipts: shops and terminals; sale_requests: bodies to domain values

@@ -12,9 +12,16 @@ from uuid import UUID
 import orjson
 
 from app.api.coupon_answers import coupon_document, made_document
-from app.api.customer_answer import balance_document, history_document, lot_document, profile_document
+from app.api.customer_answer import (
+    balance_document,
+    history_document,
+    lookup_document,
+    lot_document,
+    profile_document,
+)
 from app.api.draw_answer import prize_document
 from app.api.errors import problem
+from app.api.hold_answers import hold_document, hold_state_document
 from app.api.record_answer import explanation_document, record_document
 from app.api.sale_answer import balances_document, event_document, sale_document
 from app.domain.amounts import quantity
@@ -28,6 +35,8 @@ from app.flows.results import (
     CustomerProfile,
     EventPosted,
     HistoryItem,
+    HoldPosted,
+    HoldView,
     LotView,
     Page,
     Posted,
@@ -97,6 +106,9 @@ class JsonAnswers:
             {"tx_id": posted.tx_id, "version": posted.version, "balances": balances_document(posted.balances)}
         )
 
+    def hold(self, posted: HoldPosted) -> bytes:
+        return to_bytes(hold_document(posted))
+
     def customer(self, profile: CustomerProfile) -> bytes:
         return to_bytes(profile_document(profile, is_masked=True))
 
@@ -135,6 +147,11 @@ def profile(profile: CustomerProfile, *, is_masked: bool) -> bytes:
     return to_bytes(profile_document(profile, is_masked=is_masked))
 
 
+def found(profile: CustomerProfile) -> bytes:
+    """A customer who was looked up."""
+    return to_bytes(lookup_document(profile))
+
+
 def balance(view: BalanceView) -> bytes:
     return to_bytes(balance_document(view))
 
@@ -153,6 +170,10 @@ def purchase(record: PurchaseRecord, *, explain: bool, is_russian: bool) -> byte
 
 def explanation(record: PurchaseRecord, *, is_russian: bool) -> bytes:
     return to_bytes(explanation_document(record, is_russian=is_russian))
+
+
+def hold_state(view: HoldView) -> bytes:
+    return to_bytes(hold_state_document(view))
 
 
 def request_state(state: RequestState) -> bytes:

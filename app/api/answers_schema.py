@@ -53,6 +53,10 @@ class CustomerAnswer(AnswerBody):
     birthday: str | None = Field(default=None, description="Only in clear answers.")
     email: str | None = Field(default=None, description="Only in clear answers.")
     segments: list[str] | None = Field(default=None, description="Only in clear answers.")
+    frozen_since: Instant | None = Field(
+        default=None,
+        description="Since when nothing may be redeemed because the books don't add up. Only in clear answers.",
+    )
     tags: list[str]
     consents: list[dict[str, object]]
     referrer: Id | None
@@ -62,6 +66,21 @@ class CustomerAnswer(AnswerBody):
     tier: str | None
     next_tier: NextTier | None
     balances: Balances
+
+
+class OfflineAllowance(AnswerBody):
+    """So many units may be taken without connection until then; nothing is set aside."""
+
+    wallet: str
+    units: Units
+    until: Instant
+    token: str = Field(description="A JWT to be sent with the receipt; see GET /.well-known/jwks.json.")
+
+
+class LookupAnswer(CustomerAnswer):
+    offline_allowance: OfflineAllowance | None = Field(
+        description="null where nothing may be taken without connection."
+    )
 
 
 class At(AnswerBody):
@@ -79,6 +98,11 @@ class BalanceAnswer(AnswerBody):
     wallets: dict[str, WalletBalance]
     source: Literal["cache", "database"]
     as_of: Instant
+    lots: "list[Lot] | None" = Field(default=None, description="Only with ?as_of=: open then, in spending order.")
+    tier: str | None = Field(default=None, description="Only with ?as_of=.")
+    program: int | None = Field(
+        default=None, description="Only with ?as_of=: the version in force; before the first null."
+    )
 
 
 class Entry(AnswerBody):

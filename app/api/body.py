@@ -44,11 +44,13 @@ async def read_body(receive: Receive, *, headers: Headers, size_max: int) -> byt
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def parse_json(raw: bytes, *, scans: bool = False) -> Any:
+def parse_json(raw: bytes, *, scans: bool | None = False) -> Any:
     """The JSON value of a body.
 
     Duplicate keys are refused: which of the two a till means, nobody knows. A value that JSON can say but nothing can
     store (NUL, half a surrogate pair, endless numbers, endless depth) is a fault with a pointer, not broken JSON.
+
+    scans: whether to look for such values everywhere; None: the operation does, part by part.
 
     Raises:
         Rejected: `malformed_request`, or `validation_error` and `limit_exceeded` for what can't be stored.
@@ -56,8 +58,12 @@ def parse_json(raw: bytes, *, scans: bool = False) -> Any:
     try:
         document = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:
-        _explain(raw, str(error))
-    if scans or b"\\u0000" in raw:
+        document = _second_reading(raw, str(error))
+        if scans is None:
+            return document
+        refuse_unstorable(document)
+        raise _malformed(str(error)) from None
+    if scans or (scans is False and b"\\u0000" in raw):
         refuse_unstorable(document)
     return document
 
@@ -74,7 +80,11 @@ def refuse_unstorable(document: object) -> None:
 
 def fingerprint(*, method: str, path: bytes, query: bytes, document: object) -> bytes:
     """16 bytes over method, path with query, and the JSON value, whatever the order of its members and its spaces."""
-    whole = b"%b %b?%b\n%b" % (method.encode(), path, query, orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
+    try:
+        value = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # What nothing stores, in a body that the operation judges part by part: one part is refused.
+        value = json.dumps(document, sort_keys=True).encode()
+    whole = b"%b %b?%b\n%b" % (method.encode(), path, query, value)
     return hashlib.blake2b(whole, digest_size=_FINGERPRINT_BYTES).digest()
 
 
@@ -82,21 +92,27 @@ def _too_large(size_max: int) -> Rejected:
     return Rejected(Rejection.PAYLOAD_TOO_LARGE, f"The body has more than {size_max} bytes.")
 
 
-def _explain(raw: bytes, reason: str) -> NoReturn:
-    """Say what is wrong with a body that the strict parser refused."""
+def _second_reading(raw: bytes, reason: str) -> Any:
+    """A body that the strict parser refused for values that nothing stores.
+
+    Raises:
+        Rejected: it is no JSON, or nested beyond all bounds.
+    """
     if "recursion limit" in reason:
         fault = Fault("", "depth", f"must not be nested deeper than {DEPTH_MAX} levels")
         raise Rejected(Rejection.LIMIT_EXCEEDED, "The body is nested too deeply.", (fault,))
     if any(word in reason for word in ("surrogate", "hex escape", "out of range")):
         try:
-            document = json.loads(
+            return json.loads(
                 raw.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_int=_short_int, parse_constant=_refuse
             )
         except (ValueError, RecursionError):
             pass
-        else:
-            refuse_unstorable(document)
-    raise Rejected(Rejection.MALFORMED_REQUEST, f"The body is not JSON that can be read: {reason}.")
+    raise _malformed(reason)
+
+
+def _malformed(reason: str) -> Rejected:
+    return Rejected(Rejection.MALFORMED_REQUEST, f"The body is not JSON that can be read: {reason}.")
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -22,6 +22,7 @@ TILLS_AND_SUPPORT = TILLS | {Role.SUPPORT}
 SUPPORT = frozenset({Role.SUPPORT, Role.ADMIN})
 MARKETERS = frozenset({Role.MARKETER, Role.ADMIN})
 PROGRAM_READERS = MARKETERS | {Role.ANALYST}
+FEED_READERS = frozenset({Role.ANALYST, Role.OPS, Role.ADMIN})
 WRITERS = TILLS_AND_SUPPORT | MARKETERS  # Everyone who has idempotency keys.
 
 # The caller of operations that need no key.
@@ -66,13 +67,13 @@ class Call:
             raise TypeError("this call writes nothing")
         return self.write
 
-    def id(self, missing: Rejection = Rejection.NOT_FOUND) -> UUID:
-        """The path's `{id}`.
+    def id(self, missing: Rejection = Rejection.NOT_FOUND, *, name: str = "id") -> UUID:
+        """The path's `{id}`, or another id in it.
 
         Raises:
             Rejected: it is no id that the service could have given; `missing` says that there is no such thing.
         """
-        text = self.params["id"]
+        text = self.params[name]
         try:
             value = UUID(text)
         except ValueError:
@@ -92,8 +93,8 @@ class Operation:
     `refusals` are the codes that this operation may answer beside those that every operation has. A write needs an
     idempotency key and runs to its end whatever the client does; `can_preview` makes it a read when the query says
     `preview=true`. `scans` looks at every value of the body for what no database can hold: for bodies that the model
-    does not describe to the last member. `speaks`: good answers hold sentences by Accept-Language, as those do that may
-    be asked to `explain`.
+    does not describe to the last member; None: the handler looks itself. `speaks`: good answers hold sentences by
+    Accept-Language, as those do that may be asked to `explain`.
     """
 
     method: str
@@ -109,7 +110,7 @@ class Operation:
     refusals: tuple[Rejection, ...] = ()
     is_write: bool = False
     can_preview: bool = False
-    scans: bool = False
+    scans: bool | None = False
     speaks: bool = False
     body_max: int = BODY_MAX
     media_type: str = JSON_TYPE

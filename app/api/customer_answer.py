@@ -22,6 +22,7 @@ def profile_document(profile: CustomerProfile, *, is_masked: bool) -> dict[str, 
         document["birthday"] = profile.birthday
         document["email"] = profile.email
         document["segments"] = profile.segments
+        document["frozen_since"] = profile.frozen_since
     return document | {
         "tags": profile.tags,
         "consents": profile.consents,
@@ -35,13 +36,31 @@ def profile_document(profile: CustomerProfile, *, is_masked: bool) -> dict[str, 
     }
 
 
+def lookup_document(profile: CustomerProfile) -> dict[str, object]:
+    """A customer who was looked up: masked, with what may be taken without connection."""
+    allowance = profile.offline_allowance
+    return profile_document(profile, is_masked=True) | {
+        "offline_allowance": None
+        if allowance is None
+        else {
+            "wallet": allowance.wallet,
+            "units": allowance.units,
+            "until": allowance.until,
+            "token": allowance.token,
+        }
+    }
+
+
 def balance_document(view: BalanceView) -> dict[str, object]:
-    return {
+    document: dict[str, object] = {
         "version": view.version,
         "wallets": {wallet: _wallet(each) for wallet, each in view.wallets.items()},
         "source": view.source,
         "as_of": view.as_of,
     }
+    if (then := view.then) is not None:
+        document |= {"lots": [lot_document(lot) for lot in then.lots], "tier": then.tier, "program": then.program}
+    return document
 
 
 def history_document(item: HistoryItem) -> dict[str, object]:

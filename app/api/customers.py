@@ -1,7 +1,14 @@
 """The calls about a customer: register, find, change, and what they have."""
 
 from app.api import answers
-from app.api.answers_schema import BalanceAnswer, CustomerAnswer, HistoryAnswer, LotsAnswer, PostedAnswer
+from app.api.answers_schema import (
+    BalanceAnswer,
+    CustomerAnswer,
+    HistoryAnswer,
+    LookupAnswer,
+    LotsAnswer,
+    PostedAnswer,
+)
 from app.api.calls import SUPPORT, TILLS_AND_SUPPORT, Call, Operation
 from app.api.customer_schemas import AdjustBody, Consent, LookupBody, RegisterBody, UpdateBody
 from app.api.identity import identifiers_of, identify
@@ -34,7 +41,7 @@ async def register(call: Call) -> Answer:
 async def lookup(call: Call) -> Answer:
     body: LookupBody = call.body
     found = await call.service.lookup(identify(body.customer, region=call.phone_region))
-    return Answer(200, answers.profile(found, is_masked=True))
+    return Answer(200, answers.found(found))
 
 
 async def customer(call: Call) -> Answer:
@@ -123,12 +130,13 @@ OPERATIONS = (
         path="/v1/customers/lookup",
         name="lookup",
         summary="Find a customer, with balances and tier",
-        description="Writes nothing and needs no Idempotency-Key. Personal data is masked.",
+        description="Writes nothing and needs no Idempotency-Key. Personal data is masked. `offline_allowance` is"
+        " signed: a till may take so many units without connection until then, and sends the token with the receipt.",
         tag="Customers",
         handler=lookup,
         roles=TILLS_AND_SUPPORT,
         body=LookupBody,
-        answers={200: CustomerAnswer},
+        answers={200: LookupAnswer},
         refusals=(_MISSING,),
         examples={
             "by phone": {"customer": {"phone": "8 (900) 123-45-67"}},

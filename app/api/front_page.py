@@ -20,7 +20,9 @@ and terminal (a person's: within the person). The same key with the same request
 gets the same status and body, with `Idempotent-Replayed: true`. Another request under it is 422
 `idempotency_key_reused`; while the first is running, 409 `request_in_progress`. Answers marked *kept* below are final
 for their key. A write is answered after its database commit; whoever hears no answer repeats the request with its key,
-or asks `GET /v1/requests/{key}`. Receipts and fiscal documents are unique for ever, whatever the keys.
+or asks `GET /v1/requests/{key}`. Receipts and fiscal documents are unique for ever, whatever the keys. A
+receipt made without connection is written once by its number: in `audit_tx` its key begins with `offline №`, as no
+caller's can, and what it spent beyond the balance is a debt.
 
 ## Values
 
@@ -71,13 +73,15 @@ Every posting sums to 0 in each wallet. A positive amount on `customer:*` adds t
 | `activate` | `customer:pending` to `customer:available` |
 | `expire` | `customer:available` or `customer:pending` against `program:expired` |
 | `adjust` | `customer:available` against `program:adjusted` |
-| `hold`, `capture`, `release` | `customer:available` to `customer:held`, and on or back (later) |
+| `hold` | `customer:available` to `customer:held` |
+| `capture` | `customer:held` against `program:redeemed`; what is not captured as `release`; accrual as `purchase` |
+| `release` | `customer:held` to `customer:available`; to a lot that has expired: on to `program:expired` |
 | `event` | as `purchase`: another act's reward, a gift card's load, the cost of what was asked for |
 | any of them | full sets of a wallet that converts: `customer:available` against `program:converted`, both wallets |
 
 Prizes of draws are accruals of their purchase. A debt is entries on `customer:available` without a lot. What time has
-brought (`activate`, `expire`) is posted before the call that meets it, with a version of its own; what converts is
-entries of the posting that filled the set.
+brought (`activate`, `expire`, a hold's end as a `release` without a key) is posted before the call that meets it, with
+a version of its own; what converts is entries of the posting that filled the set.
 
 ### Hash chain
 

@@ -92,7 +92,7 @@ class BalanceQuery(Query):
     min_version: Number = Field(default=0, description="The answer has at least this version of the customer's books.")
     as_of: Instant | None = Field(
         default=None,
-        description="The balance at another moment: past, or future if nothing more happens.",
+        description="Another moment: past, or future if nothing more happens. Also tells lots, tier and program then.",
         json_schema_extra={"format": "date-time"},
     )
 

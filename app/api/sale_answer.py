@@ -13,7 +13,7 @@ from app.domain.ledger.balances import WalletBalance
 from app.domain.rules.prices import split_price
 from app.flows.results import Balances, EventPosted, Sale
 
-_QUOTED = "quoted"
+_QUOTED, _HELD = "quoted", "held"
 
 
 def balance_of(balance: WalletBalance) -> dict[str, object]:
@@ -29,11 +29,11 @@ def sale_document(sale: Sale) -> dict[str, object]:
     decision = sale.decision
     customer = sale.customer
     speech = Speech(sale.scheme.currency, is_russian=sale.is_russian)
-    is_quote = sale.state == _QUOTED
-    told = told_of(decision, sale.scheme, balances=sale.balances, with_codes=not is_quote, speech=speech)
+    with_codes = sale.state not in {_QUOTED, _HELD}
+    told = told_of(decision, sale.scheme, balances=sale.balances, with_codes=with_codes, speech=speech)
     document: dict[str, object] = {
         "id": sale.id,
-        "tx_id": sale.id,
+        "tx_id": sale.tx_id or sale.id,
         "state": sale.state,
         "receipt": sale.receipt,
         "at": sale.at,
@@ -50,7 +50,7 @@ def sale_document(sale: Sale) -> dict[str, object]:
         },
         "lines": [_line(line, sale.qty_milli[line.id]) for line in decision.lines],
         "redeem": {"wallets": {wallet: _terms(terms) for wallet, terms in decision.redeem_terms.items()}},
-        "effects": [effect_document(effect, with_codes=not is_quote, speech=speech) for effect in decision.effects],
+        "effects": [effect_document(effect, with_codes=with_codes, speech=speech) for effect in decision.effects],
         "coupons": [_coupon(coupon, speech) for coupon in decision.coupons],
         "surprise": {"possible": decision.surprise},
         "draws": [draw_document(record, speech) for record in decision.draws],
@@ -61,6 +61,15 @@ def sale_document(sale: Sale) -> dict[str, object]:
         "quote": sale.quote,
         "valid_until": sale.valid_until,
     }
+    if sale.offline is not None:
+        offline = sale.offline
+        document["offline"] = {
+            "debt": offline.debt,
+            "over_allowance": offline.over_allowance,
+            "frozen": offline.is_frozen,
+        }
+    if sale.expires_at is not None:
+        document["expires_at"] = sale.expires_at
     if sale.explain:
         document["explain"] = explained(decision.verdicts, sale.scheme, speech)
     return document

@@ -83,6 +83,12 @@ class Effect(AnswerBody):
     cost: UnitsByWallet | None = Field(default=None, description="Units that a rule with a `cost` took.")
 
 
+class OfflineFacts(AnswerBody):
+    debt: UnitsByWallet = Field(description="Units taken that were not there any more.")
+    over_allowance: int = Field(description="Units beyond the allowance they were taken under.")
+    frozen: bool = Field(description="Whether the customer's books didn't add up; on line nothing is redeemed then.")
+
+
 class SaleAnswer(AnswerBody):
     id: Id | None = Field(description="null in a quote.")
     tx_id: Id | None
@@ -105,7 +111,9 @@ class SaleAnswer(AnswerBody):
     print: list[Block] = Field(description="Blocks ready to print, from the rules' templates; proofs of draws.")
     quote: str | None
     valid_until: Instant | None
+    expires_at: Instant | None = Field(default=None, description="Of a held basket: when the hold ends by itself.")
     explain: list[Explained] | None = Field(default=None, description="Only with ?explain=true.")
+    offline: OfflineFacts | None = Field(default=None, description="Only of receipts made without connection.")
 
 
 class PurchaseAnswer(SaleAnswer):

@@ -37,7 +37,7 @@ def purchase_request(call: Call) -> PurchaseRequest:
         customer=None if body.customer is None else identify(body.customer, region=call.phone_region),
         receipt=receipt,
         at=body.at,
-        basket=_basket(body.basket),
+        basket=basket_of(body.basket),
         lines=tuple(document["basket"]["lines"]),
         redeem=body.redeem.units,
         quote=body.quote,
@@ -79,7 +79,8 @@ def _purchase(call: Call, body: ReturnBody) -> UUID | PurchaseName:
     return call.id()
 
 
-def _basket(body: BasketBody) -> Basket:
+def basket_of(body: BasketBody) -> Basket:
+    """Raises `Rejected`: twice the same line, an amount beyond the bound."""
     _check_unique(body.lines, pointer="/basket/lines")
     lines = tuple(_line(line) for line in body.lines)
     total = 0

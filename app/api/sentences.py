@@ -27,6 +27,10 @@ _SKIPPED: Final[Mapping[str, tuple[str, str]]] = {
         "The rule costs {need} and has to be asked for.",
         "Правило действует за {need}, и его нужно попросить.",
     ),
+    "offline": (
+        "The receipt was made without connection: its discounts are those that the till gave.",
+        "Чек пробит без связи: скидки — те, что дала касса.",
+    ),
     "from": (
         "The rule begins at {need}; the purchase is of {have}.",
         "Правило начинает действовать {need}; время покупки {have}.",

@@ -5,6 +5,7 @@ basket       the sale at the till; customer, what rules may know of the person; 
              card_numbers, how cards are numbered
 rules/       `evaluate`: a basket goes in, a decision comes out
 counters     what limits, caps, stocks and draws have used so far; coupons: what can be said of a code
+allowances   what a till without connection may take from a customer
 draws/       tickets, the algorithms, prize draws, and how each is checked
 backtest/    a draft tried on past baskets: what it would have given
 decision     all that the program says to a basket: totals, lines, effects, verdicts

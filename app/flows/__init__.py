@@ -11,12 +11,14 @@ The hot path, from the request inwards:
     rounds           the queue: many requests, one transaction
     post_round       one round: claim, lock, read, share, decide, write
     post_event       another act than a purchase, in a round too
+    post_offline     receipts made without connection; offline_sale: one of them, in a round too
 
 Beside it:
 
     quote_basket     prices a basket, writes nothing; promises: its signed token
     keep_customer    register and change customers; once: writes outside the rounds, exactly once too
     read_customer    balances, history, lots; profiles: a customer as a whole
+    offline_allowance  look-ups, with what may be taken without connection
     read_purchase    stored purchases, and what became of a key
     publish_program  drafts and versions; try_draft: back-tests
     keep_coupons     codes made and blocked; read_coupons: what one is good for
@@ -27,5 +29,5 @@ Beside it:
 
 What passes: `requests` come in, `results` go back, `cursors` are places in lists, `failures` what the database may do
 to us, `refusals` what several flows answer with a "no". What flows need is in `ports`, `ports_customers`,
-`ports_coupons`, `ports_draws` and `ledger_port`; `app.wiring` puts the real parts in.
+`ports_coupons`, `ports_offline`, `ports_draws` and `ledger_port`; `app.wiring` puts the real parts in.
 """

@@ -66,11 +66,13 @@ class Ask:
     the purchase a return answers, by id or by its receipt's digest. `settle` is pure: it changes the desk's books or
     raises `Rejected` before it does.
 
-    `hold` names the hold that is captured or released. `spends` says that the request may take units from the customer:
-    nobody may whose books don't add up.
+    `hold` names the hold that is captured or released. `spends` says that the request may take units from the customer
+    (of a capture: what its hold has set aside): nobody may whose books don't add up. `frees` says that it only gives
+    back, which a blocked customer may.
 
     `wants` says what the decision needs of the program's shared state (None: nothing), `coupons` are the codes that
-    were sent, normalised; `pinned` is the program that decides instead of the newest one.
+    were sent, normalised; `pinned` is the program that decides instead of the newest one. `keeps_refusals` False: a
+    "no" is not final for the key.
     """
 
     write: Write
@@ -83,9 +85,11 @@ class Ask:
     hold: UUID | None = None
     needs_lots: bool = False
     spends: bool = False
+    frees: bool = False
     wants: Callable[[CompiledProgram], Needs] | None = None
     coupons: tuple[str, ...] = ()
     pinned: CompiledProgram | None = None
+    keeps_refusals: bool = True
     tries: int = 0
     owner: CustomerId | None = None
     asked_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())

@@ -28,6 +28,17 @@ def receipt_claim(name: PurchaseName | Receipt) -> UUID:
     return _digest("receipt", name.shop, name.terminal, name.number, *shift)
 
 
+def offline_claim(receipt: Receipt) -> UUID:
+    """The key of a receipt made without connection, made of its number: no caller's key is ever the same."""
+    shift = () if receipt.shift is None else (receipt.shift,)
+    return _digest("offline", receipt.shop, receipt.terminal, receipt.number, *shift)
+
+
+def lock_of(digest: UUID) -> int:
+    """An advisory lock's number: the digest's first 8 bytes as a signed integer."""
+    return int.from_bytes(digest.bytes[:8], "big", signed=True)
+
+
 def receipt_claims(receipt: Receipt) -> Iterator[tuple[str, UUID]]:
     """The receipt and, where sent, the fiscal document."""
     yield "r", receipt_claim(receipt)

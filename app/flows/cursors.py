@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+from uuid import UUID
 
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.flows.results import Page
@@ -50,6 +51,18 @@ def text_of(cursor: str) -> str:
     except (binascii.Error, ValueError):
         raise _not_ours() from None
     return text[1:]
+
+
+def id_of(cursor: str) -> UUID:
+    """The id that a text cursor stands for.
+
+    Raises:
+        Rejected: `validation_error` at `/query/cursor`.
+    """
+    try:
+        return UUID(text_of(cursor))
+    except ValueError:
+        raise _not_ours() from None
 
 
 def _not_ours() -> Rejected:

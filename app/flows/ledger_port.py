@@ -83,8 +83,8 @@ class Known:
 
 @dataclass(slots=True, eq=False)
 class StoredPurchase:
-    """A purchase as a round of returns needs it. `previous_at` is the customer's latest other purchase that is not
-    wholly returned.
+    """A purchase as a round of returns needs it. `at` is when it counted for its customer: the deal's time, or when it
+    was captured; `previous_at` that of the customer's latest other purchase that is not wholly returned.
     """
 
     state: PurchaseState
@@ -137,15 +137,16 @@ class HeldSale:
 
 @dataclass(slots=True, eq=False)
 class StoredHold:
-    """A hold as a round has it, locked: `answer` is what placing it was answered with. `sale` is None for a plain
-    redemption, and for one that is resolved. `basket` and `verdicts` are JSON, as in purchases.
+    """A hold as a round has it, locked. `sale` and `basket` (JSON, as in purchases) are None for a plain redemption,
+    for one that is resolved, and where nobody has named it. `answer` is what placing it was answered with, `verdicts`
+    those of the rules as told then (JSON): both are only written.
     """
 
     state: Hold
     terminal: str
-    answer: bytes
     sale: HeldSale | None
     basket: bytes | None = None
+    answer: bytes = b""
     verdicts: bytes | None = None
 
 
@@ -179,14 +180,15 @@ class Shared:
 @dataclass(slots=True)
 class SharedChanges:
     """What a round does to it. `counts` are by name as they stand after the round; `coupons` are uses by code (below 0:
-    given back); `given` are codes by the customer they now belong to; `voided` codes are blocked where unused.
-    `commitments` are those of the days whose tickets were drawn.
+    given back); `given` are codes by the customer they now belong to; `voided` codes are blocked where unused, `unset`
+    ones are free again. `commitments` are those of the days whose tickets were drawn.
     """
 
     counts: dict[str, Count] = field(default_factory=dict)
     coupons: dict[str, int] = field(default_factory=dict)
     given: dict[str, UUID] = field(default_factory=dict)
     voided: list[str] = field(default_factory=list)
+    unset: set[str] = field(default_factory=set)
     commitments: dict[date, str] = field(default_factory=dict)
 
 
@@ -207,7 +209,7 @@ class Changes:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.postings or self.claims)
+        return not (self.postings or self.claims or self.patrons)
 
 
 class RoundTx(Protocol):
@@ -229,15 +231,17 @@ class RoundTx(Protocol):
         """Lock the rows in one order; without `wait` those that another round holds are left out."""
         ...
 
-    async def due_holders(self, *, limit: int) -> Sequence[UUID]:
-        """Customers (`NOBODY` among them) of holds that have come to their end, the longest over first."""
+    async def due_holders(self, *, now: datetime, limit: int) -> Sequence[UUID]:
+        """Customers (`NOBODY` among them) of the `limit` holds that came to their end first and are still open."""
         ...
 
     async def hold_owners(self, ids: Sequence[UUID]) -> Mapping[UUID, CustomerId]: ...
 
-    async def lock_holds(self, ids: Sequence[UUID], *, customers: Sequence[UUID]) -> Mapping[UUID, StoredHold]:
-        """The named holds, resolved ones too, and all open ones of the customers, who are locked; in one order. Of
-        `NOBODY` only those that are over and nobody else has, besides the named ones.
+    async def lock_holds(
+        self, ids: Sequence[UUID], *, customers: Sequence[UUID], nobodys: int = 0, now: datetime
+    ) -> Mapping[UUID, StoredHold]:
+        """The named holds, resolved ones too, and all open ones of the customers, who are locked; in one order. Then at
+        most so many of `NOBODY` that are over and that nobody else has.
         """
         ...
 

@@ -4,11 +4,14 @@ belongs to.
 What goes wrong between us and the database becomes a refusal here, once: 503, which may be repeated with the same key.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
 from app.domain.draws.prize_draws import PrizeDraw
 from app.domain.identifiers import Identifier
+from app.domain.ledger.roots import DayRoot
 from app.domain.programs.lint import Finding
 from app.flows import refusals
 from app.flows.callers import Callers
@@ -18,23 +21,32 @@ from app.flows.keep_coupons import KeepCoupons
 from app.flows.keep_customer import KeepCustomer
 from app.flows.keep_gift_cards import GiftCard, KeepGiftCards, MakeRequest
 from app.flows.keep_segments import KeepSegments, MembersRequest, Segment
+from app.flows.ledger_roots import LedgerRoots, Proof
 from app.flows.move_points import MovePoints
+from app.flows.offline_allowance import LookUpCustomer
+from app.flows.place_hold import PlaceHold
 from app.flows.ports import Snapshots
+from app.flows.ports_audit import Figures, OpenFinding
 from app.flows.ports_coupons import CodeRequest, CouponView, PoolRequest
 from app.flows.ports_customers import Reads
 from app.flows.post_event import PostEvent
+from app.flows.post_offline import OfflineReceipt, PostOffline
 from app.flows.publish_program import PublishProgram
 from app.flows.quote_basket import QuoteBasket
 from app.flows.read_coupons import ReadCoupons
 from app.flows.read_customer import ReadCustomer
 from app.flows.read_draws import DrawDay, ReadDraws
+from app.flows.read_events import FeedEvent, ReadEvents
+from app.flows.read_hold import ReadHold
 from app.flows.read_purchase import ReadPurchase
 from app.flows.record_purchase import RecordPurchase
 from app.flows.requests import (
     AdjustRequest,
     Answer,
     Caller,
+    CaptureRequest,
     EventRequest,
+    HoldRequest,
     PurchaseName,
     PurchaseRequest,
     Receipt,
@@ -44,10 +56,12 @@ from app.flows.requests import (
     UpdateRequest,
     Write,
 )
+from app.flows.resolve_hold import ResolveHold
 from app.flows.results import (
     BalanceView,
     CustomerProfile,
     HistoryItem,
+    HoldView,
     LotView,
     Page,
     ProgramVersion,
@@ -60,6 +74,7 @@ from app.flows.return_lines import ReturnLines
 from app.flows.rounds import Rounds
 from app.flows.run_prize_draws import PrizeDrawRequest, RunPrizeDraws
 from app.flows.try_draft import Backtest, BacktestRequest, TryDraft
+from app.flows.watch_books import WatchBooks
 
 
 class _answering:  # noqa: N801 - reads as a clause: `with _answering():`
@@ -86,6 +101,11 @@ class Loyalty:
         points: MovePoints,
         events: PostEvent,
         returns: ReturnLines,
+        holds: PlaceHold,
+        hold_ends: ResolveHold,
+        held: ReadHold,
+        offline: PostOffline,
+        lookups: LookUpCustomer,
         keeper: KeepCustomer,
         cards: KeepCards,
         gift_cards: KeepGiftCards,
@@ -99,6 +119,9 @@ class Loyalty:
         draws: ReadDraws,
         prize_draws: RunPrizeDraws,
         segments: KeepSegments,
+        feed: ReadEvents,
+        books: WatchBooks,
+        roots: LedgerRoots,
         reads: Reads,
         snapshots: Snapshots,
         schema_head: str,
@@ -108,6 +131,11 @@ class Loyalty:
         self._points = points
         self._events = events
         self._returns = returns
+        self._holds = holds
+        self._hold_ends = hold_ends
+        self._held = held
+        self._offline = offline
+        self._lookups = lookups
         self._keeper = keeper
         self._cards = cards
         self._gift_cards = gift_cards
@@ -121,6 +149,9 @@ class Loyalty:
         self._draws = draws
         self._prize_draws = prize_draws
         self._segments = segments
+        self._feed = feed
+        self._books = books
+        self._roots = roots
         self._reads = reads
         self._snapshots = snapshots
         self._schema_head = schema_head
@@ -149,6 +180,26 @@ class Loyalty:
     async def return_lines(self, write: Write, request: ReturnRequest) -> Answer:
         with _answering():
             return await self._returns.post(write, request)
+
+    async def post_offline(self, write: Write, receipts: Sequence[OfflineReceipt]) -> Answer:
+        with _answering():
+            return await self._offline.post(write, receipts)
+
+    async def place_hold(self, write: Write, request: HoldRequest) -> Answer:
+        with _answering():
+            return await self._holds.place(write, request)
+
+    async def capture_hold(self, write: Write, request: CaptureRequest) -> Answer:
+        with _answering():
+            return await self._hold_ends.capture(write, request)
+
+    async def release_hold(self, write: Write, hold: UUID) -> Answer:
+        with _answering():
+            return await self._hold_ends.release(write, hold)
+
+    async def hold(self, caller: Caller, hold: UUID) -> HoldView:
+        with _answering():
+            return await self._held.hold(caller, hold)
 
     async def register(self, write: Write, request: RegisterRequest) -> Answer:
         with _answering():
@@ -218,6 +269,10 @@ class Loyalty:
         with _answering():
             return await self._prize_draws.entrants(draw_id, limit=limit, cursor=cursor)
 
+    async def feed(self, *, after: int, limit: int, cursor: str | None) -> Page[FeedEvent]:
+        with _answering():
+            return await self._feed.page(after=after, limit=limit, cursor=cursor)
+
     async def draw_day(self, day: date) -> DrawDay:
         with _answering():
             return await self._draws.day(day)
@@ -276,11 +331,17 @@ class Loyalty:
 
     async def lookup(self, customer: Identifier) -> CustomerProfile:
         with _answering():
-            return await self._customers.profile(await self._customers.find(customer))
+            return await self._lookups.look_up(customer)
+
+    def allowance_keys(self) -> Sequence[Mapping[str, str]]:
+        return self._lookups.public_keys()
 
     async def customer(self, customer_id: UUID) -> CustomerProfile:
         with _answering():
-            return await self._customers.profile(customer_id)
+            profile = await self._customers.profile(customer_id)
+            if profile.is_frozen:
+                profile = replace(profile, frozen_since=await self._books.frozen_since(customer_id))
+            return profile
 
     async def balance(self, customer_id: UUID, *, min_version: int, as_of: datetime | None) -> BalanceView:
         with _answering():
@@ -317,6 +378,21 @@ class Loyalty:
     async def program_versions(self, *, limit: int, cursor: str | None) -> Page[ProgramVersion]:
         with _answering():
             return await self._programs.versions(limit=limit, cursor=cursor)
+
+    async def ledger_root(self, day: date) -> DayRoot:
+        with _answering():
+            return await self._roots.day(day)
+
+    async def proof(self, customer_id: UUID, tx_id: UUID) -> Proof:
+        with _answering():
+            return await self._roots.prove(customer_id, tx_id)
+
+    async def findings(self, *, limit: int, cursor: str | None) -> Page[OpenFinding]:
+        with _answering():
+            return await self._books.findings(limit=limit, cursor=cursor)
+
+    async def figures(self) -> Figures | None:
+        return await self._books.figures()
 
     async def is_ready(self) -> dict[str, str]:
         with _answering():

@@ -29,7 +29,7 @@ class MovePoints:
             program = desk.program.program
             if request.wallet not in program.wallets:
                 raise refusals.no_wallet()
-            _check_strength(program, request)
+            check_strength(program, request)
             origin = Origin(
                 idempotency_key=write.key,
                 shop=receipt.shop,
@@ -52,6 +52,7 @@ class MovePoints:
                 settle=settle,
                 receipts=tuple(receipt_claims(receipt)),
                 needs_lots=True,
+                spends=True,
             )
         )
 
@@ -76,6 +77,7 @@ class MovePoints:
                 customer=reference(request.customer, self._vault),
                 settle=settle,
                 needs_lots=request.points < 0,
+                spends=request.points < 0,
             )
         )
 
@@ -86,7 +88,8 @@ class MovePoints:
         return Settled(chained, Answer(201, self._answers.posted(posted)))
 
 
-def _check_strength(program: Program, request: RedeemRequest) -> None:
+def check_strength(program: Program, request: RedeemRequest) -> None:
+    """How the customer was identified must be enough for so many units. Raises `Rejected(CONFIRMATION_REQUIRED)`."""
     kind = "phone" if request.customer.kind is IdentifierKind.PHONE else "card"
     most = program.redemption.strength.get(kind)
     if most is not None and request.points > most:

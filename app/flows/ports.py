@@ -15,7 +15,7 @@ from app.domain.rejections import Rejected
 from app.domain.rules.compiled import CompiledProgram
 from app.flows.ledger_port import Patron, Sealed
 from app.flows.requests import Answer
-from app.flows.results import CustomerProfile, EventPosted, Posted, Returned, Sale
+from app.flows.results import CustomerProfile, EventPosted, HoldPosted, Posted, Returned, Sale
 
 
 class Answers(Protocol):
@@ -26,6 +26,8 @@ class Answers(Protocol):
     def returned(self, returned: Returned) -> bytes: ...
 
     def posted(self, posted: Posted) -> bytes: ...
+
+    def hold(self, posted: HoldPosted) -> bytes: ...
 
     def customer(self, profile: CustomerProfile) -> bytes:
         """Masked: stored answers hold no phone, e-mail or full name."""

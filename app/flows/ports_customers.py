@@ -7,7 +7,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from app.domain.identifiers import CustomerId
+from app.domain.ledger.hold_states import Hold
 from app.domain.ledger.lots import Lot
+from app.domain.ledger.memory import TierPath
 from app.flows.ledger_port import Patron, RoundTx, Sealed, Shared
 from app.flows.requests import Answer, Caller
 from app.flows.results import HistoryItem, ProgramVersion, PurchaseRecord
@@ -67,13 +69,20 @@ class CustomerTx(RoundTx, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PastBook:
-    """A customer's books as they were posted by a moment: sums by wallet and account, and lots with what was left in
-    them.
+    """A customer's books as they were posted by a moment: sums by wallet and account, lots with what was left in them,
+    and the holds that nothing posted by then had ended. These have no goods: they only tell when their units go back.
+
+    `program` is the version in force then, 0 for none; `tier_path` as the last posting by then that changed it had left
+    it; `newest` is the customer as posted now, read in the same instant.
     """
 
     version: int
     wallets: Mapping[str, tuple[int, int, int]]
     lots: Sequence[Lot]
+    holds: Sequence[Hold]
+    program: int
+    tier_path: TierPath
+    newest: Patron
 
 
 class Reads(Protocol):
@@ -85,7 +94,10 @@ class Reads(Protocol):
         """The customer with the open lots, all of one moment."""
         ...
 
-    async def past(self, customer_id: UUID, *, at: datetime) -> PastBook: ...
+    async def past(self, customer_id: UUID, *, at: datetime) -> PastBook | None:
+        """None: there is no such customer."""
+        ...
+
     async def history(self, customer_id: UUID, *, before: int | None, limit: int) -> Sequence[HistoryItem]: ...
     async def purchase(self, purchase_id: UUID) -> tuple[PurchaseRecord, int] | None:
         """The record and its program's version."""

@@ -3,18 +3,22 @@
 | phase | statements | what happens |
 | --- | --- | --- |
 | claim | 2-4 | locks on keys and receipts are tried, then read: which are new, which are answered already (and how) |
-| lock | 0-2 | customers `FOR NO KEY UPDATE SKIP LOCKED`, those of returns looked up before; who is taken waits |
-| read | 0-4 | purchases, for returns (3); lots, where one redeems or returns, a wallet converts, something is due |
+| lock | 0-5 | customers `FOR NO KEY UPDATE SKIP LOCKED`, those of returns and holds looked up; who is taken waits |
+| read | 0-6 | holds (2); purchases, for returns (3); lots, where one takes, a wallet converts, something is due |
 | share | 0-4 | coupons, counters (one more where a name is new), free codes: locked where a request may use them |
 | decide | 0 | pure Python, one request after another, each on the state the one before left; no await |
-| write | 0-9 | customers, lots, returned purchases, counters, coupons, days of draws (2), what is appended, acts |
+| write | 0-12 | customers, lots, holds (2), purchases, counters, coupons, days of draws (2), appended, tiers, acts |
 
-Begin and commit stand around it (`app.flows.rounds`). Clock and newest program come with the first statement. Locks are
-taken in one order: keys and receipts (tried, never waited for), customers, purchases, coupons, counters, each sorted,
-free codes (those that are taken are passed over), days of draws as they are noted, sorted too; so two rounds in two
-processes can wait for each other, but never in a circle. Rounds that share a counter come one after another from there
-to the commit, in all processes: a budget or stock is never exceeded, and a program without any is never slowed. A
-refusal has nothing to undo.
+A round where nobody names a hold and no hold is over has no statement for them. Begin and commit stand around it
+(`app.flows.rounds`). Clock and newest program come with the first statement, and whether somebody's hold is over: a
+round that hears so also locks whom it concerns, as far as nobody else has them, and ends their holds before it decides
+(`app.flows.round_holds`).
+
+Locks are taken in one order: keys and receipts (tried, never waited for), customers, holds, purchases, coupons,
+counters, each sorted, free codes (those that are taken are passed over), days of draws as they are noted, sorted too;
+so two rounds in two processes can wait for each other, but never in a circle. Rounds that share a counter come one
+after another from there to the commit, in all processes: a budget or stock is never exceeded, and a program without any
+is never slowed. A refusal has nothing to undo.
 """
 
 from collections.abc import Iterable
@@ -23,13 +27,16 @@ from uuid import UUID
 from app.domain.identifiers import NOBODY, CustomerId
 from app.domain.ledger.moments import Moment
 from app.domain.ledger.passing import bring_up_to_date
+from app.domain.program import Program
 from app.domain.rejections import Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
-from app.flows.ledger_port import Changes, Known, NewClaim, Patron, RoundTx, Shared, StoredPurchase
+from app.flows.ledger_port import Changes, Known, NewClaim, Patron, RoundTx, Shared, StoredHold, StoredPurchase
 from app.flows.ports import Answers, Programs, fresh_ids
 from app.flows.requests import Answer
+from app.flows.round_holds import DUE_MAX, RoundHolds, is_due, note_ends
+from app.flows.round_owners import find_owners, owners_of
 from app.flows.shared_use import Wanted, apply
 
 TRIES_MAX = 3  # Rounds that may skip a taken customer before one waits for it, for the database's lock timeout at most.
@@ -38,11 +45,30 @@ TRIES_MAX = 3  # Rounds that may skip a taken customer before one waits for it, 
 class Round:
     """One round under way: its phases in their order, each called once."""
 
-    def __init__(self, tx: RoundTx, asks: list[Ask], *, programs: Programs, answers: Answers) -> None:
+    def __init__(
+        self,
+        tx: RoundTx,
+        asks: list[Ask],
+        *,
+        programs: Programs,
+        answers: Answers | None = None,
+        touched: Iterable[UUID] = (),
+        ends_others: bool = True,
+    ) -> None:
+        """
+        Args:
+            answers: of what is refused for good; a round without requests needs none.
+            touched: customers who are brought up to date besides, as far as nobody else has them.
+            ends_others: whether holds of others that are over are ended too.
+        """
         self._tx = tx
         self._asks = asks
         self._programs = programs
         self._answers = answers
+        self._touched = set(touched)
+        self._ends_others = ends_others
+        self._nobodys_due = False
+        self._holds = RoundHolds()
         self._patrons: dict[UUID, Patron] = {}
         self._purchases: dict[UUID, StoredPurchase] = {}
         self._shared = Shared()
@@ -55,12 +81,16 @@ class Round:
         self.outcomes: list[tuple[Ask, Answer]] = []
         self.refusals: list[tuple[Ask, Rejected]] = []
         self.left: list[Ask] = []
+        self.passed_over: list[Exception] = []  # Why books of others could not be brought up to date.
 
     async def claim(self) -> None:
         """Which keys and receipts are new, which answered; who the customers are."""
         places = [(ask, digest) for ask in self._asks for digest in (ask.key, *(digest for _, digest in ask.receipts))]
         taken = await self._tx.take([_lock_of(digest) for _, digest in places])
         self.now, self._newest = taken.now, taken.program
+        self._ends_others = self._ends_others and taken.has_due_holds
+        if not self._asks:
+            return
         held_elsewhere = {digest for (_, digest), is_free in zip(places, taken.is_free, strict=True) if not is_free}
         self._asks = [ask for ask in self._asks if not self._is_running_elsewhere(ask, held_elsewhere)]
         known = await self._tx.read_known(
@@ -73,7 +103,7 @@ class Round:
         replays = {ask: known.claims[ask.key].answer_id for ask in self._asks if ask.key in known.claims}
         if replays:
             await self._replay(replays, known)
-            self.repeated = await self._owners_of(replays, known)
+            self.repeated = await owners_of(self._tx, replays, known)
         self._asks = [ask for ask in self._asks if ask not in replays and self._find(ask, known)]
 
     def _is_running_elsewhere(self, ask: Ask, held: set[UUID]) -> bool:
@@ -97,18 +127,6 @@ class Round:
             else:
                 self.outcomes.append((ask, Answer(answer.status, answer.body, is_replayed=True)))
 
-    async def _owners_of(self, asks: Iterable[Ask], known: Known) -> set[CustomerId]:
-        owners = {
-            owner for ask in asks if isinstance(ask.customer, bytes) and (owner := known.owners.get(ask.customer))
-        }
-        owners |= {CustomerId(ask.customer) for ask in asks if isinstance(ask.customer, UUID)}
-        receipts = [ask.purchase_receipt for ask in asks if ask.purchase_receipt is not None]
-        purchases = {ask.purchase for ask in asks if ask.purchase is not None}
-        purchases |= {known.claims[receipt].answer_id for receipt in receipts if receipt in known.claims}
-        if purchases:
-            owners |= set((await self._tx.purchase_owners(sorted(purchases))).values())
-        return owners
-
     def _find(self, ask: Ask, known: Known) -> bool:
         """Resolve customer and purchase; note a receipt that is taken."""
         if ask.purchase_receipt is not None:
@@ -131,46 +149,52 @@ class Round:
 
     async def lock(self, *, wait: bool) -> None:
         """The customers of the round in one order; who is taken waits for another round."""
-        if wanted := [(ask, ask.purchase) for ask in self._asks if ask.purchase is not None]:
-            owners = await self._tx.purchase_owners([purchase for _, purchase in wanted])
-            returning: set[UUID] = set()
-            for ask, purchase in wanted:
-                owner = owners.get(purchase)
-                if owner is None:
-                    self.refusals.append((ask, refusals.no_purchase()))
-                    self._asks.remove(ask)
-                elif owner in returning:
-                    # What a whole return does to the customer's last purchase is read once a round.
-                    self._asks.remove(ask)
-                    self._wait(ask, is_patient=True)
-                elif owner != NOBODY:
-                    ask.owner = owner
-                    returning.add(owner)
-        ids = sorted({ask.owner for ask in self._asks if ask.owner is not None})
-        if ids:
-            self._patrons = dict(await self._tx.lock_patrons(ids, wait=wait))
+        found = await find_owners(self._tx, self._asks)
+        self._asks = found.asks
+        self.refusals += found.refusals
+        for ask in found.waiting:
+            self._wait(ask, is_patient=True)
+        ids = {ask.owner for ask in self._asks if ask.owner is not None}
+        others: set[UUID] = set(self._touched)
+        if self._ends_others:
+            others.update(await self._tx.due_holders(now=self.now, limit=DUE_MAX))
+            self._nobodys_due = NOBODY in others
+        others -= {NOBODY, *ids}
+        if wait and ids and others:  # Whoever has locked what it needs may wait for nobody any more.
+            self._patrons = dict(await self._tx.lock_patrons(sorted(ids), wait=True))
+            self._patrons |= await self._tx.lock_patrons(sorted(others), wait=False)
+        elif everybody := sorted(ids | others):
+            self._patrons = dict(await self._tx.lock_patrons(everybody, wait=wait and bool(ids)))
         for ask in [ask for ask in self._asks if ask.owner is not None and ask.owner not in self._patrons]:
             self._asks.remove(ask)
             self._wait(ask)
 
     async def read(self) -> None:
-        """Programs, purchases to return from, and lots where something needs them."""
+        """Programs, holds, purchases to return from, and lots where something needs them."""
         if self._newest:
             self._compiled[self._newest] = await self._programs.compiled(self._newest)
+        await self._holds.read(self._tx, self._asks, self._patrons, now=self.now, nobodys_due=self._nobodys_due)
+        for ask in self._asks:
+            if ask.hold is not None and ask.hold in self._holds.by_id:
+                await self._compile(self._holds.by_id[ask.hold].state.program)
         if ids := sorted({ask.purchase for ask in self._asks if ask.purchase is not None}):
             self._purchases = dict(await self._tx.lock_purchases(ids))
             for purchase in self._purchases.values():
-                self._compiled[purchase.program] = await self._programs.compiled(purchase.program)
+                await self._compile(purchase.program)
         # What a posting leaves may fill a set of a wallet that converts, whoever's it is.
         converts = any(
             wallet.convert for compiled in self._programs_of_round() for wallet in compiled.program.wallets.values()
         )
         needing = {ask.owner for ask in self._asks if (converts or ask.needs_lots) and ask.owner is not None}
-        needing |= {CustomerId(key) for key, patron in self._patrons.items() if patron.book.is_due(self.now)}
+        needing |= {CustomerId(key) for key, patron in self._patrons.items() if is_due(patron, self.now)}
         if needing:
             lots = await self._tx.read_lots(sorted(needing), purchases=ids)
             for customer_id in needing:
-                self._patrons[customer_id].book.load_lots(lots.get(customer_id, ()))
+                book = self._patrons[customer_id].book
+                book.load_lots(lots.get(customer_id, ()), self._holds.of(customer_id))
+
+    async def _compile(self, version: int) -> None:
+        self._compiled[version] = await self._programs.compiled(version)
 
     def _programs_of_round(self) -> Iterable[CompiledProgram]:
         yield from self._compiled.values()
@@ -186,20 +210,27 @@ class Round:
                 wanted.add(ask.wants(ask.pinned or self._compiled[self._newest]), codes=ask.coupons)
         for purchase in self._purchases.values():
             wanted.add_stored(purchase.state.uses)
+        self._holds.add_to(wanted, self._asks, self._patrons, now=self.now)
         if not wanted.is_nothing:
             self._shared = await self._tx.lock_shared(
                 counters=sorted(wanted.counters), coupons=sorted(wanted.coupons), pools=wanted.pools
             )
+            for pool in wanted.pools:  # A hold that ends may bring the first free code.
+                self._shared.codes.setdefault(pool, [])
 
     def decide(self) -> None:
         """One after another, on the state the one before left."""
         program = self._compiled[self._newest].program if self._newest else None
+        asking = {ask.owner for ask in self._asks}
         for patron in self._patrons.values():
-            book = patron.book
-            before = book.version
-            self.changes.postings += bring_up_to_date(book, Moment.by_clock(self.now, self._ids, book=book), program)
-            if book.version != before:
-                self.changes.patrons.append(patron)
+            try:
+                self._bring_up_to_date(patron, program)
+            except Exception as error:
+                if patron.book.customer_id in asking:
+                    raise
+                # Nothing of the others is in the changes yet: books that can't be right fail nobody else's request.
+                self.passed_over.append(error)
+        self._holds.end_nobodys(Moment.by_clock(self.now, self._ids), self._shared, self.changes)
         for ask in self._asks:
             owner = self._patrons.get(ask.owner) if ask.owner else None
             try:
@@ -209,9 +240,21 @@ class Round:
                 continue
             self._note(ask, settled, owner)
 
+    def _bring_up_to_date(self, patron: Patron, program: Program | None) -> None:
+        book = patron.book
+        before = book.version, book.due_at
+        moment = Moment.by_clock(self.now, self._ids, book=book)
+        self.changes.postings += bring_up_to_date(book, moment, program)
+        note_ends(patron, self._shared, self.changes, now=moment.now)
+        if (book.version, book.due_at) != before:  # Also where nothing was left to do: the row's instant was early.
+            self.changes.patrons.append(patron)
+
     def _settle(self, ask: Ask, patron: Patron | None) -> Settled:
-        if patron is not None and patron.is_blocked:
-            raise Rejected(Rejection.CUSTOMER_BLOCKED, "The customer is blocked.")
+        hold = self._holds.by_id.get(ask.hold) if ask.hold is not None else None
+        if ask.hold is not None and (hold is None or not _may_see(ask, hold)):
+            raise refusals.no_hold()
+        if patron is not None:
+            _check_standing(ask, patron, hold)
         if ask in self._taken_receipts:
             raise Rejected(
                 Rejection.DUPLICATE_RECEIPT,
@@ -229,6 +272,8 @@ class Round:
             purchase=purchase,
             purchase_program=self._compiled[purchase.program] if purchase else None,
             shared=self._shared,
+            hold=hold,
+            hold_program=self._compiled[hold.state.program] if hold else None,
         )
         return ask.settle(desk)
 
@@ -243,7 +288,11 @@ class Round:
         changes.claims += [NewClaim(digest, kind, None, tx_id) for kind, digest in ask.receipts]
         if settled.purchase is not None:
             changes.purchases.append(settled.purchase)
-        else:
+        if settled.placed is not None:
+            changes.placed.append(settled.placed)
+        if ask.hold is not None:
+            changes.resolved.append(self._holds.by_id[ask.hold].state)
+        if settled.placed is None and (settled.purchase is None or settled.purchase.id != tx_id):
             changes.answers.append((tx_id, settled.answer))
         if settled.act is not None:
             changes.acts.append(settled.act)
@@ -253,9 +302,11 @@ class Round:
 
     def _note_refusal(self, ask: Ask, rejected: Rejected) -> None:
         """A definite "no" is kept under its key; it doesn't use up the receipt."""
-        if not rejected.rejection.is_kept:
+        if not (rejected.rejection.is_kept and ask.keeps_refusals):
             self.refusals.append((ask, rejected))
             return
+        if self._answers is None:
+            raise RuntimeError("a round without answers has no requests")
         answer_id = next(self._ids)
         answer = self._answers.refusal(rejected, request_id=ask.write.request_id)
         self.changes.claims.append(NewClaim(ask.key, "k", ask.write.fingerprint, answer_id))
@@ -272,6 +323,24 @@ class Round:
             self.refusals.append((ask, refusals.busy("The customer or the receipt is busy.")))
         else:
             self.left.append(ask)
+
+
+def _may_see(ask: Ask, hold: StoredHold) -> bool:
+    """A till learns nothing of another shop's."""
+    shops = ask.write.caller.shops
+    return not shops or hold.state.shop in shops
+
+
+def _check_standing(ask: Ask, patron: Patron, hold: StoredHold | None) -> None:
+    """Who is blocked may only get back; whose books don't add up may do all that takes no units.
+
+    Raises:
+        Rejected: `customer_blocked`.
+    """
+    if patron.is_blocked and not ask.frees:
+        raise refusals.blocked()
+    if patron.is_frozen and ask.spends and (hold is None or hold.state.units):
+        raise refusals.frozen()
 
 
 def _lock_of(digest: UUID) -> int:

@@ -34,6 +34,7 @@ def profile_of(
         purchases=book.progress.purchases,
         balances=book.balances(program.wallets if program else ()),
         is_blocked=patron.is_blocked,
+        is_frozen=patron.is_frozen,
         segments=patron.segments,
     )
 

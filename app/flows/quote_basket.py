@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from app.domain.ledger.quoting import balances_after
 from app.domain.rules.compiled import CompiledProgram
+from app.flows import refusals
 from app.flows.ledger_port import Shared
 from app.flows.ports import Clock, Programs, Vault
 from app.flows.ports_customers import Reads
@@ -50,6 +51,8 @@ class QuoteBasket:
         posted_version = 0
         if request.customer is not None:
             patron, posted_version = await self._reader.current(await self._reader.find(request.customer))
+            if patron.is_frozen and (any(request.redeem.values()) or any(request.rewards.values())):
+                raise refusals.frozen()
         decided = decide_sale(
             request,
             caller,

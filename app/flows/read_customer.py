@@ -11,6 +11,7 @@ from app.domain.ledger.books import Book, Purse
 from app.domain.ledger.lots import Lot, spending_order
 from app.domain.ledger.moments import Moment
 from app.domain.ledger.passing import bring_up_to_date
+from app.domain.ledger.tiers import tier_at, tier_on
 from app.domain.program import Program
 from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
@@ -18,9 +19,9 @@ from app.flows.cursors import page_of, place_of, to_cursor
 from app.flows.identity import customer_uuid
 from app.flows.ledger_port import Patron
 from app.flows.ports import Clock, Programs, Snapshots, Vault, fresh_ids
-from app.flows.ports_customers import Reads
+from app.flows.ports_customers import PastBook, Reads
 from app.flows.profiles import profile_of
-from app.flows.results import BalanceView, CustomerProfile, HistoryItem, Instant, LotView, Page, WalletView
+from app.flows.results import BalanceView, CustomerProfile, HistoryItem, Instant, LotView, Page, ThenView, WalletView
 
 
 class ReadCustomer:
@@ -68,9 +69,9 @@ class ReadCustomer:
 
     async def balance(self, customer_id: UUID, *, min_version: int, as_of: datetime | None) -> BalanceView:
         """Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
-        program = await self._programs.current()
         if as_of is not None:
-            return await self._balance_at(customer_id, program, as_of)
+            return await self._balance_at(customer_id, as_of)
+        program = await self._programs.current()
         patron, source = await self.patron(customer_id, min_version=min_version)
         now = self._clock.now()
         version = patron.book.version
@@ -99,12 +100,15 @@ class ReadCustomer:
             raise refusals.no_customer()
         return patron
 
-    async def _balance_at(self, customer_id: UUID, program: CompiledProgram | None, at: datetime) -> BalanceView:
+    async def _balance_at(self, customer_id: UUID, at: datetime) -> BalanceView:
         """As it was, or as it will be if nothing more happens: what was posted by then, and what time had brought by
-        then.
+        then, under the program in force then.
         """
-        await self.patron(customer_id)
         past = await self._reads.past(customer_id, at=at)
+        if past is None:
+            raise refusals.no_customer()
+        program = await self._programs.compiled(past.program) if past.program else None
+        scheme = program.program if program else None
         book = Book(
             customer_id=CustomerId(customer_id),
             version=past.version,
@@ -113,14 +117,16 @@ class ReadCustomer:
                 for wallet, (available, pending, held) in past.wallets.items()
             },
         )
-        book.load_lots(past.lots)
+        book.load_lots(past.lots, past.holds)
+        book.open_holds = len(past.holds)
         book.reset_due()
-        bring_up_to_date(book, Moment.by_clock(at, fresh_ids()), program.program if program else None)
+        bring_up_to_date(book, Moment.by_clock(at, fresh_ids()), scheme)
         return BalanceView(
             version=past.version,
             wallets=_views(book, program, horizon_of(book)),
             source="database",
             as_of=at,
+            then=ThenView(lots=_open_lots(book), tier=_tier_then(past, scheme, at), program=past.program or None),
         )
 
     async def profile(self, customer_id: UUID) -> CustomerProfile:
@@ -141,19 +147,8 @@ class ReadCustomer:
         book = (await self._books(customer_id)).book
         now = self._clock.now()
         bring_up_to_date(book, Moment.by_clock(now, fresh_ids()), await self._in_force())
-        lots = [lot for lot in spending_order((book.lots or {}).values()) if lot.remaining]
-        page = tuple(
-            LotView(
-                id=lot.id,
-                wallet=lot.wallet,
-                remaining=lot.remaining,
-                active_at=lot.active_at,
-                expires_at=lot.expires_at,
-                tx_id=lot.tx_id,
-            )
-            for lot in lots[start : start + limit]
-        )
-        return Page(page, to_cursor(start + limit) if start + limit < len(lots) else None)
+        lots = _open_lots(book)
+        return Page(lots[start : start + limit], to_cursor(start + limit) if start + limit < len(lots) else None)
 
 
 def horizon_of(book: Book) -> dict[str, tuple[Instant | None, Instant | None]]:
@@ -168,6 +163,33 @@ def horizon_of(book: Book) -> dict[str, tuple[Instant | None, Instant | None]]:
         )
         for wallet in book.purses
     }
+
+
+def _open_lots(book: Book) -> tuple[LotView, ...]:
+    """Those with units left, in spending order."""
+    return tuple(
+        LotView(
+            id=lot.id,
+            wallet=lot.wallet,
+            remaining=lot.remaining,
+            active_at=lot.active_at,
+            expires_at=lot.expires_at,
+            tx_id=lot.tx_id,
+        )
+        for lot in spending_order((book.lots or {}).values())
+        if lot.remaining
+    )
+
+
+def _tier_then(past: PastBook, program: Program | None, at: datetime) -> str | None:
+    """By the books, where they still stand as they stood then; else by the path that was kept.
+
+    A path knows the program of its posting: bounds that another one set between two postings show from the second on.
+    """
+    if program is None:
+        return None
+    book = past.newest.book
+    return tier_at(program, book, at) if book.version == past.version else tier_on(program, past.tier_path, at)
 
 
 def _soonest(changes: Iterable[tuple[Lot, datetime]]) -> Instant | None:

@@ -15,6 +15,21 @@ def no_purchase() -> Rejected:
     return Rejected(Rejection.NOT_FOUND, "There is no such purchase.")
 
 
+def no_hold() -> Rejected:
+    """Likewise."""
+    return Rejected(Rejection.NOT_FOUND, "There is no such hold.")
+
+
+def blocked() -> Rejected:
+    return Rejected(Rejection.CUSTOMER_BLOCKED, "The customer is blocked.")
+
+
+def frozen() -> Rejected:
+    return Rejected(
+        Rejection.CUSTOMER_BLOCKED, "The customer's books are being checked: nothing may be taken from them for now."
+    )
+
+
 def no_program() -> Rejected:
     return Rejected(Rejection.NOT_FOUND, "No program has been published yet.")
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from app.domain.basket import Basket, Channel
 from app.domain.identifiers import Identifier
+from app.domain.rules.given import TillFacts
 
 
 class Role(StrEnum):
@@ -118,6 +119,7 @@ class PurchaseRequest:
     explain: bool
     is_russian: bool = False
     rewards: Mapping[str, int] = field(default_factory=dict)  # Rules with a `cost` that are asked for, how often.
+    given: TillFacts | None = None  # Of a receipt made without connection: then `redeem` was paid, too.
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,24 @@ class ReturnRequest:
     purchase: UUID | PurchaseName
     receipt: Receipt
     lines: tuple[ReturnLine, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRequest:
+    """A purchase, or units to redeem with no basket, set aside for `ttl_seconds`."""
+
+    what: PurchaseRequest | RedeemRequest
+    ttl_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRequest:
+    """`lines` None: all that is held."""
+
+    hold: UUID
+    lines: tuple[ReturnLine, ...] | None
+    explain: bool = False
+    is_russian: bool = False
 
 
 @dataclass(frozen=True, slots=True)

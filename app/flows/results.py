@@ -26,6 +26,27 @@ class SaleCustomer:
 
 
 @dataclass(frozen=True, slots=True)
+class OfflineSale:
+    """What is special of a receipt made without connection: units by wallet that were not there and are owed now, units
+    beyond its allowance, and whether the customer's books did not add up.
+    """
+
+    debt: Mapping[str, int]
+    over_allowance: int
+    is_frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineAllowance:
+    """Units that may be taken without connection; `token` is signed."""
+
+    wallet: str
+    units: int
+    until: datetime
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sale:
     """A basket as decided: quoted (no ids) or committed. `version` and `balances` are those of this one posting."""
 
@@ -44,6 +65,9 @@ class Sale:
     is_russian: bool = False
     quote: str | None = None
     valid_until: datetime | None = None
+    offline: OfflineSale | None = None
+    tx_id: UUID | None = None  # Of the posting, where it isn't the one that gave the purchase its id (a capture).
+    expires_at: datetime | None = None  # Of a held basket.
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +129,38 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldPosted:
+    """What became of a hold that has no basket, or was released. `wallet` and `points` are a plain redemption's;
+    `given_back` is None where nothing was (placed, captured), `expired_again` what went back to lots that had ended.
+    """
+
+    id: UUID
+    tx_id: UUID
+    version: int
+    state: str
+    expires_at: datetime
+    balances: Balances
+    wallet: str | None = None
+    points: int | None = None
+    given_back: Mapping[str, int] | None = None
+    expired_again: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A hold as it is by the database's clock. `kind` is `purchase` or `redeem`, `wallets` what was set aside."""
+
+    id: UUID
+    shop: str
+    state: str
+    kind: str
+    expires_at: datetime
+    customer: UUID | None
+    wallets: Mapping[str, int]
+    resolved_tx: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class Instant:
     """So many units at that moment."""
 
@@ -121,12 +177,24 @@ class WalletView:
 
 @dataclass(frozen=True, slots=True)
 class BalanceView:
-    """`source` is `cache` or `database`."""
+    """`source` is `cache` or `database`; `then` is what else is told of another moment than now."""
 
     version: int
     wallets: Mapping[str, WalletView]
     source: str
     as_of: datetime
+    then: "ThenView | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThenView:
+    """A customer at another moment: open lots in spending order, the tier, and the program's version in force (None
+    before the first).
+    """
+
+    lots: tuple["LotView", ...]
+    tier: str | None
+    program: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +228,9 @@ class CustomerProfile:
     balances: Balances
     is_blocked: bool = False
     segments: tuple[str, ...] = ()
+    is_frozen: bool = False
+    frozen_since: datetime | None = None  # Read only for whoever may see it.
+    offline_allowance: OfflineAllowance | None = None  # Of a look-up.
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """Returns: by the stored purchase and the version it was decided by, in any split, or only previewed."""
 
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from app.domain.identifiers import NOBODY
+from app.domain.ledger.hold_states import Hold
 from app.domain.ledger.moments import Moment
 from app.domain.ledger.passing import bring_up_to_date
 from app.domain.ledger.postings import Origin
@@ -12,7 +14,7 @@ from app.domain.program import Program
 from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claim, receipt_claims
-from app.flows.ledger_port import LedgerStore, RoundTx, Shared, StoredPurchase
+from app.flows.ledger_port import LedgerStore, Patron, RoundTx, Shared, StoredPurchase
 from app.flows.ports import Answers, Programs, fresh_ids
 from app.flows.requests import Answer, Caller, PurchaseName, ReturnRequest, Write
 from app.flows.results import Returned, ReturnedLine
@@ -71,12 +73,13 @@ class ReturnLines:
             if owner is None:
                 raise refusals.no_purchase()
             patron = None if owner == NOBODY else (await tx.lock_patrons([owner], wait=True))[owner]
+            held = await self._holds(tx, patron, now=taken.now)
             stored = (await tx.lock_purchases([name]))[name]
             shared = await self._coupons(tx, stored)
             today = await self._programs.compiled(taken.program)
             moment = Moment.by_clock(taken.now, fresh_ids(), book=patron.book if patron else None)
             if patron is not None:
-                patron.book.load_lots((await tx.read_lots([owner], purchases=[name])).get(owner, ()))
+                patron.book.load_lots((await tx.read_lots([owner], purchases=[name])).get(owner, ()), held)
                 bring_up_to_date(patron.book, moment, today.program)
         desk = Desk(
             moment=moment,
@@ -89,6 +92,12 @@ class ReturnLines:
         )
         plan = settle_return(desk, caller, request, key=None, any_shop=self._any_shop)
         return returned_of(desk, plan, is_preview=True)
+
+    async def _holds(self, tx: RoundTx, patron: Patron | None, *, now: datetime) -> list[Hold]:
+        """The customer's open ones: time may have ended some."""
+        if patron is None or not patron.book.open_holds:
+            return []
+        return [held.state for held in (await tx.lock_holds([], customers=[patron.book.customer_id], now=now)).values()]
 
     async def _coupons(self, tx: RoundTx, stored: StoredPurchase) -> Shared:
         """Those that go back, or are no longer good; counters don't matter to what is shown."""

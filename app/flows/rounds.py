@@ -165,7 +165,7 @@ class Rounds:
                 ask.refuse(refusals.busy("The database is busy."))
                 continue
             try:
-                left += await self._attempt([ask])
+                left += await self._attempt([ask], ends_others=False)
             except DatabaseGone as error:
                 self._watch.round_failed(error, retried=0)
                 _refuse_all(asks[place:])
@@ -182,14 +182,18 @@ class Rounds:
                     ask.done.set_exception(error)
         return left
 
-    async def _attempt(self, asks: list[Ask]) -> list[Ask]:
-        """One round, or one member of it alone. Returns those that must wait for another round."""
+    async def _attempt(self, asks: list[Ask], *, ends_others: bool = True) -> list[Ask]:
+        """One round, or one member of it alone. Returns those that must wait for another round.
+
+        ends_others: not where a round has failed as a whole: books of others that can't be brought up to date fail
+            nobody's request for good.
+        """
         if not asks:
             return []
         is_patient = len(asks) == 1 and asks[0].tries >= TRIES_MAX
         started = asyncio.get_running_loop().time()
         async with self._store.round() as tx:
-            round_ = Round(tx, asks, programs=self._programs, answers=self._answers)
+            round_ = Round(tx, asks, programs=self._programs, answers=self._answers, ends_others=ends_others)
             await round_.claim()
             await round_.lock(wait=is_patient)
             await round_.read()
@@ -199,6 +203,8 @@ class Rounds:
         self._clock.note(round_.now)
         self._watch.round_done(size=len(asks), seconds=asyncio.get_running_loop().time() - started)
         self._watch.posted(round_.changes.postings)
+        for error in round_.passed_over:
+            self._watch.round_failed(error, retried=0)
         # Both may fail, and say so themselves; the purchases stand.
         if round_.repeated:  # Whoever answered first may not have lived to tell the cache.
             await self._snapshots.forget(list(round_.repeated))

@@ -2,7 +2,7 @@
 not do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from app.domain.basket import IdentifiedBy, Visit
 from app.domain.customer import CustomerFacts, mask_name
 from app.domain.decision import Decision
 from app.domain.identifiers import IdentifierKind
+from app.domain.ledger.hold_states import Hold
 from app.domain.ledger.tiers import tier_at
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
@@ -105,6 +106,8 @@ def decide_sale(
     """
     person = vault.open(patron.book.customer_id, patron.profile) if patron else Person()
     facts = facts_of(patron, person, program, now=standing.now) if patron else None
+    if facts is not None and patron is not None and patron.is_frozen and request.given is None:
+        facts = replace(facts, available={})  # Nothing may be taken while the books don't add up; quotes say 0.
     visit = Visit(
         at=promise.at if promise else at,
         channel=caller.channel,
@@ -121,6 +124,7 @@ def decide_sale(
         redeem=request.redeem,
         rewards=request.rewards,
         standing=standing,
+        given=request.given,
     )
     if any(units > AMOUNT_MAX for units in decision.accrued.values()):
         raise Rejected(Rejection.LIMIT_EXCEEDED, f"The basket would bring more than {AMOUNT_MAX} units of a wallet.")
@@ -161,6 +165,20 @@ def sale_of(
         explain=request.explain,
         is_russian=request.is_russian,
     )
+
+
+def held_sale_of(
+    decided: Decided,
+    request: PurchaseRequest,
+    *,
+    shown: Decision,
+    hold: Hold,
+    version: int,
+    balances: Balances,
+) -> Sale:
+    """The answer of a held basket; `shown` is what may be told of the decision before a capture."""
+    sale = sale_of(decided, request, at=hold.at, version=version, balances=balances, tx_id=hold.id)
+    return replace(sale, state=hold.state, decision=shown, expires_at=hold.expires_at)
 
 
 def facts_of(patron: Patron, person: Person, program: CompiledProgram, *, now: datetime) -> CustomerFacts:

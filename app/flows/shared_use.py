@@ -4,12 +4,15 @@ Needs are gathered before anything is decided, so that a round locks in one go a
 the locked state one after another; one that is refused leaves it as it was.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from app.domain.counters import Scope, advance
+from app.domain.coupons import Coupon
+from app.domain.ledger.freed import Freed
 from app.domain.ledger.returns import Uses
 from app.domain.rules.standing import Needs
 from app.flows.ledger_port import Shared, SharedChanges
@@ -20,13 +23,15 @@ class SharedUse:
     """What one request takes from the shared state, or gives back (amounts below 0).
 
     `counts` are (name, period, amount); `given` are free codes by the customer who has them now; `voided` are codes
-    given out that are no longer good; `commitments` are those of the days whose tickets were drawn.
+    given out that are no longer good; `unset` are codes that were set aside and are nobody's again, and whether they
+    may be given out now; `commitments` are those of the days whose tickets were drawn.
     """
 
     counts: tuple[tuple[str, str, int], ...] = ()
     coupons: Mapping[str, int] = field(default_factory=dict)
     given: Mapping[str, UUID] = field(default_factory=dict)
     voided: tuple[str, ...] = ()
+    unset: Mapping[str, bool] = field(default_factory=dict)
     commitments: Mapping[date, str] = field(default_factory=dict)
 
 
@@ -45,13 +50,30 @@ class Wanted:
             self.pools[pool] = self.pools.get(pool, 0) + most
 
     def add_stored(self, uses: Uses) -> None:
-        """What a return of the purchase may give back: also codes that it gave out, since they may be used by now."""
+        """What a return of the purchase may give back: also codes that it gave out, since they may be used by now. A
+        hold's end gives back the same.
+        """
         self.counters |= {use.name for use in uses.counts if use.scope is Scope.PROGRAM}
         self.coupons.update(uses.coupons, uses.codes)
 
     @property
     def is_nothing(self) -> bool:
         return not (self.counters or self.coupons or self.pools)
+
+
+def use_of_end(freed: Freed, uses: Uses, shared: Shared, *, now: datetime) -> SharedUse:
+    """What a hold's end gives back. Codes that it had set aside were told to nobody: they go back to their pools."""
+    coupons = shared.coupons
+    codes = [code for code in dict.fromkeys((*freed.voided, *uses.codes)) if code in coupons]
+    return SharedUse(
+        counts=freed.counters,
+        coupons={code: -1 for code in freed.coupons if code in coupons},
+        unset={code: _is_good(coupons[code], now) for code in codes if not coupons[code].uses},
+    )
+
+
+def _is_good(coupon: Coupon, now: datetime) -> bool:
+    return not coupon.is_blocked and (coupon.end is None or coupon.end > now)
 
 
 def apply(use: SharedUse, shared: Shared, changes: SharedChanges) -> None:
@@ -73,10 +95,16 @@ def apply(use: SharedUse, shared: Shared, changes: SharedChanges) -> None:
         changes.coupons[code] = changes.coupons.get(code, 0) + uses
     for code, customer in use.given.items():
         changes.given[code] = customer
+        changes.unset.discard(code)  # Of a hold that this round has ended before.
     if use.given:
         shared.codes = {pool: [code for code in codes if code not in use.given] for pool, codes in shared.codes.items()}
     for code in use.voided:
         if code in shared.coupons:
             shared.coupons[code] = replace(shared.coupons[code], is_blocked=True)
         changes.voided.append(code)
+    for code, is_good in use.unset.items():
+        coupon = shared.coupons[code] = replace(shared.coupons[code], customer=None)
+        changes.unset.add(code)
+        if is_good and coupon.pool in shared.codes:
+            insort(shared.codes[coupon.pool], code)
     changes.commitments.update(use.commitments)

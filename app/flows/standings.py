@@ -66,7 +66,7 @@ def shared_use_of(decision: Decision, shared: Shared, *, customer: UUID | None, 
     return SharedUse(
         counts=tuple((use.name, use.period, use.amount) for use in decision.uses if use.scope is Scope.PROGRAM),
         coupons=dict.fromkeys(_used_codes(decision, shared), 1),
-        given={} if customer is None else dict.fromkeys(_given_codes(decision), customer),
+        given={} if customer is None else dict.fromkeys(given_codes(decision), customer),
         commitments={luck.day: commitment_of(luck.secret)} if luck is not None and drew_today else {},
     )
 
@@ -80,7 +80,7 @@ def uses_of(decision: Decision, shared: Shared, program: Program) -> Uses:
             UseState(use.scope, use.name, use.period, use.amount, use.back, dict(use.by_line)) for use in decision.uses
         ],
         coupons=tuple(_used_codes(decision, shared)),
-        codes=_returnable_codes(decision, program),
+        codes=returnable_codes(decision, program),
     )
 
 
@@ -90,11 +90,13 @@ def _used_codes(decision: Decision, shared: Shared) -> list[str]:
     return sorted(code for code in applied if code in shared.coupons)
 
 
-def _given_codes(decision: Decision) -> list[str]:
+def given_codes(decision: Decision) -> list[str]:
+    """By rewards and by draws."""
     return [code for _, codes in _codes_by_rule(decision) for code in codes]
 
 
-def _returnable_codes(decision: Decision, program: Program) -> tuple[str, ...]:
+def returnable_codes(decision: Decision, program: Program) -> tuple[str, ...]:
+    """Codes given out that a whole return takes back."""
     return tuple(
         dict.fromkeys(
             code

@@ -31,6 +31,8 @@ def stored_basket(request: PurchaseRequest, decided: Decided) -> bytes:
             "card_types": sorted(visit.card_types),
         },
     }
+    if request.given is not None:
+        document["discounts"] = request.given.discounts
     if decided.facts is not None:
         document["facts"] = _facts(decided.facts, today=decided.at.astimezone(decided.program.program.timezone).date())
     return orjson.dumps(document)

@@ -1,18 +1,18 @@
 """Posting what time has brought for customers that nobody touches. Balances are right without it; the ledger is tidier
 with it.
 
-Safe to run twice and in two places: each customer is locked, brought up to date by the same plan as on touch, and
-skipped where somebody else holds it.
+A round without requests: each customer is locked, brought up to date as on touch, and skipped where somebody else holds
+it. So it is safe to run twice and in two places, and gives back to budgets and stocks what dead holds had set aside.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from app.domain.ledger.moments import Moment
-from app.domain.ledger.passing import bring_up_to_date
-from app.flows.ledger_port import Changes, LedgerStore
-from app.flows.ports import Programs, Snapshots, fresh_ids
+from app.domain.identifiers import NOBODY
+from app.flows.ledger_port import LedgerStore
+from app.flows.ports import Programs, Snapshots
+from app.flows.post_round import Round
 
 BATCH = 200  # Some 200 customers with a few lots each: one transaction of about 50 ms.
 
@@ -31,28 +31,22 @@ class Sweep:
         self._snapshots = snapshots
 
     async def run_once(self) -> int:
-        """One batch of customers for whom something is due; returns how many were brought up to date. Raises
-        DatabaseGone, DatabaseBusy.
+        """One batch of customers for whom something is due, and of nobody's holds that are over; returns how many were
+        brought up to date. Raises DatabaseGone, DatabaseBusy.
         """
         due = await self._housekeeping.due_customers(limit=BATCH)
-        if not due:
-            return 0
-        changes, ids = Changes(), fresh_ids()
         async with self._store.round() as tx:
-            taken = await tx.take([])
-            now = taken.now
-            program = (await self._programs.compiled(taken.program)).program if taken.program else None
-            patrons = await tx.lock_patrons(sorted(due), wait=False)
-            lots = await tx.read_lots(list(patrons), purchases=[])
-            for customer_id, patron in patrons.items():
-                patron.book.load_lots(lots.get(customer_id, ()))
-                changes.postings += bring_up_to_date(patron.book, Moment.by_clock(now, ids, book=patron.book), program)
-                patron.book.reset_due()  # Also where nothing was left to do: the row's instant was early.
-                changes.patrons.append(patron)
-            if changes.patrons:
-                await tx.write(changes)
+            round_ = Round(tx, [], programs=self._programs, touched=due)
+            await round_.claim()
+            await round_.lock(wait=False)
+            await round_.read()
+            await round_.share()
+            round_.decide()
+            await round_.write()
+        changes = round_.changes
         await self._snapshots.put(changes.patrons)
-        return len(changes.patrons)
+        nobodys = sum(hold.customer_id == NOBODY for hold in changes.resolved)
+        return len(changes.patrons) + nobodys
 
     async def keep_house(self) -> None:
         """Partitions for the coming months."""

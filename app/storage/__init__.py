@@ -6,6 +6,7 @@ shared        budgets, stocks, coupons, free codes, days of draws; taken_back: w
 customers     writes outside the rounds: customers, drafts, programs; cards, coupons, segments, prize_draws: theirs
 backtests     how far each back-test is, and the past baskets it reads; draws: what a check of draws reads
 reads         statements that each stand alone and read what is committed
+offline       which version of the program was in force when
 keys          keys of tills and people, by their SHA-256
 housekeeping  what the background jobs ask for
 audit         the whole ledger as one snapshot, for `verify`; audit_strays: rows that belong to nothing

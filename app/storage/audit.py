@@ -1,10 +1,11 @@
 """The whole ledger in one snapshot, streamed: what the self-audit reads.
 
 One REPEATABLE READ transaction, shared by three connections of its own: one streams transactions, one customers and
-lots, one looks for rows that stand alone (audit_strays.py). All streams come by customer, then by version, from the
-primary keys; PostgreSQL makes the next batch while the one before is checked, so memory holds a few batches and one
-customer's lots, whatever the ledger's size. No time limit applies: a ledger may take hours, and all that long keeps
-dead rows from being vacuumed (run it on a replica where that hurts).
+lots, one looks for rows that stand alone (audit_strays.py). Or a slice of it, on one connection for all
+(self_audit.py). All streams come by customer, then by version, from the primary keys; PostgreSQL makes the next batch
+while the one before is checked, so memory holds a few batches and one customer's lots, whatever the ledger's size. No
+time limit applies: a ledger may take hours, and all that long keeps dead rows from being vacuumed (run it on a replica
+where that hurts).
 """
 
 import asyncio
@@ -13,11 +14,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from app.domain.identifiers import NOBODY
-from app.domain.ledger.audit import ActRow, CounterRow, CustomerRow, EntryRow, LotRow, PurchaseRow, TxRow
+from app.domain.ledger.audit import ActRow, CounterRow, CustomerRow, EntryRow, HoldRow, LotRow, PurchaseRow, TxRow
 
 BATCH = 2_000  # Rows a fetch: some 110 ms of checking, some 10 MB with the answers of purchases.
 CONNECT_SECONDS = 10.0
@@ -32,17 +34,17 @@ _PROGRAMS = "select version, document from programs"
 _COUNTERS = "select name, period, used from counters"
 # Rows come out of the primary keys' order one by one. Sorting or hashing them would write the ledger to temporary files
 # first, answers and all.
-_IN_ORDER = "set enable_sort = off; set enable_hashjoin = off; set enable_mergejoin = off"
+IN_ORDER = "set local enable_sort = off; set local enable_hashjoin = off; set local enable_mergejoin = off"
 # The orders name the tables' own columns: a bare `id` would be the text of the select list, in some language's order.
 _CUSTOMERS = """
 select c.id::text, c.version, c.head, c.balances::text, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
-    c.updated_at, c.memory::text, g.expire_after_days
+    c.updated_at, c.memory::text, g.expire_after_days, c.holds
 from customers c left join gift_cards g on c.is_gift_card and g.customer_id = c.id
 order by c.id
 """
 _LOTS = """
 select l.customer_id::text, l.lot_id::text, l.wallet, l.tx_id::text, l.remaining, l.active_at, l.expires_at,
-    l.is_pending
+    l.is_pending, l.held
 from lots l order by l.customer_id, l.lot_id
 """
 # A transaction's entries come as arrays: one index look-up each (some 6 µs), and one row to carry.
@@ -51,9 +53,12 @@ select t.customer_id::text, t.version, t.tx_id::text, t.kind, t.idempotency_key,
     t.parent_tx::text, t.program, t.at, t.created_at, t.hash,
     e.seqs, e.accounts, e.wallets, e.amounts, e.lots, e.rules,
     p.shop, p.terminal, p.program, p.at, p.lines::text, p.is_all_back, p.answer, p.uses::text, p.draws::text, p.day,
-    a.tx_id is not null, a.uses::text
+    p.spent::text, a.tx_id is not null, a.uses::text, t.reason,
+    h.kind, h.shop, h.terminal, h.program, h.at, h.expires_at, h.state, h.resolved_tx::text, h.units::text,
+    h.lines::text, h.uses::text, h.draws::text
 from txs t
-left join purchases p on p.id = t.tx_id and p.customer_id = t.customer_id
+left join purchases p on p.id = case t.kind when 'capture' then t.parent_tx when 'hold' then null else t.tx_id end
+    and p.customer_id = t.customer_id
 left join lateral (
     select array_agg(seq order by seq) as seqs, array_agg(account order by seq) as accounts,
         array_agg(wallet order by seq) as wallets, array_agg(amount order by seq) as amounts,
@@ -61,8 +66,26 @@ left join lateral (
     from entries where customer_id = t.customer_id and tx_id = t.tx_id
 ) e on true
 left join lateral (select tx_id, uses from acts where tx_id = t.tx_id and t.kind = 'event') a on true
+left join lateral (
+    select * from holds
+    where t.kind in ('hold', 'capture', 'release') and customer_id = t.customer_id
+        and id = case t.kind when 'hold' then t.tx_id else t.parent_tx end
+) h on true
 order by t.customer_id, t.version, t.tx_id
 """
+
+
+def between(statement: str, owner: str) -> str:
+    """The same stream of the customers whose ids are above $1, up to $2."""
+    rows, order, by = statement.rpartition("order by")
+    return f"{rows}where {owner} > $1 and {owner} <= $2\n{order}{by}"
+
+
+_SLICES = between(_CUSTOMERS, "c.id"), between(_LOTS, "l.customer_id"), between(_TXS, "t.customer_id")
+_ORDER = "order by t.customer_id, t.version, t.tx_id"
+_NOBODYS = _TXS.replace(
+    _ORDER, f"where t.customer_id = '{_NOBODY}' and t.version = 0 and t.tx_id > $1 {_ORDER} limit $2"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +125,18 @@ class Snapshot:
         """The program's counters: as many as its rules, caps and prizes have."""
         return [CounterRow(*row) for row in await self._papers.fetch(_COUNTERS)]
 
-    async def folders(self) -> AsyncIterator[Folder]:
-        """Every customer who has a row, a lot or a posting, in the order of ids; nobody's postings come first."""
-        customers = _Stream(await self._papers.cursor(_CUSTOMERS))
-        lots = _Stream(await self._papers.cursor(_LOTS))
-        txs = self._tx_stream = _Stream(await self._txs.cursor(_TXS), ahead=True)
+    async def folders(self, *, among: tuple[UUID, UUID] | None = None) -> AsyncIterator[Folder]:
+        """Every customer who has a row, a lot or a posting, in the order of ids; nobody's postings come first.
+
+        Args:
+            among: only customers whose ids are above the first, up to the second.
+        """
+        bounds = among or ()
+        papers = (_CUSTOMERS, _LOTS, _TXS) if among is None else _SLICES
+        customers = _Stream(await self._papers.cursor(papers[0], *bounds))
+        lots = _Stream(await self._papers.cursor(papers[1], *bounds))
+        alone = self._txs is not self._papers  # Only then has the stream a connection for itself.
+        txs = self._tx_stream = _Stream(await self._txs.cursor(papers[2], *bounds), ahead=alone)
         streams = (customers, lots, txs)
         while True:
             owners = [owner for stream in streams if (owner := await stream.owner()) is not None]
@@ -120,6 +150,10 @@ class Snapshot:
                 lots=[LotRow(*row[1:]) async for batch in lots.of(owner) for row in batch],
                 txs=_tx_batches(txs.of(owner)),
             )
+
+    async def nobodys(self, *, after: UUID, limit: int) -> list[TxRow]:
+        """The next of nobody's postings, by id."""
+        return [_tx_of(row) for row in await self._txs.fetch(_NOBODYS, after, limit)]
 
     async def settle(self) -> None:
         """To be called when the connections are closed: nobody reads the batch that was under way."""
@@ -141,7 +175,7 @@ async def open_snapshot(url: str) -> AsyncIterator[Snapshot]:
                 await connection.execute("begin isolation level repeatable read read only")
                 await connection.execute(f"set transaction snapshot '{shared['name']}'")
             for connection in (txs, papers):
-                await connection.execute(_IN_ORDER)
+                await connection.execute(IN_ORDER)
             snapshot = Snapshot(now=shared["now"], txs=txs, papers=papers, strays=strays)
             yield snapshot
     finally:
@@ -212,9 +246,11 @@ async def _tx_batches(runs: AsyncIterator[list[Any]]) -> AsyncIterator[list[TxRo
 
 def _tx_of(row: Any) -> TxRow:
     """A row of `_TXS`: the owner, the transaction, its entries as arrays (null where there are none), its purchase, its
-    act.
+    act, its reason, its hold.
     """
     seqs = row[13]
     entries = [] if seqs is None else [EntryRow(*each) for each in zip(*row[13:19], strict=True)]
-    purchase = None if row[25] is None else PurchaseRow(*row[19:29])
-    return TxRow._make((*row[1:13], entries, purchase, ActRow(row[30]) if row[29] else None))
+    purchase = None if row[25] is None else PurchaseRow(*row[19:30])
+    act = ActRow(row[31]) if row[30] else None
+    hold = None if row[33] is None else HoldRow(*row[33:45])
+    return TxRow._make((*row[1:13], entries, purchase, act, hold, row[32]))

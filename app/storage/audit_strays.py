@@ -1,4 +1,4 @@
-"""Rows that stand alone: entries, purchases, events, claims without what they belong to.
+"""Rows that stand alone: entries, purchases, holds, events, claims without what they belong to.
 
 Each check is one statement over whole tables. It gives customer, transaction, expected and found, as text, and only for
 rows that are wrong: of a clean ledger it says nothing.
@@ -26,13 +26,19 @@ _TX_REPEATED = """
 select null, tx_id::text, 'one transaction', count(*)::text from txs group by tx_id having count(*) > 1
 """
 _TX_PARENT = """
-select t.customer_id::text, t.tx_id::text, 'an earlier purchase of this customer', coalesce(t.parent_tx::text, 'none')
-from txs t left join txs p on p.tx_id = t.parent_tx and p.customer_id = t.customer_id and p.kind = 'purchase'
-where t.kind = 'return' and (p.tx_id is null or (p.version >= t.version and t.version > 0))
+select t.customer_id::text, t.tx_id::text,
+    case t.kind when 'return' then 'an earlier purchase of this customer' else 'an earlier hold of this customer' end,
+    coalesce(t.parent_tx::text, 'none')
+from txs t left join txs p on p.tx_id = t.parent_tx and p.customer_id = t.customer_id
+    and p.kind in ('purchase', 'hold')
+where t.kind in ('return', 'capture', 'release') and (
+    p.tx_id is null or (p.version >= t.version and t.version > 0) or (p.kind = 'purchase' and t.kind <> 'return')
+    or (p.kind = 'hold' and t.kind = 'return' and not exists (
+        select from purchases u where u.id = p.tx_id and u.customer_id = p.customer_id)))
 union all
 select t.customer_id::text, t.tx_id::text, 'no parent', t.parent_tx::text
 from txs t
-where t.parent_tx is not null and t.kind in ('purchase', 'redeem', 'activate', 'expire', 'adjust', 'event')
+where t.parent_tx is not null and t.kind in ('purchase', 'redeem', 'activate', 'expire', 'adjust', 'event', 'hold')
 """
 _TX_WITHOUT_EVENT = """
 select t.customer_id::text, t.tx_id::text, 'an event of version ' || t.version, 'none'
@@ -64,6 +70,7 @@ from claims c
 where c.kind = 'k' and c.answer_id >= $1
     and not exists (select from answers a where a.id = c.answer_id)
     and not exists (select from purchases p where p.id = c.answer_id)
+    and not exists (select from holds h where h.id = c.answer_id)
 union all
 select null, c.answer_id::text, 'a transaction with the receipt ' || c.digest, 'none'
 from claims c
@@ -73,6 +80,27 @@ _PURCHASE_WITHOUT_TX = """
 select p.customer_id::text, p.id::text, 'a transaction of kind purchase', 'none'
 from purchases p
 where not exists (select from txs t where t.tx_id = p.id and t.customer_id = p.customer_id and t.kind = 'purchase')
+    and not exists (
+        select from txs t where t.parent_tx = p.id and t.customer_id = p.customer_id and t.kind = 'capture')
+"""
+_HOLD_WITHOUT_TX = """
+select h.customer_id::text, h.id::text, 'a transaction of kind hold', 'none'
+from holds h
+where not exists (select from txs t where t.tx_id = h.id and t.customer_id = h.customer_id and t.kind = 'hold')
+"""
+# Of customers the postings tell; nobody's aren't remembered so long.
+_HOLD_RESOLVED = """
+select h.customer_id::text, h.id::text, 'a posting that ended it', h.resolved_tx::text
+from holds h
+where h.customer_id = '00000000-0000-0000-0000-000000000000' and h.resolved_tx is not null and not exists (
+    select from txs t
+    where t.tx_id = h.resolved_tx and t.customer_id = h.customer_id and t.parent_tx = h.id
+        and t.kind in ('capture', 'release'))
+"""
+_TIER_WITHOUT_TX = """
+select c.customer_id::text, null, 'a transaction of version ' || c.version, 'none'
+from tier_changes c
+where not exists (select from txs t where t.customer_id = c.customer_id and t.version = c.version)
 """
 _ACT_WITHOUT_TX = """
 select a.customer_id::text, a.tx_id::text, 'a transaction of kind event', 'none'
@@ -98,6 +126,9 @@ STATEMENTS: Mapping[Check, str] = {
     Check.PURCHASE_WITHOUT_TX: _PURCHASE_WITHOUT_TX,
     Check.PURCHASE_RETURNED: _PURCHASE_RETURNED,
     Check.ACT_WITHOUT_TX: _ACT_WITHOUT_TX,
+    Check.HOLD_WITHOUT_TX: _HOLD_WITHOUT_TX,
+    Check.HOLD_RESOLVED: _HOLD_RESOLVED,
+    Check.TIER_WITHOUT_TX: _TIER_WITHOUT_TX,
 }
 
 

@@ -32,14 +32,36 @@ DAY = "select clock_timestamp() as now, (select commitment from draw_days where 
 COMMITMENTS = "select day, commitment from draw_days where day between $1 and $2"
 DOCUMENTS = "select version, document from programs"
 _DRAWN = "p.draws is not null and p.id >= month_bound($1) and p.id < month_bound($2)"
-COUNT = f"select count(*) from purchases p where {_DRAWN}"  # noqa: S608 - a constant of this module
+# A held basket drew when it was placed, whenever it was captured; one that never was has told nobody, and its draws
+# stand all the same: a slip takes each of them over.
+_HELD = "p.draws is not null and p.state <> 'captured' and p.id >= month_bound($1) and p.id < month_bound($2)"
+_DAY = """coalesce((
+        select min((each.value ->> 'day')::date) from jsonb_array_elements(p.draws) each
+        where each.value ->> 'slip_of' is null
+    ), {otherwise})"""
+COUNT = f"""
+select (select count(*) from purchases p where {_DRAWN}) + (select count(*) from holds p where {_HELD})
+"""  # noqa: S608 - constants of this module
 DRAWN = f"""
-select p.id, p.customer_id, p.shop, p.terminal, p.program, p.day, p.draws::text as draws, p.answer,
-    t.receipt, t.version
-from purchases p left join txs t on t.customer_id = p.customer_id and t.tx_id = p.id
-where {_DRAWN} order by p.id
+select d.*, t.receipt, t.version
+from (
+    select p.id, p.customer_id, p.shop, p.terminal, p.program,
+        case when p.spent is null then p.day else {_DAY.format(otherwise="p.day")} end as day,
+        p.draws::text as draws, p.answer, true as is_told
+    from purchases p where {_DRAWN}
+    union all
+    select p.id, p.customer_id, p.shop, p.terminal, p.program, {_DAY.format(otherwise="p.at::date")},
+        p.draws::text, p.answer, false
+    from holds p where {_HELD}
+) d left join txs t on t.customer_id = d.customer_id and t.tx_id = d.id
+order by d.id
 """  # noqa: S608 - likewise
-ORIGINALS = "select id, is_all_back, draws::text as draws from purchases where id = any($1::uuid[])"
+ORIGINALS = """
+select id, is_all_back, draws::text as draws from purchases where id = any($1::uuid[])
+union all
+select id, state <> 'held', draws::text from holds
+where id = any($1::uuid[]) and kind = 'purchase' and state <> 'captured'
+"""
 DRAWN_PRIZE_DRAWS = f"""
 select {PRIZE_DRAW_COLUMNS} from prize_draws where state <> 'announced' and ends_at >= $1 and ends_at < $2 order by id
 """  # noqa: S608 - likewise
@@ -157,8 +179,13 @@ def _drawn(row: Mapping[str, Any]) -> DrawnPurchase:
         program=row["program"],
         day=row["day"],
         draws=_draws(row["draws"]),
-        told=_told(row["answer"]),
+        told=_told(row["answer"]) if row["is_told"] else _of_records(row["draws"]),
     )
+
+
+def _of_records(text: str | None) -> Sequence[tuple[str, str, str | None]]:
+    """What a held basket's answer would tell of its draws."""
+    return [(record.rule, record.ticket, record.prize) for record in _draws(text) or ()]
 
 
 def _told(answer: bytes) -> Sequence[tuple[str, str, str | None]] | None:

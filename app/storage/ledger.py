@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,9 @@ from app.domain.ledger.books import Book, Progress, Purse
 from app.domain.ledger.lots import Lot
 from app.domain.ledger.memory import Memory
 from app.domain.ledger.returns import PurchaseState
-from app.flows.ledger_port import Changes, Claim, Known, Patron, Sealed, Shared, StoredPurchase, Taken
+from app.flows.ledger_port import Changes, Claim, Known, Patron, Sealed, Shared, StoredHold, StoredPurchase, Taken
 from app.flows.requests import Answer
-from app.storage import round_writes, shared
+from app.storage import holds, round_writes, shared
 from app.storage.engine import Connection, Database
 from app.storage.taken_back import draws_from_json, lines_from_json, uses_from_json
 
@@ -23,7 +24,8 @@ from app.storage.taken_back import draws_from_json, lines_from_json, uses_from_j
 TAKE = """
 select clock_timestamp() as now, coalesce((select max(version) from programs), 0) as program,
     array(select pg_try_advisory_xact_lock(l.lock) from unnest($1::bigint[]) with ordinality l(lock, place) order by
-        l.place) as is_free
+        l.place) as is_free,
+    coalesce((select min(expires_at) from holds where state = 'held') <= clock_timestamp(), false) as has_due_holds
 """
 READ_KNOWN = """
 select 'claim' as what, c.digest as id, c.answer_id as other, c.fingerprint, null::bytea as identifier
@@ -34,10 +36,14 @@ select 'owner', i.customer_id, null, null, i.digest from identifiers i where i.d
 union all
 select 'customer', c.id, null, null, null from customers c where c.id = any($3::uuid[])
 """
+# A held basket has the id of the purchase that it becomes: that id's key placed it.
 STORED_ANSWERS = """
 select id, status, body from answers where id = any($1::uuid[])
 union all
-select id, 201::smallint, answer from purchases where id = any($1::uuid[])
+select id, 201::smallint, answer from holds where id = any($1::uuid[])
+union all
+select id, 201::smallint, answer from purchases p where id = any($1::uuid[])
+    and not exists (select from holds h where h.id = p.id)
 """
 PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid[])"
 
@@ -55,12 +61,18 @@ LOCK_PATRONS = _PATRON + "for no key update of c skip locked"
 LOCK_PATRONS_WAITING = _PATRON + "for no key update of c"
 READ_PATRONS = _PATRON
 
+# One that was held was posted by its capture: that made its lots, and that is when it counted.
 LOCK_PURCHASES = """
-select id, customer_id, shop, program, at, lines, uses, draws, day from purchases
-where id = any($1::uuid[]) order by id for no key update
+select p.id, p.customer_id, p.shop, p.program, p.at, p.lines, p.uses, p.draws, p.day, p.spent,
+    case when p.spent is not null then (select h.resolved_tx from holds h where h.id = p.id) end as posted_by,
+    case when p.spent is not null then (
+        select t.at from holds h join txs t on t.customer_id = h.customer_id and t.tx_id = h.resolved_tx
+        where h.id = p.id
+    ) else p.at end as counted_at
+from purchases p where p.id = any($1::uuid[]) order by p.id for no key update of p
 """
 # Units a purchase took out of lots of others, in posting order: what covers a debt, or expires on arrival, is of its
-# own lots.
+# own lots. A captured hold has them written down.
 SPENT = """
 select e.tx_id, e.wallet, e.lot_id, -e.amount as units
 from entries e join lots l on l.customer_id = e.customer_id and l.lot_id = e.lot_id
@@ -68,12 +80,14 @@ where e.customer_id = any($2::uuid[]) and e.tx_id = any($1::uuid[])
     and e.account = 'customer:available' and e.amount < 0 and l.tx_id <> e.tx_id
 order by e.tx_id, e.seq
 """
-# Each customer's latest purchase that is not wholly returned, leaving out the one named.
+# When each customer's latest purchase counted that is not wholly returned, leaving out the one named. One that was held
+# has the hold's id and counted when it was captured.
 PREVIOUS_AT = """
 select w.id, max(t.at) as at
 from unnest($1::uuid[], $2::uuid[]) w(id, customer_id)
-join txs t on t.customer_id = w.customer_id and t.kind = 'purchase' and t.tx_id <> w.id
-join purchases p on p.id = t.tx_id and p.customer_id = t.customer_id and not p.is_all_back
+join txs t on t.customer_id = w.customer_id and t.kind in ('purchase', 'capture')
+join purchases p on p.id = case t.kind when 'capture' then t.parent_tx else t.tx_id end
+    and p.customer_id = t.customer_id and not p.is_all_back and p.id <> w.id
 group by w.id
 """
 LOT_COLUMNS = (
@@ -119,7 +133,7 @@ class Round:
 
     async def take(self, locks: Sequence[int]) -> Taken:
         row = await self._connection.fetchrow(TAKE, locks)
-        return Taken(now=row["now"], program=row["program"], is_free=row["is_free"])
+        return Taken(now=row["now"], program=row["program"], is_free=row["is_free"], has_due_holds=row["has_due_holds"])
 
     async def read_known(
         self, *, claims: Sequence[UUID], identifiers: Sequence[bytes], customers: Sequence[UUID]
@@ -147,10 +161,23 @@ class Round:
         rows = await self._connection.fetch(LOCK_PATRONS_WAITING if wait else LOCK_PATRONS, ids)
         return {row["id"]: patron_of(row) for row in rows}
 
+    async def due_holders(self, *, now: datetime, limit: int) -> Sequence[UUID]:
+        return [row["customer_id"] for row in await self._connection.fetch(holds.DUE_HOLDERS, now, limit)]
+
+    async def hold_owners(self, ids: Sequence[UUID]) -> Mapping[UUID, CustomerId]:
+        rows = await self._connection.fetch(holds.HOLD_OWNERS, ids)
+        return {row["id"]: CustomerId(row["customer_id"]) for row in rows}
+
+    async def lock_holds(
+        self, ids: Sequence[UUID], *, customers: Sequence[UUID], nobodys: int = 0, now: datetime
+    ) -> Mapping[UUID, StoredHold]:
+        return await holds.lock(self._connection, ids, customers=customers, nobodys=nobodys, now=now)
+
     async def lock_purchases(self, ids: Sequence[UUID]) -> Mapping[UUID, StoredPurchase]:
         rows = await self._connection.fetch(LOCK_PURCHASES, ids)
         owners = [row["customer_id"] for row in rows]
-        spent = await self._connection.fetch(SPENT, ids, owners)
+        untold = [row["id"] for row in rows if row["spent"] is None]
+        spent = await self._connection.fetch(SPENT, untold, owners) if untold else []
         previous = await self._connection.fetch(PREVIOUS_AT, [row["id"] for row in rows], owners)
         before = {row["id"]: row["at"] for row in previous}
         return {row["id"]: _purchase_of(row, spent, previous_at=before.get(row["id"])) for row in rows}
@@ -224,18 +251,23 @@ def lots_by_customer(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, list[Lot]]
 
 def _purchase_of(row: Mapping[str, Any], spent: Iterable[Mapping[str, Any]], *, previous_at: Any) -> StoredPurchase:
     tx_id = TxId(row["id"])
+    if row["spent"] is None:
+        taken = [(s["wallet"], LotId(s["lot_id"]), s["units"]) for s in spent if s["tx_id"] == tx_id]
+    else:
+        taken = [(wallet, LotId(UUID(lot)), units) for wallet, lot, units in orjson.loads(row["spent"])]
     return StoredPurchase(
         state=PurchaseState(
             tx_id=tx_id,
             lines=lines_from_json(row["lines"]),
-            spent=[(s["wallet"], LotId(s["lot_id"]), s["units"]) for s in spent if s["tx_id"] == tx_id],
+            spent=taken,
             uses=uses_from_json(row["uses"]),
             draws=draws_from_json(row["draws"]),
             day=row["day"],
+            posted_by=TxId(row["posted_by"]) if row["posted_by"] else None,
         ),
         customer_id=CustomerId(row["customer_id"]),
         shop=row["shop"],
         program=row["program"],
-        at=row["at"],
+        at=row["counted_at"],
         previous_at=previous_at,
     )

@@ -8,25 +8,31 @@ from uuid import UUID
 import orjson
 
 from app.domain.identifiers import CustomerId, LotId, TxId
+from app.domain.ledger.hold_states import Hold, HoldKind
 from app.domain.ledger.lots import Lot
 from app.flows.ledger_port import Patron, Shared
 from app.flows.ports_customers import PastBook
 from app.flows.requests import Answer, Caller, Role
-from app.flows.results import HistoryEntry, HistoryItem, ProgramVersion, PurchaseRecord
+from app.flows.results import HistoryEntry, HistoryItem, HoldView, ProgramVersion, PurchaseRecord
 from app.storage import shared
 from app.storage.customers import DRAFT
 from app.storage.engine import Database
+from app.storage.holds import HOLD_COLUMNS, READ_HOLD, hold_of, view_of
+from app.storage.holds_over import give_back_what_is_over
 from app.storage.ledger import LOT_COLUMNS, READ_PATRONS, STORED_ANSWERS, lots_by_customer, patron_of
+from app.storage.tiers import read_tier
 
 OWNER = "select customer_id from identifiers where digest = $1 and not is_blocked"
-# Books and lots in one statement are of one moment.
+# Books, lots and open holds in one statement are of one moment.
 READ_BOOKS = READ_PATRONS.replace(
-    "from customers",
-    """, array(
-        select row(l.customer_id, l.lot_id, l.wallet, l.tx_id, l.remaining, l.active_at, l.expires_at, l.is_pending,
-            l.held)
+    "from customers",  # The columns are constants of these modules.
+    f""", array(
+        select row({", ".join(f"l.{name}" for name in LOT_COLUMNS)})
         from lots l where l.customer_id = c.id and (l.remaining > 0 or l.held > 0)
-    ) as lots from customers""",
+    ) as lots, array(
+        select row({", ".join(f"h.{name}" for name in HOLD_COLUMNS)})
+        from holds h where h.customer_id = c.id and h.state = 'held' and c.holds > 0
+    ) as open_holds from customers""",  # noqa: S608
     1,
 )
 PAST_VERSION = "select coalesce(max(version), 0) from txs where customer_id = $1 and created_at <= $2"
@@ -43,6 +49,15 @@ where t.customer_id = $1 and t.created_at <= $2 and e.account in ('customer:avai
     'customer:held')
 group by e.wallet, e.lot_id
 """
+# Those that something is set aside for; who ended them by then is posted by then.
+PAST_HOLDS = """
+select h.id, h.shop, h.program, h.at, h.expires_at, h.units
+from txs t join holds h on h.id = t.tx_id and h.customer_id = t.customer_id
+left join txs r on r.customer_id = h.customer_id and r.tx_id = h.resolved_tx
+where t.customer_id = $1 and t.kind = 'hold' and t.created_at <= $2 and (r.tx_id is null or r.created_at > $2)
+order by h.expires_at, h.id
+"""
+PAST_PROGRAM = "select coalesce(max(version), 0) from programs where published_at <= $1"
 HISTORY = """
 select t.tx_id, t.kind, t.version, t.at, t.created_at, t.shop, t.terminal, t.receipt, t.parent_tx, t.program, t.reason,
     coalesce((
@@ -51,7 +66,14 @@ select t.tx_id, t.kind, t.version, t.at, t.created_at, t.shop, t.terminal, t.rec
     ), '[]') as entries
 from txs t where t.customer_id = $1 and ($2::bigint is null or t.version < $2) order by t.version desc limit $3
 """
-PURCHASE = "select id, shop, program, answer, verdicts, lines from purchases where id = $1"
+# One that is held, or was and is not captured, by the database's clock.
+PURCHASE = """
+select id, shop, program, answer, verdicts, lines, 'committed' as state from purchases where id = $1
+union all
+select id, shop, program, answer, verdicts, lines,
+    case when state = 'held' and expires_at <= clock_timestamp() then 'expired' else state end
+from holds where id = $1 and kind = 'purchase' and state <> 'captured'
+"""
 CLAIMED = "select answer_id from claims where digest = $1"
 PROGRAM_NAMES = "select array(select id from segments) as segments, array(select id from coupon_pools) as pools"
 NEWEST_PROGRAM = "select clock_timestamp() as now, coalesce(max(version), 0) as version from programs"
@@ -91,19 +113,35 @@ class ReadsDatabase:
             return None
         patron = patron_of(rows[0])
         lots = [dict(zip(LOT_COLUMNS, lot, strict=True)) for lot in rows[0]["lots"]]
-        patron.book.load_lots(lots_by_customer(lots).get(customer_id, ()))
+        holds = [hold_of(dict(zip(HOLD_COLUMNS, hold, strict=True))) for hold in rows[0]["open_holds"]]
+        patron.book.load_lots(lots_by_customer(lots).get(customer_id, ()), holds)
         return patron
 
-    async def past(self, customer_id: UUID, *, at: datetime) -> PastBook:
+    async def past(self, customer_id: UUID, *, at: datetime) -> PastBook | None:
         async with self._database.transaction() as connection:
             await connection.execute("set transaction isolation level repeatable read read only")
+            newest = await connection.fetchrow(READ_PATRONS, [customer_id])
+            if newest is None:
+                return None
             version = await connection.fetchval(PAST_VERSION, customer_id, at)
             rows = await connection.fetch(PAST_ENTRIES, customer_id, at)
+            is_holding = any(row["held"] for row in rows)
+            holds = await connection.fetch(PAST_HOLDS, customer_id, at) if is_holding else []
+            program = await connection.fetchval(PAST_PROGRAM, at)
+            tier_path = await read_tier(connection, customer_id, version=version)
         wallets: dict[str, tuple[int, int, int]] = {}
         for row in rows:
             available, pending, held = wallets.get(row["wallet"], (0, 0, 0))
             wallets[row["wallet"]] = (available + row["available"], pending + row["pending"], held + row["held"])
-        return PastBook(version=version, wallets=wallets, lots=[_past_lot(row) for row in rows if row["lot_id"]])
+        return PastBook(
+            version=version,
+            wallets=wallets,
+            lots=[_past_lot(row) for row in rows if row["lot_id"]],
+            holds=[_past_hold(row, CustomerId(customer_id)) for row in holds],
+            program=program,
+            tier_path=tier_path,
+            newest=patron_of(newest),
+        )
 
     async def history(self, customer_id: UUID, *, before: int | None, limit: int) -> Sequence[HistoryItem]:
         return [_history_item(row) for row in await self._rows(HISTORY, customer_id, before, limit)]
@@ -117,12 +155,16 @@ class ReadsDatabase:
         record = PurchaseRecord(
             id=row["id"],
             shop=row["shop"],
-            state="committed",
+            state=row["state"],
             answer=row["answer"],
             verdicts=row["verdicts"],
             returned_milli=returned,
         )
         return record, row["program"]
+
+    async def hold(self, hold_id: UUID) -> HoldView | None:
+        rows = await self._rows(READ_HOLD, hold_id)
+        return view_of(rows[0]) if rows else None
 
     async def claimed(self, digest: UUID) -> UUID | None:
         claimed: UUID | None = await self._value(CLAIMED, digest)
@@ -153,7 +195,9 @@ class ReadsDatabase:
 
     async def shared(self, *, counters: Sequence[str], coupons: Sequence[str], pools: Mapping[str, int]) -> Shared:
         async with self._database.connection() as connection:
-            return await shared.read(connection, counters=counters, coupons=coupons, pools=pools)
+            found = await shared.read(connection, counters=counters, coupons=coupons, pools=pools)
+            await give_back_what_is_over(connection, found, pools=pools)
+        return found
 
     async def serves_alone(self) -> bool:
         return bool(await self._value(SERVES_ALONE, f"kopilka/{self._database.instance}"))
@@ -197,6 +241,21 @@ def _past_lot(row: Mapping[str, Any]) -> Lot:
         active_at=row["active_at"],
         expires_at=row["expires_at"],
         is_pending=is_pending,
+        held=row["held"],
+    )
+
+
+def _past_hold(row: Mapping[str, Any], customer_id: CustomerId) -> Hold:
+    return Hold(
+        id=TxId(row["id"]),
+        customer_id=customer_id,
+        kind=HoldKind.REDEEM,
+        shop=row["shop"],
+        program=row["program"],
+        at=row["at"],
+        expires_at=row["expires_at"],
+        units=[(wallet, LotId(UUID(lot_id)), units) for wallet, lot_id, units in orjson.loads(row["units"])],
+        goods=None,
     )
 
 

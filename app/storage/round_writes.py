@@ -13,10 +13,11 @@ import orjson
 
 from app.domain.ledger.lots import Lot
 from app.flows.failures import Conflict
-from app.flows.ledger_port import Changes, Patron
-from app.storage import shared
+from app.flows.ledger_port import Changes, NewPurchase, Patron
+from app.storage import holds, shared
 from app.storage.engine import Connection
 from app.storage.taken_back import draws_to_json, lines_to_json, uses_to_json
+from app.storage.tiers import keep_tiers
 
 UPDATE_CUSTOMERS = """
 update customers c set
@@ -86,7 +87,7 @@ async def write(connection: Connection, changes: Changes) -> None:
     """All that a round has decided.
 
     Raises:
-        Conflict: a customer was changed by somebody who did not hold the lock.
+        Conflict: a customer was changed, or a hold ended, by somebody who did not hold the lock.
         DrawSecretDiffers: the day's tickets are drawn with another secret elsewhere.
     """
     if changes.patrons:
@@ -103,10 +104,12 @@ async def write(connection: Connection, changes: Changes) -> None:
             [lot.is_pending for _, lot in lots],
             [lot.held for _, lot in lots],
         )
+    await holds.write(connection, placed=changes.placed, resolved=changes.resolved)
     if changes.returned:
         await connection.execute(UPDATE_PURCHASES, *_returned(changes))
     await shared.write(connection, changes.shared)
     await connection.execute(APPEND, *_appended(changes))
+    await keep_tiers(connection, (patron.book for patron in changes.patrons))
     if acts := changes.acts:
         await connection.execute(
             INSERT_ACTS,
@@ -148,6 +151,12 @@ def _customers(patrons: Sequence[Patron]) -> list[list[Any]]:
 
 def _json(value: object) -> str:
     return orjson.dumps(value).decode()
+
+
+def _spent(purchase: NewPurchase) -> str | None:
+    if purchase.spent is None:
+        return None
+    return _json([[wallet, str(lot), units] for wallet, lot, units in purchase.spent])
 
 
 def _returned(changes: Changes) -> list[list[Any]]:
@@ -218,6 +227,6 @@ def _appended(changes: Changes) -> list[list[Any]]:
         [uses_to_json(purchase.uses) for purchase in purchases],
         [draws_to_json(purchase.draws) for purchase in purchases],
         [purchase.day for purchase in purchases],
-        [None if purchase.spent is None else _json(purchase.spent) for purchase in purchases],
+        [_spent(purchase) for purchase in purchases],
         [lot.held for _, lot in lots],
     ]

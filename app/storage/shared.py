@@ -53,10 +53,12 @@ select * from unnest($1::text[], $2::text[], $3::bigint[]) n(name, period, used)
 on conflict (name) do update set period = excluded.period, used = excluded.used
 """
 WRITE_COUPONS = """
-update coupons c set uses = c.uses + n.uses, customer_id = coalesce(n.customer_id, c.customer_id),
-    is_given = c.is_given or n.customer_id is not null,
+update coupons c set uses = c.uses + n.uses,
+    customer_id = case when n.is_unset then null else coalesce(n.customer_id, c.customer_id) end,
+    is_given = (c.is_given or n.customer_id is not null) and not n.is_unset,
     is_blocked = c.is_blocked or (n.is_voided and c.uses + n.uses = 0)
-from unnest($1::text[], $2::bigint[], $3::uuid[], $4::bool[]) n(code, uses, customer_id, is_voided)
+from unnest($1::text[], $2::bigint[], $3::uuid[], $4::bool[], $5::bool[])
+    n(code, uses, customer_id, is_voided, is_unset)
 where c.code = n.code
 """
 # What this statement adds, its own select can't see, and neither what another round has added since it began.
@@ -124,13 +126,14 @@ async def write(connection: Connection, changes: SharedChanges) -> None:
         await connection.execute(
             WRITE_COUNTERS, list(changes.counts), [count.period for count in counts], [count.used for count in counts]
         )
-    if codes := sorted({*changes.coupons, *changes.given, *changes.voided}):
+    if codes := sorted({*changes.coupons, *changes.given, *changes.voided, *changes.unset}):
         await connection.execute(
             WRITE_COUPONS,
             codes,
             [changes.coupons.get(code, 0) for code in codes],
             [changes.given.get(code) for code in codes],
             [code in changes.voided for code in codes],
+            [code in changes.unset for code in codes],
         )
     if changes.commitments:
         await _note_days(connection, changes)

@@ -4,13 +4,15 @@ logs     one JSON (or console) line an event, request ids from context, no perso
 metrics  every metric of the service by name, and their text for Prometheus, right with several workers
 """
 
-from app.telemetry.logs import configure_logging, log_last_exception, request_id
-from app.telemetry.metrics import METRICS, METRICS_TYPE, Metrics, render_metrics
+from app.telemetry.logs import Thinned, configure_logging, log_last_exception, request_id
+from app.telemetry.metrics import METRICS, METRICS_TYPE, Metrics, Reading, render_metrics
 
 __all__ = [
     "METRICS",
     "METRICS_TYPE",
     "Metrics",
+    "Reading",
+    "Thinned",
     "configure_logging",
     "log_last_exception",
     "render_metrics",

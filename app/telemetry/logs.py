@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 import types
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal
@@ -83,6 +84,37 @@ def told_exception(error: BaseException) -> dict[str, object]:
     if isinstance(error, BaseExceptionGroup):
         told["of"] = [told_exception(one) for one in error.exceptions]
     return told
+
+
+class Thinned:
+    """Lines of which a fault could write thousands a second: one a kind and second is enough.
+
+    Those left out are counted in the next line of their kind (`left_out`). Kinds come from closed sets.
+    """
+
+    SECONDS = 1.0
+
+    def __init__(self, log: structlog.typing.FilteringBoundLogger, *, ticks: Callable[[], float]) -> None:
+        self._log = log
+        self._ticks = ticks
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # When last, and how many were left out since.
+
+    def warning(self, event: str, *, error: str, **facts: object) -> None:
+        self._say(self._log.warning, event, error, facts)
+
+    def error(self, event: str, *, error: str, **facts: object) -> None:
+        self._say(self._log.error, event, error, facts)
+
+    def _say(self, say: Callable[..., object], event: str, error: str, facts: Mapping[str, object]) -> None:
+        now, kind = self._ticks(), (event, error)
+        said_at, left_out = self._said.get(kind, (float("-inf"), 0))
+        if now - said_at < self.SECONDS:
+            self._said[kind] = (said_at, left_out + 1)
+            return
+        self._said[kind] = (now, 0)
+        if left_out:
+            facts = {**facts, "left_out": left_out}
+        say(event, error=error, **facts)
 
 
 def _renderer(form: Literal["json", "console"]) -> Processor:

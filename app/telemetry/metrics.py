@@ -5,15 +5,19 @@ them by label costs more than counting. Labels come from closed sets: route temp
 
 Several workers: the launcher names a directory (`share_metrics`) before it starts them; each counts in files of its own
 there, and `render_metrics` of any of them adds all up. Counters of workers that have died stay counted; their gauges go
-(`forget_process`). prometheus_client looks for the directory once, on import, so the launcher itself counts nothing.
+(`forget_process`). What is read from the database at the scrape (`Reading`) is the same in each of them: it is written
+as this one has read it, beside the sum. prometheus_client looks for the directory once, on import, so the launcher
+itself counts nothing.
 """
 
 import os
 import platform
 import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
@@ -28,6 +32,8 @@ from prometheus_client import (
     multiprocess,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 METRICS_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -37,6 +43,15 @@ LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.
 
 # Requests that one transaction posts: up to `app.flows.rounds.ROUND_MAX`.
 ROUND_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Reading(NamedTuple):
+    """A gauge that somebody else has counted. `values` are by the value of `label`, or by "" where it has none."""
+
+    name: str
+    help: str
+    values: Mapping[str, float]
+    label: str | None = None
 
 
 class Metrics:
@@ -163,13 +178,32 @@ def forget_process(pid: int) -> None:
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library has no types here
 
 
-def render_metrics() -> bytes:
-    """The metrics of all workers as Prometheus text, of the type METRICS_TYPE."""
+def render_metrics(readings: Sequence[Reading] = ()) -> bytes:
+    """The metrics of all workers as Prometheus text, of the type METRICS_TYPE, and what was read besides."""
     registry = _REGISTRY
     if SHARED_DIRECTORY in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # likewise
+    return generate_latest(registry) + _render(readings)
+
+
+def _render(readings: Sequence[Reading]) -> bytes:
+    """Without objects of the library's own, whose values it would add up over the workers."""
+    registry = CollectorRegistry()
+    registry.register(_Readings(readings))
     return generate_latest(registry)
+
+
+class _Readings(Collector):
+    def __init__(self, readings: Sequence[Reading]) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        for name, text, values, label in self._readings:
+            family = GaugeMetricFamily(name, text, labels=[label] if label else [])
+            for of, value in values.items():
+                family.add_metric([of] if label else [], value)
+            yield family
 
 
 def _own_registry() -> CollectorRegistry:

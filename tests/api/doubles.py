@@ -1,27 +1,36 @@
 """A service in memory, for tests of the edge alone: it keeps keys and what it was asked, and decides nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
 from app.api.answers import ANSWERS, to_bytes
 from app.api.cards import card_bytes, gift_card_bytes, gift_card_numbers_bytes
+from app.api.offline import results_bytes
 from app.api.prize_draw_schemas import prize_draw_document
 from app.domain.draws.prize_draws import PrizeDraw
 from app.domain.identifiers import Identifier
+from app.domain.ledger.roots import DayRoot
 from app.domain.programs.lint import Finding, Severity
 from app.domain.rejections import Rejected, Rejection
 from app.flows.keep_gift_cards import GiftCard, MakeRequest
 from app.flows.keep_segments import MembersRequest, Segment
+from app.flows.ledger_roots import Proof
+from app.flows.ports_audit import Figures, OpenFinding
 from app.flows.ports_coupons import CodeRequest, CouponView, PoolRequest
+from app.flows.post_offline import OfflineReceipt, OfflineResult
 from app.flows.read_draws import DrawDay
+from app.flows.read_events import FeedEvent
 from app.flows.requests import (
     AdjustRequest,
     Answer,
     Caller,
+    CaptureRequest,
     EventRequest,
+    HoldRequest,
     PurchaseName,
     PurchaseRequest,
     Receipt,
@@ -36,7 +45,9 @@ from app.flows.results import (
     BalanceView,
     CustomerProfile,
     HistoryItem,
+    HoldView,
     LotView,
+    OfflineSale,
     Page,
     ProgramVersion,
     PurchaseRecord,
@@ -46,7 +57,17 @@ from app.flows.results import (
 )
 from app.flows.run_prize_draws import PrizeDrawRequest
 from app.flows.try_draft import Backtest, BacktestRequest
-from tests.api import card_samples, coupon_samples, draw_samples, reward_samples, samples
+from tests.api import (
+    audit_samples,
+    card_samples,
+    coupon_samples,
+    draw_samples,
+    feed_samples,
+    hold_samples,
+    reward_samples,
+    root_samples,
+    samples,
+)
 
 CALLERS = {
     "till": Caller(key_id="k-till", role=Role.POS, shops=("S1",), terminal="T1"),
@@ -115,6 +136,27 @@ class MemoryService:
 
     async def adjust(self, write: Write, request: AdjustRequest) -> Answer:
         return await self._once(write, request, lambda: Answer(201, ANSWERS.posted(samples.posted())))
+
+    async def place_hold(self, write: Write, request: HoldRequest) -> Answer:
+        def make() -> Answer:
+            if isinstance(request.what, PurchaseRequest):
+                sale = samples.sale(explain=request.what.explain, is_russian=request.what.is_russian)
+                return Answer(201, ANSWERS.sale(replace(sale, state="held", expires_at=hold_samples.EXPIRES_AT)))
+            return Answer(201, ANSWERS.hold(hold_samples.posted()))
+
+        return await self._once(write, request, make)
+
+    async def capture_hold(self, write: Write, request: CaptureRequest) -> Answer:
+        sale = samples.sale(explain=request.explain, is_russian=request.is_russian)
+        return await self._once(write, request, lambda: Answer(201, ANSWERS.sale(replace(sale, tx_id=samples.RETURN))))
+
+    async def release_hold(self, write: Write, hold: UUID) -> Answer:
+        posted = hold_samples.posted(state="released", is_release=True)
+        return await self._once(write, hold, lambda: Answer(201, ANSWERS.hold(posted)))
+
+    async def hold(self, caller: Caller, hold: UUID) -> HoldView:
+        self._note(caller, hold)
+        return hold_samples.view()
 
     async def return_lines(self, write: Write, request: ReturnRequest) -> Answer:
         return await self._once(write, request, lambda: Answer(201, ANSWERS.returned(samples.returned())))
@@ -218,6 +260,22 @@ class MemoryService:
         self._note(caller, request)
         return samples.returned(is_preview=True)
 
+    async def post_offline(self, write: Write, receipts: Sequence[OfflineReceipt]) -> Answer:
+        sale = samples.sale(offline=OfflineSale(debt={"points": 5}, over_allowance=3, is_frozen=False))
+        results = [
+            OfflineResult(
+                each.named,
+                Answer(201, ANSWERS.sale(sale))
+                if each.refused is None
+                else ANSWERS.refusal(each.refused, request_id=write.request_id),
+            )
+            for each in receipts
+        ]
+        return await self._once(write, receipts, lambda: Answer(200, results_bytes(results)))
+
+    def allowance_keys(self) -> Sequence[Mapping[str, str]]:
+        return ({"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1", "use": "sig", "alg": "EdDSA"},)
+
     async def lookup(self, customer: Identifier) -> CustomerProfile:
         self._note(customer)
         return samples.profile()
@@ -249,6 +307,10 @@ class MemoryService:
         kept = self.answers.get((caller.scope, key))
         return RequestState() if kept is None else RequestState(kept[1].status, kept[1].body)
 
+    async def feed(self, *, after: int, limit: int, cursor: str | None) -> Page[FeedEvent]:
+        self._note(after, limit, cursor)
+        return feed_samples.page()
+
     async def draw_day(self, day: date) -> DrawDay:
         self._note(day)
         return draw_samples.day(day)
@@ -272,6 +334,21 @@ class MemoryService:
     async def segments(self, *, limit: int, cursor: str | None) -> Page[Segment]:
         self._note(limit, cursor)
         return Page((coupon_samples.segment(),), "cursor")
+
+    async def ledger_root(self, day: date) -> DayRoot:
+        self._note(day)
+        return root_samples.root(day)
+
+    async def proof(self, customer_id: UUID, tx_id: UUID) -> Proof:
+        self._note(customer_id, tx_id)
+        return root_samples.proof()
+
+    async def findings(self, *, limit: int, cursor: str | None) -> Page[OpenFinding]:
+        self._note(limit, cursor)
+        return audit_samples.open_findings()
+
+    async def figures(self) -> Figures | None:
+        return audit_samples.figures()
 
     async def check_draft(self) -> tuple[Finding, ...]:
         self._note("check")

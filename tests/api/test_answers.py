@@ -18,13 +18,22 @@ from app.api.sale_answers_schema import PurchaseAnswer
 from app.domain.amounts import quantity
 from app.domain.customer import mask_name
 from app.domain.rejections import Rejected, Rejection
-from tests.api import coupon_samples, draw_samples, samples
+from tests.api import coupon_samples, draw_samples, hold_samples, samples
 from tests.api.doubles import MemoryService
+
+
+def offline_receipt() -> dict[str, Any]:
+    sent = samples.purchase()
+    return {"executed_at": "2026-11-21T12:00:00+03:00"} | {name: sent[name] for name in ("receipt", "basket")}
+
 
 BODIES: dict[str, Any] = {
     "quote": samples.purchase(),
     "accrue": samples.purchase(),
     "redeem": samples.redemption(),
+    "place_hold": hold_samples.held_basket(),
+    "capture_hold": {"lines": [{"id": "1", "qty": 1}]},
+    "post_offline": [offline_receipt(), offline_receipt() | {"executed_at": "yesterday"}],
     "return_lines": samples.returned_lines(),
     "return_by_receipt": samples.returned_by_receipt() | {"purchase": {"shop": "S1", "terminal": "T1", "number": "1"}},
     "register": samples.registration(),
@@ -45,7 +54,16 @@ BODIES: dict[str, Any] = {
     "make_segment": {"id": "coffee", "title": "Coffee twice a week"},
     "change_members": {"add": [{"id": str(samples.CUSTOMER)}], "remove": [{"phone": samples.PHONE}]},
 }
-SHOP = {"quote", "accrue", "redeem", "return_lines", "return_by_receipt", "activate_gift_card"}
+SHOP = {
+    "quote",
+    "accrue",
+    "place_hold",
+    "redeem",
+    "return_lines",
+    "return_by_receipt",
+    "activate_gift_card",
+    "post_offline",
+}
 
 
 def path_of(operation: Operation) -> str:
@@ -56,6 +74,7 @@ def path_of(operation: Operation) -> str:
         .replace("{number}", "2700000000042")
         .replace("{version}", "3")
         .replace("{date}", "2026-11-21")
+        .replace("{tx_id}", str(samples.PURCHASE))
     )
     return path + ("?shop=S1&terminal=T1&number=7&explain=true" if operation.name == "purchase_by_receipt" else "")
 

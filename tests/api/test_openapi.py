@@ -104,7 +104,7 @@ def test_an_operation_lists_its_codes_and_roles(operation: Operation) -> None:
 
 def test_every_role_and_every_code_of_a_flow_is_told_somewhere() -> None:
     roles = {role for each in OPERATIONS if each.roles for role in each.roles}
-    assert roles == set(Role) - {Role.OPS}  # What `ops` may see needs no key.
+    assert roles == set(Role)
     told = {rejection for each in OPERATIONS for rejection in refusals_of(each)}
     assert set(Rejection) - told == {Rejection.METHOD_NOT_ALLOWED}  # Of paths, not of operations.
 

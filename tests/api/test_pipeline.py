@@ -24,7 +24,7 @@ PATHS = {
 
 
 async def test_an_unknown_path_is_a_problem_document(client: httpx.AsyncClient) -> None:
-    for path in ("/", "/v1", "/v1/holds", "/v1/accrue/", "//v1/accrue", "/v1/customers//balance", "/v1%2Faccrue"):
+    for path in ("/", "/v1", "/v1/hold", "/v1/accrue/", "//v1/accrue", "/v1/customers//balance", "/v1%2Faccrue"):
         answer = await client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
 
@@ -86,28 +86,28 @@ async def test_a_role_may_do_what_the_table_says_and_nothing_else(
 
 async def test_roles_are_those_of_the_contract() -> None:
     may = {role: {each.name for each in OPERATIONS if each.roles is None or role in each.roles} for role in Role}
-    open_to_all = {"live", "ready", "metrics", "draw_day", "prize_draw", "entrants"}
+    open_to_all = {"live", "ready", "metrics", "draw_day", "prize_draw", "entrants", "allowance_keys"}
     cards = {"issue_card", "block_card", "replace_card", "activate_gift_card", "gift_card"}
     till = cards | {
         "quote", "accrue", "redeem", "return_lines", "return_by_receipt", "purchase", "purchase_by_receipt",
         "explain_purchase", "request_state", "register", "lookup", "customer", "update", "balance", "history", "lots",
-        "coupon", "post_event",
+        "coupon", "post_event", "post_offline", "place_hold", "capture_hold", "release_hold", "hold",
     }  # fmt: skip
     assert may[Role.POS] == may[Role.SHOP] == till | open_to_all
     assert may[Role.SUPPORT] == open_to_all | cards | {
-        "block_gift_card",
+        "block_gift_card", "ledger_findings", "ledger_root", "proof",
         "purchase", "purchase_by_receipt", "explain_purchase", "request_state", "register", "lookup", "customer",
-        "update", "balance", "history", "lots", "adjust", "coupon", "post_event",
+        "update", "balance", "history", "lots", "adjust", "coupon", "post_event", "hold",
     }  # fmt: skip
     reads = {"draft", "program", "program_versions", "program_schema", "backtest", "backtest_report"}
-    assert may[Role.ANALYST] == reads | open_to_all
+    assert may[Role.ANALYST] == reads | open_to_all | {"feed", "ledger_findings", "ledger_root", "proof"}
     assert may[Role.MARKETER] == reads | open_to_all | {
         "put_draft", "check_draft", "publish", "republish", "request_state",
         "make_gift_cards", "block_gift_card", "gift_card", "ask_backtest", "cancel_backtest",
         "announce_prize_draw", "freeze_prize_draw", "draw_prizes",
         "make_coupons", "block_coupon", "coupon", "coupons", "make_segment", "segments", "change_members",
     }  # fmt: skip
-    assert may[Role.OPS] == open_to_all
+    assert may[Role.OPS] == open_to_all | {"feed"}
     assert may[Role.ADMIN] == {each.name for each in OPERATIONS}
 
 

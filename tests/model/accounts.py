@@ -96,6 +96,28 @@ class Purchase:
 
 
 @dataclass
+class Hold:
+    """Value set aside until `expires_at`: `units` of lots in the order taken, and of a basket the `purchase` that it
+    would be as a whole, its `decision` and the `codes` that wait to be given out.
+    """
+
+    number: int
+    customer: str | None
+    expires_at: datetime
+    units: list[tuple[Lot, int]]
+    purchase: Purchase | None = None
+    decision: Json = field(default_factory=dict)
+    codes: list[str] = field(default_factory=list)
+    state: str = "held"
+
+    def is_over(self, now: datetime) -> bool:
+        return self.state == "held" and self.expires_at <= now
+
+    def units_of(self, wallet: str) -> int:
+        return sum(part for lot, part in self.units if lot.wallet == wallet)
+
+
+@dataclass
 class Customer:
     birthday: str | None = None
     tier: str | None = None
@@ -105,3 +127,4 @@ class Customer:
     slips: dict[str, list[Slip]] = field(default_factory=dict)
     lots: list[Lot] = field(default_factory=list)
     debts: Counter[str] = field(default_factory=Counter)
+    holds: list[Hold] = field(default_factory=list)

@@ -3,9 +3,8 @@
 Derived from the contract (section 4: "Lots", "Tiers", "Returns"); every operation takes JSON of the contract, the time
 of the deal `at` and the service's clock `now` (default: `at`), which never goes back. Readings taken where the contract
 leaves a choice:
-- both `activate_after_days` and `expire_after_days` count from `at`, on the program's local clock (the zones that are
-  drawn have no summer time, so days of 24 hours say the same); points without a delay are active at once, at the
-  earlier of `at` and the clock;
+- both `activate_after_days` and `expire_after_days` count from `at`, in days of the program's local clock; points
+  without a delay are active at once, at the earlier of `at` and the clock;
 - points that end before they begin are pending until they expire;
 - a return gives back first, then takes back, so that what comes back can cover what the purchase had brought;
 - points given back cover a debt like any that become active; those whose lot has expired meanwhile don't become active;
@@ -20,6 +19,7 @@ leaves a choice:
 """
 
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from tests.model.accounts import Customer, Line, Purchase
@@ -61,46 +61,11 @@ class Books(Counted):
         `receipt` is the terminal and the number.
         """
         now = now or at
-        facts = None
-        if customer_id is not None:
-            self.touch(customer_id, now)
-            facts = self.facts_of(customer_id)
-        decision = decide(
-            self.program,
-            basket,
-            customer=facts,
-            shop=shop,
-            channel=channel,
-            at=at,
-            redeem=redeem,
-            identified_by=identified_by,
-            world=self.world(customer_id, now, receipt=(shop, *receipt)),
-        )
+        visit = {"at": at, "shop": shop, "channel": channel, "identified_by": identified_by}
+        decision = self.decide(customer_id, basket=basket, redeem=redeem, visit=visit, now=now, receipt=receipt)
         if isinstance(decision, Refused):
             return decision
-        coupons, codes = self.use(decision, customer_id)
-        purchase = Purchase(
-            number=len(self.purchases),
-            program=self.program,
-            customer=customer_id,
-            at=at,
-            now=now,
-            uses=decision["uses"],
-            coupons=coupons,
-            codes=codes,
-            draws=decision["draws"],
-            lines={
-                line["id"]: Line(
-                    qty=number(bought["qty"]),
-                    paid=line["paid"],
-                    accrued=line["accrued"],
-                    redeemed_units=line["redeemed_units"],
-                    reward_costs=line["reward_costs"],
-                    kept=line["kept"],
-                )
-                for line, bought in zip(decision["lines"], basket["lines"], strict=True)
-            },
-        )
+        purchase = self.purchase_of(decision, customer_id, basket=basket, at=at, now=now)
         self.purchases.append(purchase)
         if customer_id is None:
             return {**decision, "purchase": purchase.number, "balances": {}}
@@ -112,25 +77,63 @@ class Books(Counted):
         self.measure(customer_id, now)
         return {**decision, "purchase": purchase.number, "balances": self.balances(customer_id)}
 
-    def bring(self, customer: Customer, decision: Json, *, at: datetime, now: datetime, purchase: int | None) -> None:
+    def decide(
+        self, customer_id: str | None, *, basket: Json, redeem: Json, visit: Json, now: datetime, receipt: tuple[str, str]
+    ) -> Json | Refused:
+        """The program's word on a basket; `visit` is `{"at", "shop", "channel", "identified_by"}`."""
+        self.touch(customer_id, now)
+        facts = None if customer_id is None else self.facts_of(customer_id)
+        world = self.world(customer_id, now, receipt=(visit["shop"], *receipt))
+        return decide(self.program, basket, customer=facts, redeem=redeem, world=world, **visit)
+
+    def purchase_of(
+        self, decision: Json, customer_id: str | None, *, basket: Json, at: datetime, now: datetime
+    ) -> Purchase:
+        """The purchase that a decision makes; takes what it uses."""
+        coupons, codes = self.use(decision, customer_id)
+        return Purchase(
+            number=len(self.purchases),
+            program=self.program,
+            customer=customer_id,
+            at=at,
+            now=now,
+            uses=decision["uses"],
+            coupons=coupons,
+            codes=codes,
+            draws=decision["draws"],
+            lines=lines_of(decision, {line["id"]: number(line["qty"]) for line in basket["lines"]}),
+        )
+
+    def bring(
+        self,
+        customer: Customer,
+        decision: Json,
+        *,
+        at: datetime,
+        now: datetime,
+        purchase: int | None,
+        program: Json | None = None,
+    ) -> None:
         """A lot for each wallet and terms of its own, what ends first first; then what that converts."""
-        lots: dict[Any, tuple[Json, int]] = {}
+        program, lots = program or self.program, dict[Any, tuple[Json, int]]()
         for give, wallet, units in decision["lots"]:
-            key = wallet, self.terms_of(wallet, give, self.program)
+            key = wallet, self.terms_of(wallet, give, program)
             lots[key] = give, lots.get(key, ({}, 0))[1] + units
+        dates: Json = {"at": at, "now": now, "program": program}
         for (wallet, _), (give, units) in sorted(lots.items(), key=lambda each: end_of(each[0][1])):
-            self.make_lot(customer, wallet, units, at=at, now=now, why="issued", purchase=purchase, give=give)
-        self.posted(customer, at=at, now=now)
+            self.make_lot(customer, wallet, units, why="issued", purchase=purchase, give=give, **dates)
+        self.posted(customer, **dates)
 
     def posted(self, customer: Customer, *, at: datetime, now: datetime, program: Json | None = None) -> None:
         """After every posting."""
         self.convert(customer, at=at, now=now, program=program)
         self.settle(customer, now)
 
-    def touch(self, customer_id: str, now: datetime) -> None:
+    def touch(self, customer_id: str | None, now: datetime) -> None:
         """What time has brought, before anything else happens."""
-        self.settle(self.customers[customer_id], now)
-        self.pass_windows(customer_id, now)
+        if customer_id is not None:
+            self.settle(self.customers[customer_id], now)
+            self.pass_windows(customer_id, now)
 
     def advance(self, to: datetime) -> None:
         for customer_id in self.customers:
@@ -197,8 +200,7 @@ class Books(Counted):
             back = {line["id"]: number(line["qty"]) for line in lines}
         if not back or any(purchase.lines[id_].returned + qty > purchase.lines[id_].qty for id_, qty in back.items()):
             return Refused(["return_exceeds_purchase"])
-        if purchase.customer is not None:
-            self.touch(purchase.customer, now)
+        self.touch(purchase.customer, now)
         before, freed = (
             {id_: posted(purchase.lines[id_]) for id_ in back},
             [purchase.freed(use) for use in purchase.uses],
@@ -314,6 +316,12 @@ class Books(Counted):
 
 
 MOVED = ("taken_back", "given_back", "expired_again", "clamped")
+
+
+def lines_of(decision: Json, qty: dict[str, Fraction]) -> dict[str, Line]:
+    """The lines of a decision as returns see them."""
+    names = ("paid", "accrued", "redeemed_units", "reward_costs", "kept")
+    return {line["id"]: Line(qty=qty[line["id"]], **{name: line[name] for name in names}) for line in decision["lines"]}
 
 
 def end_of(terms: tuple[int, int | None, str]) -> tuple[bool, int, int]:

@@ -9,7 +9,7 @@ from tests.model import sequences
 from tests.model.arithmetic import Json
 
 NAMES = [["points"], ["points", "cashback"], ["cashback", "points"]]
-ZONES = ["Europe/Moscow", "UTC", "Asia/Kolkata"]
+ZONES = ["Europe/Moscow", "UTC", "Asia/Kolkata", "Europe/Berlin", "America/New_York"]  # Two change their clocks.
 GIVES: list[Json] = [{"percent": "50"}, {"percent": "12.5"}, {"units": 7}, {"per": {"amount": 100, "units": 3}}]
 TIERS: Json = {"tiers": [{"id": "t0", "from": 0}, {"id": "t1", "from": 10}, {"id": "t2", "from": 2_000}]}
 REDEMPTIONS: list[Json] = [{}, {}, {"max_share": "0.5"}, {"step": 5}, {"strength": {"phone": 20, "card": None}}]

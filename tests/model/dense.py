@@ -55,7 +55,7 @@ def programs(draw: st.DrawFn, *, start: datetime = NOON, kinds: list[str] | None
     chosen = kinds or draw(st.sampled_from([KINDS, KINDS, ["discount"], ["bonus", "cashback"], ["reward", "discount"]]))
     return {
         "currency": "RUB",
-        "timezone": draw(st.sampled_from(["UTC", "Europe/Moscow"])),
+        "timezone": draw(st.sampled_from(["UTC", "Europe/Moscow", "Europe/Berlin"])),
         "wallets": {name: {"value": value[name]} for name in names},
         "redemption": {
             "wallets": [name for name in names if value[name]],

@@ -227,7 +227,7 @@ def programs(draw: st.DrawFn, *, rules_max: int = 7, after: Json | None = None) 
     """
     program: Json = {
         "currency": "RUB",
-        "timezone": draw(st.sampled_from(["Europe/Moscow", "UTC", "Asia/Kolkata"])),
+        "timezone": draw(st.sampled_from(["Europe/Moscow", "UTC", "Asia/Kolkata", "America/New_York"])),
         "wallets": draw(wallets(list(after["wallets"]) if after else None)),
     }
     spendable = [name for name, terms in program["wallets"].items() if terms["value"]]

@@ -36,13 +36,16 @@ class Luck:
 
 @dataclass
 class Slip:
-    """A draw that a whole return has set free: the customer's next draw of the rule is this one again."""
+    """A draw that a whole return or the end of a hold has set free: the customer's next draw of the rule is this one
+    again. It gives no more than the `most` units that it gave, however large the basket.
+    """
 
     purchase: str
     day: date
     ticket: tuple[int, int]
     state: State = field(default_factory=dict)
     kept: bool = False
+    most: int | None = None
 
 
 def microseconds(moment: datetime) -> int:

@@ -3,7 +3,7 @@
 Readings taken where the contract leaves a choice: purchases count in the window of the day on which they were made, by
 the service's clock, less what has come back; where tiers never go down the window only says what lifts them; a year's
 end sets the tier to what that year measured; a rolling window holds a tier 365 days from the instant it was reached or
-renewed, then measures the last 365 local days anew.
+renewed, to the same time on the program's clock, then measures the last 365 local days anew.
 """
 
 from datetime import date, datetime, timedelta
@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from tests.model.accounts import Purchase
 from tests.model.arithmetic import Json
-from tests.model.wallets import Wallets
+from tests.model.wallets import Wallets, days_later
 
-HELD = timedelta(days=365)
+HELD_DAYS = 365
 
 
 class Tiers(Wallets):
@@ -46,7 +46,7 @@ class Tiers(Wallets):
         while window == "rolling_365d" and customer.tier_until is not None and customer.tier_until <= now:
             ended = customer.tier_until
             customer.tier = self.tier_at(self.measured_until(customer_id, ended))
-            customer.tier_until = ended + HELD if self.is_above_lowest(customer.tier) else None
+            customer.tier_until = self.a_window_after(ended) if self.is_above_lowest(customer.tier) else None
 
     def measure(self, customer_id: str, now: datetime) -> None:
         """Lift the tier if the measure has reached the next."""
@@ -55,7 +55,10 @@ class Tiers(Wallets):
         if reached is not None and self.rank(reached) > self.rank(customer.tier):
             customer.tier = reached
             if self.policy("window", "ever") == "rolling_365d" and self.can_fall():
-                customer.tier_until = now + HELD
+                customer.tier_until = self.a_window_after(now)
+
+    def a_window_after(self, moment: datetime) -> datetime:
+        return days_later(moment, HELD_DAYS, ZoneInfo(self.program["timezone"]))
 
     def measured_until(self, customer_id: str, now: datetime) -> int:
         """Within the window that `now` lies in."""

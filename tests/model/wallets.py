@@ -1,15 +1,16 @@
 """Lots and debts: what time brings, what comes, goes and is converted (contract, section 4, "Lots" and `convert`).
 
-Readings taken where the contract leaves a choice: at one instant lots end before others begin; what time has brought
-converts at its instant, what a posting has left at the time of its deal; a wallet converts before the one it fills; a
-rule's own terms are rounded as its wallet's are, and an end at midnight is the end of the day that begins there.
+Readings taken where the contract leaves a choice: at one instant holds end before lots end, and lots before others
+begin; what time has brought converts at its instant, what a posting has left at the time of its deal; a wallet converts
+before the one it fills; a rule's own terms are rounded as its wallet's are, and an end at midnight is the end of the day
+that begins there.
 """
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tests.model.accounts import Customer
+from tests.model.accounts import Customer, Hold
 from tests.model.arithmetic import Json
 from tests.model.lots import Lot, take
 
@@ -37,6 +38,11 @@ class Wallets:
         """Everything that is due, instant by instant: what ends, what begins, what that converts."""
         while due := next_due(customer, now):
             instant, lots = due
+            over = [hold for hold in customer.holds if hold.is_over(instant)]
+            for hold in over:
+                self.end_by_time(customer, hold, instant)
+            if over:
+                continue  # What has gone back may be due at this very instant.
             for lot in lots:
                 if lot.ends_at(instant):
                     self.expire(lot, lot.remaining)
@@ -46,6 +52,10 @@ class Wallets:
                 cover_debt(customer, lot)
             if began:
                 self.convert(customer, at=instant, now=instant)
+
+    def end_by_time(self, customer: Customer, hold: Hold, instant: datetime) -> None:
+        """A hold is over (`holds.Holds`)."""
+        raise NotImplementedError
 
     def expire(self, lot: Lot, units: int) -> None:
         lot.remaining -= units
@@ -70,14 +80,16 @@ class Wallets:
 
         Those without a delay are active at once, also where `at` lies ahead.
         """
-        delay, life, rounded = self.terms_of(wallet, give or {}, program or self.program)
+        program = program or self.program
+        delay, life, rounded = self.terms_of(wallet, give or {}, program)
+        zone = ZoneInfo(program["timezone"])
         self.lots_made += 1
         lot = Lot(
             id=self.lots_made,
             wallet=wallet,
             remaining=units,
-            active_at=self.days_later(at, delay) if delay else min(at, now),
-            expires_at=None if life is None else self.rounded(self.days_later(at, life), rounded),
+            active_at=days_later(at, delay, zone) if delay else min(at, now),
+            expires_at=None if life is None else end_of(days_later(at, life, zone), rounded, zone),
             purchase=purchase,
         )
         customer.lots.append(lot)
@@ -96,16 +108,6 @@ class Wallets:
         life = give["expire_after_days"] if "expire_after_days" in give else terms.get("expire_after_days")
         return delay, life, terms.get("expire_round", "none")
 
-    def rounded(self, end: datetime, to: str) -> datetime:
-        """The end of the local day or month that it lies in."""
-        local = end.astimezone(ZoneInfo(self.program["timezone"]))
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        if to == "day":
-            return (midnight + timedelta(days=1)).astimezone(UTC)
-        if to == "month":
-            return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1).astimezone(UTC)
-        return end
-
     def convert(self, customer: Customer, *, at: datetime, now: datetime, program: Json | None = None) -> None:
         """Move every full set over, from wallet to wallet."""
         wallets: Json = (program or self.program)["wallets"]
@@ -121,11 +123,6 @@ class Wallets:
             self.make_lot(
                 *(customer, terms["into"], sets * terms["units"]), at=at, now=now, why="converted", program=program
             )
-
-    def days_later(self, at: datetime, days: int) -> datetime:
-        """The same time of day on the program's clock, so many days later."""
-        zone = ZoneInfo(self.program["timezone"])
-        return (at.astimezone(zone) + timedelta(days=days)).astimezone(UTC)
 
     def spend(self, customer: Customer, wallet: str, units: int) -> list[tuple[Lot, int]]:
         self.flows[wallet, "redeemed"] += units
@@ -143,6 +140,7 @@ class Wallets:
             wallet: {
                 "available": self.available(customer_id, wallet),
                 "pending": sum(lot.remaining for lot in open_lots(customer, wallet, active=False)),
+                "held": sum(hold.units_of(wallet) for hold in customer.holds if hold.state == "held"),
             }
             for wallet in self.program["wallets"]
         }
@@ -160,9 +158,24 @@ class Wallets:
         }
 
 
+def days_later(at: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """The same time of day on the local clock, so many days later."""
+    return (at.astimezone(zone) + timedelta(days=days)).astimezone(UTC)
+
+
+def end_of(end: datetime, to: str, zone: ZoneInfo) -> datetime:
+    """The end of the local day or month that it lies in."""
+    midnight = end.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    if to == "day":
+        return (midnight + timedelta(days=1)).astimezone(UTC)
+    if to == "month":
+        return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1).astimezone(UTC)
+    return end
+
+
 def next_due(customer: Customer, now: datetime) -> tuple[datetime, list[Lot]] | None:
-    """The next instant that has come at which lots begin or end, and which, in spending order."""
-    due: dict[datetime, list[Lot]] = {}
+    """The next instant that has come at which holds end, or lots begin or end, and which lots, in spending order."""
+    due: dict[datetime, list[Lot]] = {hold.expires_at: [] for hold in customer.holds if hold.is_over(now)}
     for lot in customer.lots:
         if lot.remaining and lot.is_expired(now) and (lot.is_active or lot.never_becomes_active):
             due.setdefault(lot.expires_at or now, []).append(lot)

@@ -67,7 +67,7 @@ LATER: Mapping[str, Any] = {
 
 @dataclass(slots=True)
 class Books:
-    """Ids by name: customers `anna`, `boris`, `vera`, `galya`, and the transactions that plants are made in."""
+    """Ids by name: customers `anna`, `boris`, `vera`, `galya`, `dina`, and the transactions that plants are made in."""
 
     ids: dict[str, str]
 
@@ -82,8 +82,8 @@ async def fill(stage: Stage) -> Books:
         admin = Desk(http, await stage.key("admin"))
         till = Desk(http, await stage.key("pos", shop="S1", terminal="T1"))
         await admin.publish(small_program(**PROGRAM))
-        anna, boris, vera, galya = [await till.register() for _ in range(4)]
-        ids = {"anna": anna, "boris": boris, "vera": vera, "galya": galya}
+        anna, boris, vera, galya, dina = [await till.register() for _ in range(5)]
+        ids = {"anna": anna, "boris": boris, "vera": vera, "galya": galya, "dina": dina}
         ids["nobody"] = "00000000-0000-0000-0000-000000000000"
         # Vera's first purchase becomes active, her second expires, while the others are served.
         now = datetime.now(UTC)
@@ -98,6 +98,7 @@ async def fill(stage: Stage) -> Books:
         await _fill_vera(till, vera, ids)
         await admin.publish(small_program(**LATER))
         await _fill_galya(till, admin, galya, ids)
+        await _fill_dina(till, dina, ids)
     await _name_txs(stage, ids)
     return Books(ids)
 
@@ -168,6 +169,51 @@ async def _fill_galya(till: Desk, admin: Desk, galya: str, ids: dict[str, str]) 
     await till.good("POST", f"/v1/purchases/{last['id']}/returns", refund())
 
 
+async def _fill_dina(till: Desk, dina: str, ids: dict[str, str]) -> None:
+    """Holds of every end: captured in part and half of that returned, captured without a basket, released, over by
+    time, open; and nobody's.
+    """
+    await _bought(till, dina, line(price=90_000))
+
+    async def held(**more: Any) -> str:
+        lines = (line(price=20_000), line(2, price=30_000, qty=2))
+        return str((await till.good("POST", "/v1/holds", purchase(dina, *lines, **more)))["id"])
+
+    brief = {**_redeem(dina, 3), "ttl_seconds": 1}
+    ids["expired"] = (await till.good("POST", "/v1/holds", brief))["id"]
+    over_at = asyncio.get_running_loop().time() + 1.1
+    ids["captured"] = await held(redeem={"points": 40})
+    some = {"lines": [{"id": "2", "qty": 1}]}
+    captured = await till.good("POST", f"/v1/holds/{ids['captured']}/capture", some)
+    assert 0 < captured["totals"]["redeemed_units"]["points"] < 40
+    ids["capture"] = captured["tx_id"]
+    for name, units in (("paid", 6), ("released", 8), ("open_units", 2)):
+        ids[name] = (await till.good("POST", "/v1/holds", _redeem(dina, units)))["id"]
+    ids["payment"] = (await till.good("POST", f"/v1/holds/{ids['paid']}/capture"))["tx_id"]
+    ids["release"] = (await till.good("POST", f"/v1/holds/{ids['released']}/release"))["tx_id"]
+    ids["let_go"] = await held()
+    await till.good("POST", f"/v1/holds/{ids['let_go']}/release")
+    for name in ("nobodys", "nobodys_open"):
+        ids[name] = (await till.good("POST", "/v1/holds", purchase(None)))["id"]
+    ids["nobodys_capture"] = (await till.good("POST", f"/v1/holds/{ids['nobodys']}/capture"))["tx_id"]
+    await asyncio.sleep(max(0, over_at - asyncio.get_running_loop().time()))
+    ids["open"] = await held(redeem={"points": 7})
+    some = refund(("2", "0.5"))
+    ids["of_captured"] = (await till.good("POST", f"/v1/purchases/{ids['captured']}/returns", some))["id"]
+
+
+def _redeem(customer: str, units: int) -> dict[str, Any]:
+    """Also the body of a hold, which stays open for a day."""
+    return {
+        "customer": {"id": customer},
+        "wallet": "points",
+        "points": units,
+        "reason": "gift",
+        "receipt": {"number": f"units-{units}"},
+        "ttl_seconds": 86_400,
+    }
+
+
 async def _bought(till: Desk, customer: str | None, *lines: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     bought: dict[str, Any] = await till.good("POST", "/v1/accrue", purchase(customer, *lines, **more))
     return bought
@@ -182,6 +228,10 @@ async def _name_txs(stage: Stage, ids: dict[str, str]) -> None:
         for kind in ("activate", "expire"):
             statement = "select tx_id from audit_tx where customer_id = $1 and kind = $2"
             ids[kind] = await connection.fetchval(statement, ids["vera"], kind)
+        statement = "select tx_id from audit_tx where parent_tx = $1 and kind = 'release'"
+        ids["ended"] = await connection.fetchval(statement, ids["expired"])
+        statement = "select tx_id::text from lots where customer_id::text = $1 and held > 0"
+        ids["set_aside_of"] = await connection.fetchval(statement, ids["dina"])
         statement = "select lot_id from audit_lot where tx_id = $1 and wallet = 'points'"
         ids["lot"] = await connection.fetchval(statement, ids["first"])
         statement = "select lot_id from audit_lot where tx_id = $1 and wallet = 'cashback'"

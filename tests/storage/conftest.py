@@ -14,7 +14,7 @@ from tests.storage.books import Books, fill
 _FILLED = "template_filled"
 _KEPT = (
     "programs", "customers", "lots", "claims", "txs", "entries", "purchases", "acts", "answers", "events", "counters",
-    "gift_cards",
+    "gift_cards", "holds", "tier_changes",
 )  # fmt: skip
 _SERIAL = count(1)
 

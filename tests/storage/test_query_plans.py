@@ -1,20 +1,22 @@
 """The plan of each hot statement: which index, and no sequential scan of what grows."""
 
 import re
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from app.storage import ledger, reads, round_writes, shared
+from app.storage import ledger, reads, round_writes, shared, tiers
 from tests.kit import Desk
 
 _IDS = [UUID(int=n) for n in range(1, 4)]
 _DIGESTS = [bytes(32)]
 _NAMES = ["A", "B"]
+_NOW = datetime(2026, 11, 21, tzinfo=UTC)
 _GROWING = (
     r"Seq Scan on (customers|profiles|identifiers|claims|txs|entries|lots|purchases|answers|events|keys"
-    r"|counters|coupons)"
+    r"|counters|coupons|holds|tier_changes)"
 )
 
 
@@ -32,12 +34,16 @@ _GROWING = (
         (shared.MAKE_COUNTERS, (_NAMES,), {"counters_pkey"}),
         (shared.LOCK_CODES, (_NAMES, [1, 1]), {"coupons_free"}),
         (shared.READ_CODES, (_NAMES, [1, 1]), {"coupons_free"}),
-        (shared.WRITE_COUPONS, (_NAMES, [1, 1], _IDS[:2], [False, True]), {"coupons_pkey"}),
+        (shared.WRITE_COUPONS, (_NAMES, [1, 1], _IDS[:2], [False, True], [False, False]), {"coupons_pkey"}),
         (round_writes.UPDATE_PURCHASES, (_IDS, _IDS, ["[]"] * 3, [True] * 3, ["{}"] * 3), {"purchases_other_pkey"}),
         (ledger.SPENT, (_IDS, _IDS), {"entries_other_pkey", "lots_pkey"}),
         (reads.OWNER, (_DIGESTS[0],), {"identifiers_pkey"}),
         (reads.READ_BOOKS, (_IDS,), {"customers_pkey", "lots_pkey"}),
         (reads.HISTORY, (_IDS[0], None, 50), {"txs_other_pkey", "entries_other_pkey"}),
+        (reads.PAST_VERSION, (_IDS[0], _NOW), {"txs_other_pkey"}),
+        (reads.PAST_ENTRIES, (_IDS[0], _NOW), {"txs_other_pkey", "entries_other_pkey"}),
+        (reads.PAST_HOLDS, (_IDS[0], _NOW), {"txs_other_pkey", "holds_pkey"}),
+        (tiers.PAST_TIER, (_IDS[0], 7), {"tier_changes_pkey"}),
         (reads.PURCHASE, (_IDS[0],), {"purchases_other_pkey"}),
         (reads.CLAIMED, (_IDS[0],), {"claims_0_pkey", "claims_1_pkey", "claims_2_pkey", "claims_3_pkey"}),
         (reads.CALLER, (_DIGESTS[0],), {"keys_digest_key"}),

@@ -13,7 +13,7 @@ from app.storage import audit
 from app.verification import findings, row_of, verify
 from tests.kit import Desk, Stage, client_of, line, purchase, served_here
 from tests.storage.books import Books
-from tests.storage.plants import PLANTS
+from tests.storage.plants import PLANTS, rooted
 
 
 async def plant(stage: Stage, sql: str) -> None:
@@ -37,13 +37,17 @@ async def test_books_of_the_service_are_right(forged: Stage) -> None:
     assert await findings(forged.owner_url) == []
     (summary,) = await report(forged)
     assert re.fullmatch(
-        r"checked 5 customers, 29 transactions, 138 entries, 42 lots and 15 purchases in [\d.]+ s: 0 findings", summary
+        r"checked 6 customers, 46 transactions, 198 entries, 50 lots and 18 purchases in [\d.]+ s: 0 findings", summary
     )
 
 
 async def test_every_kind_of_posting_is_among_them(forged: Stage, owner_of_forged: asyncpg.Connection) -> None:
     kinds = {row["kind"] for row in await owner_of_forged.fetch("select distinct kind from audit_tx")}
-    assert kinds == {"purchase", "redeem", "return", "activate", "expire", "adjust", "event"}
+    assert kinds == {
+        "purchase", "redeem", "return", "activate", "expire", "adjust", "event", "hold", "capture", "release",
+    }  # fmt: skip
+    states = {row["state"] for row in await owner_of_forged.fetch("select distinct state from audit_hold")}
+    assert states == {"held", "captured", "released", "expired"}
 
 
 @pytest.mark.parametrize("name", PLANTS)
@@ -61,7 +65,9 @@ async def test_what_was_planted_is_undone(planted: Stage) -> None:
 
 
 def test_every_check_has_an_error_planted_for_it() -> None:
-    assert {error.check for error in PLANTS.values()} == set(Check)
+    of_roots = {check for plant in rooted.PLANTS.values() for check, *_ in plant.told}
+    planted = {error.check for error in PLANTS.values()} | of_roots | {Check.ROOT_KEPT}  # test_verify_roots.py
+    assert planted == set(Check)
 
 
 async def test_what_was_wrong_and_is_right_again_is_not_found(forged: Stage, books: Books) -> None:
@@ -143,6 +149,16 @@ async def test_the_streams_come_out_of_indexes_unsorted(forged: Stage, statement
     async with audit.open_snapshot(forged.owner_url) as snapshot:
         plan = "\n".join(row[0] for row in await snapshot._txs.fetch(f"explain (costs off) {statement}"))
     assert "Index Scan using" in plan
+    assert not re.search(r"^[ >-]*(Incremental )?Sort$|Hash", plan, re.MULTILINE), plan
+
+
+@pytest.mark.parametrize("statement", [*audit._SLICES, audit._NOBODYS])
+async def test_slices_are_read_in_the_order_of_indexes(forged: Stage, books: Books, statement: str) -> None:
+    bounded = statement.replace("$1", f"'{books.ids['nobody']}'").replace("limit $2", "limit 9")
+    bounded = bounded.replace("$2", f"'{books.ids['dina']}'")
+    async with audit.open_snapshot(forged.owner_url) as snapshot:
+        plan = "\n".join(row[0] for row in await snapshot._txs.fetch(f"explain (costs off) {bounded}"))
+    assert re.search(r"Index Scan using (customers_pkey|lots_pkey|txs_\w+_pkey).*\n.*Index Cond", plan), plan
     assert not re.search(r"^[ >-]*(Incremental )?Sort$|Hash", plan, re.MULTILINE), plan
 
 

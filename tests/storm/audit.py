@@ -39,17 +39,19 @@ _RULES = {
             select customer_id, wallet, sum(remaining) as remaining from audit_lot group by 1, 2
         ) l using (customer_id, wallet)
         where greatest(coalesce(b.available, 0), 0) + coalesce(b.pending, 0) <> coalesce(l.remaining, 0)""",
-    "no balance is ever below its floor, but for a return's debt": """
+    "no balance is ever below its floor, but for the debt of a return or of a till without connection": """
         select * from (
-            select t.customer_id, wallet, version, kind, balance,
+            select t.customer_id, wallet, version, kind, key, balance,
                 lag(balance, 1, 0) over (partition by customer_id, wallet order by version) as before
             from (
-                select e.customer_id, e.wallet, t.version, t.kind,
+                select e.customer_id, e.wallet, t.version, t.kind, coalesce(t.idempotency_key, '') as key,
                     sum(sum(e.amount)) over (partition by e.customer_id, e.wallet order by t.version) as balance
                 from audit_entry e join audit_tx t using (tx_id)
-                where e.account = 'customer:available' group by 1, 2, 3, 4
+                where e.account = 'customer:available' group by 1, 2, 3, 4, 5
             ) t
-        ) moved where balance < 0 and kind <> 'return' and balance < before""",
+        ) moved
+        where balance < 0 and balance < before and kind <> 'return'
+            and not (kind = 'purchase' and key ^@ 'offline №')""",
     "a receipt stands for one transaction": """
         select shop, terminal, receipt, count(*) from audit_tx where receipt is not null
         group by 1, 2, 3 having count(*) > 1""",

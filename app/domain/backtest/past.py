@@ -25,6 +25,7 @@ from app.domain.amounts import MILLI
 from app.domain.basket import Basket, Channel, ClosedTo, IdentifiedBy, Line, Payment, Visit
 from app.domain.coupons import CouponWord, normal_code
 from app.domain.customer import CustomerFacts
+from app.domain.rules.given import TillFacts
 
 NOTHING: frozenset[str] = frozenset()
 _OPEN: frozenset[ClosedTo] = frozenset()
@@ -77,6 +78,7 @@ class Past:
     receipt: str
     decided_at: datetime
     unknown_codes: frozenset[str]
+    till: TillFacts | None = None  # What a till without connection gave: no draft could have given anything else.
 
 
 def read_past(row: PastRow, zone: tzinfo) -> Past:
@@ -95,7 +97,7 @@ def read_past(row: PastRow, zone: tzinfo) -> Past:
         id_ = str(row.customer_id)
         facts = _facts_of_answer(id_, head) if stored is None else _facts(id_, stored, row.at, zone)
     identified_by = visit.get("identified_by")
-    payments = asked.get("payments")
+    payments, discounts = asked.get("payments"), asked.get("discounts")
     return Past(
         row,
         Basket(
@@ -122,6 +124,7 @@ def read_past(row: PastRow, zone: tzinfo) -> Past:
         (head.get("receipt") or {}).get("number") or "",
         _EPOCH + timedelta(milliseconds=row.id.int >> 80),
         unknown,
+        None if discounts is None else TillFacts(tuple(discounts)),
     )
 
 

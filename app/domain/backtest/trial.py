@@ -114,12 +114,21 @@ class Trial:
                     redeem=redeem,
                     rewards=rewards,
                     standing=standing,
+                    given=past.till,
                 )
             except Rejected as rejected:
                 refused = self.sums.refused
                 word = rejected.rejection.value
                 refused[word] = refused.get(word, 0) + 1
-        return evaluate(self._draft, past.basket, customer=facts, visit=past.visit, redeem={}, standing=standing)
+        return evaluate(
+            self._draft,
+            past.basket,
+            customer=facts,
+            visit=past.visit,
+            redeem={},
+            standing=standing,
+            given=past.till,
+        )
 
     def _note_uses(self, decision: Decision, customer: _Customer | None, day: str) -> None:
         mine: list[tuple[str, str, int]] = []

@@ -4,9 +4,11 @@ A book is read under the lock, changed by plans, and written back as a whole; it
 before they change anything. The invariant that everything rests on, for each wallet:
 
     available = units left in active lots - debt        pending = units left in pending lots
+    held = units of lots that are set aside = units of open holds
 
 A debt (returned points that were spent already) exists only while no active lot has units left, because whatever
-becomes active covers it first; so the debt is max(0, -available), and needs no field of its own.
+becomes active, or comes back from a hold, covers it first; so the debt is max(0, -available), and needs no field of its
+own.
 """
 
 from collections.abc import Iterable
@@ -18,7 +20,7 @@ from app.domain.ledger.balances import WalletBalance
 from app.domain.ledger.freed import Freed
 from app.domain.ledger.hold_states import Hold
 from app.domain.ledger.lots import Lot, spending_order
-from app.domain.ledger.memory import Memory
+from app.domain.ledger.memory import Memory, TierPath
 
 GENESIS = bytes(32)  # The hash before a customer's first transaction.
 
@@ -70,6 +72,7 @@ class Book:
     open_holds: int = 0
     holds: dict[TxId, Hold] = field(default_factory=dict)
     ended: list["EndedHold"] = field(default_factory=list)
+    tier_path: TierPath | None = None  # Where this round has changed it.
     bought_at: list[datetime] = field(default_factory=list)  # Deals of this round, which the database doesn't know yet.
 
     def purse(self, wallet: str) -> Purse:

@@ -10,13 +10,13 @@
 | adjust | `program:adjusted` or the customer | the other of the two |
 | event | `program:issued` (another act's reward, a gift card's load), `customer:available` (a cost) | as a purchase |
 | hold | `customer:available` | `customer:held` |
-| capture | `customer:held`, `program:issued` (accrual) | `program:redeemed`, the customer |
-| release | `customer:held` | `customer:available` |
+| capture | `customer:held` (redemption), `program:issued` (accrual) | `program:redeemed`, the customer |
+| capture, release | `customer:held` (what isn't captured) | `customer:available` |
 | any | `customer:available` (full sets), `program:converted` (what they become) | the other of the two |
 
-A positive amount on `customer:*` adds to the balance. A posting may expire what it has just given: a lot that had ended
-before it arrived. Full sets of a converting wallet are converted by the posting that filled them. System accounts have
-entries and no balance row, so no row is hot.
+A positive amount on `customer:*` adds to the balance. A posting may expire what it has just given, or given back: a lot
+that had ended before it arrived. Full sets of a converting wallet are converted by the posting that filled them. System
+accounts have entries and no balance row, so no row is hot.
 """
 
 from enum import StrEnum

@@ -49,3 +49,8 @@ class Hold:
     def has_ended(self, now: datetime) -> bool:
         """A hold ends at its instant, whoever looks."""
         return self.is_open and self.expires_at <= now
+
+    def must_be_open(self) -> None:
+        """Raises ValueError: the hold has ended before."""
+        if not self.is_open:
+            raise ValueError(f"hold {self.id} is {self.state}, by {self.resolved_tx}")

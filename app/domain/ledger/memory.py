@@ -4,6 +4,7 @@ It is read and written with the row, so limits of a customer cost no statement. 
 the row is written (`tidy`), so the column stays small however old the customer is.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,10 @@ from app.domain.program import Period, Program
 DAYS_KEPT = 366  # A window of 365 local days, and one that a change of the program's zone may bring back.
 # Names of periods tell their kind by their length: 2026-11-21, 2026-W47, 2026-11, 2026.
 _KINDS = {10: Period.DAY, 8: Period.WEEK, 7: Period.MONTH, 4: Period.YEAR}
+
+
+# (tier, until when) in order, the last one for ever: a tier, and what time makes of it if nothing else happens.
+TierPath = tuple[tuple[str | None, datetime | None], ...]
 
 
 @dataclass(slots=True)
@@ -32,6 +37,7 @@ class Memory:
 
     `tier_until` is when the tier is measured anew (None: never, or the tier needs no holding). `years` is by local
     calendar year, `days` by local day (ISO text): written only while the program's tiers have such a window.
+    `tier_path` is the path that was kept last; empty: none so far.
     """
 
     counts: dict[str, Count] = field(default_factory=dict)
@@ -39,6 +45,7 @@ class Memory:
     tier_until: datetime | None = None
     years: dict[int, Measured] = field(default_factory=dict)
     days: dict[str, Measured] = field(default_factory=dict)
+    tier_path: TierPath = ()
 
     def tidy(self, now: datetime, program: Program) -> None:
         """Drop what nobody will ask for again: counters at 0 or of a period that is over, years before the last one,
@@ -68,6 +75,8 @@ class Memory:
             document["years"] = {str(year): [m.paid, m.purchases, m.units] for year, m in self.years.items()}
         if self.days:
             document["days"] = {day: [m.paid, m.purchases, m.units] for day, m in self.days.items()}
+        if self.tier_path:
+            document["tier_path"] = path_to_document(self.tier_path)
         return document
 
     @classmethod
@@ -86,6 +95,7 @@ class Memory:
             tier_until=datetime.fromisoformat(until) if until else None,
             years={int(year): Measured(*measured) for year, measured in document.get("years", {}).items()},
             days={day: Measured(*measured) for day, measured in document.get("days", {}).items()},
+            tier_path=path_from_document(document.get("tier_path", ())),
         )
 
 
@@ -93,6 +103,16 @@ def is_over(period: str, today: date) -> bool:
     """Whether a counter's period lies before the one of its own kind that holds the day."""
     kind = _KINDS.get(len(period))
     return kind is not None and period < period_of(kind, today)
+
+
+def path_to_document(path: TierPath) -> list[list[str | None]]:
+    """JSON-ready: `[[tier, until], ...]`."""
+    return [[tier, None if until is None else until.isoformat()] for tier, until in path]
+
+
+def path_from_document(document: Iterable[Sequence[str | None]]) -> TierPath:
+    """The inverse of `path_to_document`."""
+    return tuple((tier, None if until is None else datetime.fromisoformat(until)) for tier, until in document)
 
 
 def _slip_document(slip: Slip) -> list[object]:

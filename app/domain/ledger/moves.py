@@ -1,4 +1,5 @@
-"""The few moves every posting is made of: credit a lot, debit lots, expire, go into debt.
+"""The few moves every posting is made of: credit a lot, debit lots, set units aside and let them go, expire, go into
+debt.
 
 Each changes the book and notes its entries on the customer's side; `Moves.close` adds the program's side, so that a set
 of moves is balanced by construction.
@@ -7,6 +8,7 @@ of moves is balanced by construction.
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.domain.identifiers import LotId
 from app.domain.ledger.books import Book
 from app.domain.ledger.chart import Account
 from app.domain.ledger.lots import Lot
@@ -27,19 +29,8 @@ class Moves:
         """Put units into a lot; what lands in an active one covers the wallet's debt first, unless it is to expire
         at once.
         """
-        purse = self.book.purse(lot.wallet)
-        lot.remaining += units
-        lot.is_changed = True
-        if lot.is_pending:
-            purse.pending += units
-            self._note(Account.PENDING, lot, units, against=against, rule=rule)
-        else:
-            debt = max(0, -purse.available)
-            purse.available += units
-            self._note(Account.AVAILABLE, lot, units, against=against, rule=rule)
-            if covers_debt:
-                self._cover(lot, min(debt, units))
-        self.book.wait_for(lot.next_change())
+        self._add_against(lot.wallet, against, -units)
+        self._put(lot, units, rule=rule, covers_debt=covers_debt)
 
     def debit(self, lot: Lot, units: int, *, against: Account) -> None:
         """Take units out of a lot, from wherever the ledger has it posted.
@@ -56,7 +47,9 @@ class Moves:
             purse.pending -= units
         else:
             purse.available -= units
-        self._note(Account.PENDING if lot.is_pending else Account.AVAILABLE, lot, -units, against=against)
+        account = Account.PENDING if lot.is_pending else Account.AVAILABLE
+        self.entries.append(Entry(account, lot.wallet, -units, lot.id))
+        self._add_against(lot.wallet, against, units)
 
     def spend(self, wallet: str, units: int, *, against: Account, lots: list[Lot] | None = None) -> int:
         """Take up to `units` out of active lots in spending order (or out of `lots`, in their order); returns what was
@@ -72,6 +65,58 @@ class Moves:
                 left -= taken
         return units - left
 
+    def set_aside(self, wallet: str, units: int) -> list[tuple[str, LotId, int]]:
+        """Move available units to the held ones, out of active lots in spending order: (wallet, lot, units) in the
+        order taken.
+
+        Raises:
+            RuntimeError: the lots hold less.
+        """
+        purse, left = self.book.purse(wallet), units
+        taken: list[tuple[str, LotId, int]] = []
+        for lot in self.book.open_lots(wallet, pending=False):
+            portion = min(left, lot.remaining)
+            if not portion:
+                break
+            lot.remaining -= portion
+            lot.held += portion
+            lot.is_changed = True
+            self.entries.append(Entry(Account.AVAILABLE, wallet, -portion, lot.id))
+            self.entries.append(Entry(Account.HELD, wallet, portion, lot.id))
+            taken.append((wallet, lot.id, portion))
+            left -= portion
+        if left:
+            raise RuntimeError(
+                f"the lots of customer {self.book.customer_id} hold {units - left} of {units} units of {wallet}"
+            )
+        purse.available -= units
+        purse.held += units
+        return taken
+
+    def use_held(self, lot: Lot, units: int, *, against: Account) -> None:
+        """Take held units of a lot for good.
+
+        Raises:
+            ValueError: fewer are held.
+        """
+        self._out_of_held(lot, units)
+        self._add_against(lot.wallet, against, units)
+
+    def let_go(self, lot: Lot, units: int, *, now: datetime) -> int:
+        """Put held units back into their lot. They cover the wallet's debt first; those of a lot that has ended
+        meanwhile cover nothing and expire at once. Returns how many expired.
+
+        Raises:
+            ValueError: fewer are held.
+        """
+        self._out_of_held(lot, units)
+        is_over = lot.has_expired(now)
+        self._put(lot, units, rule=None, covers_debt=not is_over)
+        if not is_over:
+            return 0
+        self.debit(lot, units, against=Account.EXPIRED)
+        return units
+
     def owe(self, wallet: str, units: int, *, against: Account) -> None:
         """Let `available` go below 0, and its floor with it."""
         purse = self.book.purse(wallet)
@@ -79,6 +124,17 @@ class Moves:
         purse.floor = min(purse.floor, purse.available)
         self.entries.append(Entry(Account.AVAILABLE, wallet, -units))
         self._add_against(wallet, against, units)
+
+    def forgive(self, wallet: str, units: int, *, against: Account) -> int:
+        """Lessen the wallet's debt by up to so many units; returns by how many."""
+        purse = self.book.purse(wallet)
+        lessened = min(units, max(0, -purse.available))
+        if lessened:
+            purse.available += lessened
+            purse.floor = max(purse.floor, min(0, purse.available))
+            self.entries.append(Entry(Account.AVAILABLE, wallet, lessened))
+            self._add_against(wallet, against, -lessened)
+        return lessened
 
     def activate(self, lot: Lot) -> None:
         """Move a lot that is due from pending to available; it covers the wallet's debt first."""
@@ -105,9 +161,28 @@ class Moves:
         others = (Entry(account, wallet, amount) for (wallet, account), amount in self._against.items() if amount)
         return (*self.entries, *others)
 
-    def _note(self, account: Account, lot: Lot, units: int, *, against: Account, rule: str | None = None) -> None:
-        self.entries.append(Entry(account, lot.wallet, units, lot.id, rule))
-        self._add_against(lot.wallet, against, -units)
+    def _put(self, lot: Lot, units: int, *, rule: str | None, covers_debt: bool) -> None:
+        purse = self.book.purse(lot.wallet)
+        lot.remaining += units
+        lot.is_changed = True
+        if lot.is_pending:
+            purse.pending += units
+            self.entries.append(Entry(Account.PENDING, lot.wallet, units, lot.id, rule))
+        else:
+            debt = max(0, -purse.available)
+            purse.available += units
+            self.entries.append(Entry(Account.AVAILABLE, lot.wallet, units, lot.id, rule))
+            if covers_debt:
+                self._cover(lot, min(debt, units))
+        self.book.wait_for(lot.next_change())
+
+    def _out_of_held(self, lot: Lot, units: int) -> None:
+        if units > lot.held:
+            raise ValueError(f"{units} held units asked of lot {lot.id}, which has {lot.held}")
+        lot.held -= units
+        lot.is_changed = True
+        self.book.purse(lot.wallet).held -= units
+        self.entries.append(Entry(Account.HELD, lot.wallet, -units, lot.id))
 
     def _add_against(self, wallet: str, account: Account, amount: int) -> None:
         key = (wallet, account)

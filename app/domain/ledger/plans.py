@@ -1,29 +1,27 @@
-"""A decision becomes one balanced posting, and so does whatever else moves points but a return (returns.py).
+"""A decision becomes one balanced posting, and so does whatever else moves points but a return (returns.py)
+and a hold (holds.py).
 
 `moment.now` is the database's clock: it rules what is spendable, what has expired, limits and tiers. `moment.at` is the
 time of the deal: it dates the lots. Lots are needed by what spends (a redemption, a cost, a correction downwards) and
 by every plan where the program has a converting wallet (recording.py).
 """
 
-from app.domain import counters
-from app.domain.counters import Scope
 from app.domain.decision import Decision
-from app.domain.draws.records import DrawRecord
 from app.domain.identifiers import TxId
 from app.domain.ledger.arrivals import arrivals_of, credit_new_lot
 from app.domain.ledger.books import Book
 from app.domain.ledger.chart import Account, TxKind
-from app.domain.ledger.memory import Memory
 from app.domain.ledger.moments import Moment
 from app.domain.ledger.moves import Moves
+from app.domain.ledger.offline import spend_or_owe
 from app.domain.ledger.passing import bring_up_to_date
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.quoting import balances_after
 from app.domain.ledger.recording import Chained, plan_nobodys, record
+from app.domain.ledger.taking import count_uses, need_available
 from app.domain.ledger.terms import LotTerms, wallet_terms
 from app.domain.ledger.tiers import count_purchase
 from app.domain.program import Program
-from app.domain.rejections import Rejected, Rejection
 
 __all__ = [
     "Chained",
@@ -40,9 +38,14 @@ __all__ = [
 ]
 
 
-def plan_purchase(book: Book, program: Program, decision: Decision, moment: Moment, *, origin: Origin) -> Chained:
-    """Redemption and costs out of lots, accruals into new ones; the customer's counters, slips, windows and tier."""
-    moves, tx_id = _carry_out(book, program, decision, moment)
+def plan_purchase(
+    book: Book, program: Program, decision: Decision, moment: Moment, *, origin: Origin, may_owe: bool = False
+) -> Chained:
+    """Redemption and costs out of lots, accruals into new ones; the customer's counters, slips, windows and tier.
+
+    may_owe: the units were taken without connection; those that are not there become a debt.
+    """
+    moves, tx_id = _carry_out(book, program, decision, moment, may_owe=may_owe)
     progress = book.progress
     book.bought_at.append(moment.at)
     if progress.last_purchase_at is None or progress.last_purchase_at < moment.at:
@@ -85,7 +88,7 @@ def plan_redeem(book: Book, program: Program, moment: Moment, *, wallet: str, un
     Raises:
         Rejected: `insufficient_points`.
     """
-    _need_available(book, wallet, units)
+    need_available(book, wallet, units)
     moves = Moves(book)
     _spend_all(moves, wallet, units)
     tx_id = TxId(moment.new_id())
@@ -101,17 +104,19 @@ def plan_adjust(book: Book, program: Program, moment: Moment, *, wallet: str, un
     if units >= 0:
         terms = wallet_terms(program.wallets[wallet])
         return _bring(book, program, moment, kind=TxKind.ADJUST, wallet=wallet, units=units, terms=terms, origin=origin)
-    _need_available(book, wallet, -units)
+    need_available(book, wallet, -units)
     moves = Moves(book)
     _spend_all(moves, wallet, -units, against=Account.ADJUSTED)
     tx_id = TxId(moment.new_id())
     return record(book, moves, moment, program=program, kind=TxKind.ADJUST, tx_id=tx_id, origin=origin)
 
 
-def _carry_out(book: Book, program: Program, decision: Decision, moment: Moment) -> tuple[Moves, TxId]:
-    moves = Moves(book)
+def _carry_out(
+    book: Book, program: Program, decision: Decision, moment: Moment, *, may_owe: bool = False
+) -> tuple[Moves, TxId]:
+    moves, spend = Moves(book), spend_or_owe if may_owe else _spend_all
     for wallet, units in decision.redeemed_units.items():
-        _spend_all(moves, wallet, units)
+        spend(moves, wallet, units)
     tx_id = TxId(moment.new_id())
     for wallet, terms, by_rule in arrivals_of(decision, program):
         credit_new_lot(
@@ -124,28 +129,8 @@ def _carry_out(book: Book, program: Program, decision: Decision, moment: Moment)
             by_rule=by_rule,
             against=Account.ISSUED,
         )
-    memory = book.memory
-    uses = [(use.name, use.period, use.amount) for use in decision.uses if use.scope is Scope.CUSTOMER]
-    counters.advance(memory.counts, uses)
-    for draw in decision.draws:
-        if draw.slip_of is not None:
-            _pop_slip(memory, draw)
+    count_uses(book.memory, decision)
     return moves, tx_id
-
-
-def _pop_slip(memory: Memory, draw: DrawRecord) -> None:
-    """The slip that a draw took over is used up.
-
-    Raises:
-        ValueError: there is no such slip.
-    """
-    slips = memory.slips.get(draw.rule, [])
-    taken = next((slip for slip in slips if slip.purchase == draw.slip_of), None)
-    if taken is None:
-        raise ValueError(f"rule {draw.rule} has no slip of purchase {draw.slip_of}")
-    slips.remove(taken)
-    if not slips:
-        del memory.slips[draw.rule]
 
 
 def _bring(
@@ -165,16 +150,6 @@ def _bring(
         moves, program, moment, tx_id=tx_id, wallet=wallet, terms=terms, by_rule={None: units}, against=against
     )
     return record(book, moves, moment, program=program, kind=kind, tx_id=tx_id, origin=origin)
-
-
-def _need_available(book: Book, wallet: str, units: int) -> None:
-    available = max(0, book.purse(wallet).available)
-    if units > available:
-        raise Rejected(
-            Rejection.INSUFFICIENT_POINTS,
-            f"{units} units are asked of the wallet {wallet}, {available} are available.",
-            facts={"requested": units, "available": available},
-        )
 
 
 def _spend_all(moves: Moves, wallet: str, units: int, *, against: Account = Account.REDEEMED) -> None:

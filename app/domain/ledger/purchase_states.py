@@ -8,6 +8,7 @@ from app.domain.amounts import half_up
 from app.domain.counters import Back, Scope
 from app.domain.draws.records import DrawRecord
 from app.domain.identifiers import LotId, TxId
+from app.domain.ledger.lots import Lot
 
 
 @dataclass(slots=True)
@@ -73,7 +74,8 @@ class Uses:
 @dataclass(slots=True)
 class PurchaseState:
     """A stored purchase as returns see it. `spent` is (wallet, lot, units) in the order spent; `day` is the local day
-    of the database's clock on which tiers counted it (None: of a release before that had windows).
+    of the database's clock on which tiers counted it (None: of a release before that had windows). `posted_by` is the
+    capture of a purchase that was held: the posting that made its lots.
     """
 
     tx_id: TxId
@@ -82,6 +84,16 @@ class PurchaseState:
     uses: Uses = field(default_factory=Uses)
     draws: Sequence[DrawRecord] = ()
     day: date | None = None
+    posted_by: TxId | None = None
+
+    def has_made(self, lot: Lot) -> bool:
+        """Whether the lot is of this purchase's accruals."""
+        return lot.tx_id == (self.posted_by or self.tx_id)
+
+    def owed(self, wallet: str) -> int:
+        """Units that paid and were in no lot: of a receipt made without connection."""
+        paid = sum(line.redeemed_units.get(wallet, 0) for line in self.lines)
+        return paid - sum(units for spent_wallet, _, units in self.spent if spent_wallet == wallet)
 
     @property
     def is_all_back(self) -> bool:

@@ -13,7 +13,7 @@ by the same shares, where their period is still the same; uses, coupons, stocks 
 
 Points are given back before any are taken: what a customer gets back can cover what the purchase had brought, and a
 loop of buy, spend, return leaves nothing behind. What goes back to a lot that has ended expires at once and covers
-nothing.
+nothing. Of a receipt made without connection what was owed comes first (offline.py).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -28,10 +28,11 @@ from app.domain.ledger.chart import Account, TxKind
 from app.domain.ledger.giving_back import give_back
 from app.domain.ledger.moments import Moment
 from app.domain.ledger.moves import Moves
+from app.domain.ledger.offline import give_back_owed
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.purchase_states import LineState, PurchaseState, Uses, UseState
 from app.domain.ledger.recording import Chained, plan_nobodys, record
-from app.domain.ledger.tiers import end_windows, take_back
+from app.domain.ledger.tiers import end_windows, keep_path, take_back
 from app.domain.program import Debt, Program, Wallet
 from app.domain.rejections import Fault, Rejected, Rejection
 
@@ -152,9 +153,14 @@ def plan_return(
         chained = plan_nobodys(moment, kind=TxKind.RETURN, origin=origin, parent=purchase.tx_id)
         return ReturnPlan(chained, _lines_back(purchase, back, refunds, {}, {}), {}, {}, {}, {}, *freed)
     moves = Moves(book)
-    before = {wallet: _posted(purchase, wallet) for wallet in dict.fromkeys(wallet for wallet, _, _ in purchase.spent)}
+    paid_with = dict.fromkeys(wallet for line in purchase.lines for wallet in line.redeemed_units)
+    before = {wallet: _posted(purchase, wallet) for wallet in paid_with}
+    tx_id = TxId(moment.new_id())
     costs_back = _costs_back(purchase, used)
     given = {line.id: _give_due(line, costs_back) for line in purchase.lines}
+    for wallet, already in before.items():
+        units = min(_posted(purchase, wallet), purchase.owed(wallet)) - already
+        give_back_owed(moves, sold_by, moment, tx_id=tx_id, wallet=wallet, units=units)
     expired_again = {
         wallet: units
         for wallet, already in before.items()
@@ -169,6 +175,7 @@ def plan_return(
         purchases=int(purchase.is_all_back),
         units=progress_units,
     )
+    keep_path(today, book, moment.now)
     book.memory.tidy(moment.now, today)
     chained = record(
         book,
@@ -176,7 +183,7 @@ def plan_return(
         moment,
         program=sold_by,
         kind=TxKind.RETURN,
-        tx_id=TxId(moment.new_id()),
+        tx_id=tx_id,
         origin=origin,
         parent=purchase.tx_id,
     )
@@ -237,9 +244,13 @@ def _posted(purchase: PurchaseState, wallet: str) -> int:
 
 
 def _give_back(moves: Moves, purchase: PurchaseState, moment: Moment, *, wallet: str, already: int) -> int:
-    """Put units back into the lots they came from, in the order they were spent; returns what expired again at once."""
+    """Put units back into the lots they came from, in the order they were spent, once what was owed is back; returns
+    what expired again at once.
+    """
     lots = moves.book.lots or {}
-    left = _posted(purchase, wallet) - already
+    owed, posted = purchase.owed(wallet), _posted(purchase, wallet)
+    already = max(0, already - owed)
+    left = max(0, posted - owed) - already
     expired = 0
     for spent_wallet, lot_id, units in purchase.spent:
         if spent_wallet != wallet:
@@ -269,8 +280,8 @@ def _take_back(
     for wallet in dict.fromkeys(wallet for line in purchase.lines for wallet in line.accrued):
         due = {line.id: line.share(line.takeable(wallet)) - line.taken_back.get(wallet, 0) for line in purchase.lines}
         total = sum(due.values())
-        own = [lot for lot in book.open_lots(wallet, pending=True) if lot.tx_id == purchase.tx_id]
-        own += [lot for lot in book.open_lots(wallet, pending=False) if lot.tx_id == purchase.tx_id]
+        own = [lot for lot in book.open_lots(wallet, pending=True) if purchase.has_made(lot)]
+        own += [lot for lot in book.open_lots(wallet, pending=False) if purchase.has_made(lot)]
         got = moves.spend(wallet, total, against=Account.RETURNED, lots=own)
         got += moves.spend(wallet, total - got, against=Account.RETURNED)
         if got < total and wallets[wallet].debt is Debt.ALLOW:

@@ -1,8 +1,9 @@
 """When points become active and when they expire: by the terms of the rule that gave them, else of their wallet.
 
-Days are of 24 hours and run from the time of the deal. A wallet's `expire_round` then moves the end to the end of its
-local day or month in the program's zone, which is the next local midnight (where a clock change leaves it out, the
-instant of the change).
+Days are local calendar days of the program's zone and run from the time of the deal: the same time by the clock on the
+wall so many days later, whatever changes of the clock lie between. A wallet's `expire_round` then moves the end to the
+end of its local day or month, which is the next local midnight (where a clock change leaves it out, the instant of the
+change).
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -46,13 +47,24 @@ def dates_of(terms: LotTerms, *, now: datetime, at: datetime, zone: ZoneInfo) ->
     Points that are active at once are so even where the till's clock runs a little ahead of the database's.
     """
     activate, expire, rounded = terms
-    active_at = at + timedelta(days=activate) if activate else min(at, now)
+    active_at = days_later(at, activate, zone) if activate else min(at, now)
     if expire is None:
         return active_at, None
-    end = at + timedelta(days=expire)
+    end = days_later(at, expire, zone)
     if rounded is not ExpireRound.NONE:
         end = _end_of(end.astimezone(zone).date(), rounded, zone)
     return active_at, end
+
+
+def days_later(at: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """The same local time so many local days later, in UTC.
+
+    A time that a clock change leaves out is told by the clock before the change, so it comes that much later (a whole
+    day where one is left out); of a time that comes twice the first is meant.
+    """
+    # Without its zone the sum is of the wall's clock, and forgets which of two equal times `at` was.
+    wall = at.astimezone(zone).replace(tzinfo=None, fold=0) + timedelta(days=days)
+    return wall.replace(tzinfo=zone).astimezone(UTC)
 
 
 def _end_of(day: date, rounded: ExpireRound, zone: ZoneInfo) -> datetime:

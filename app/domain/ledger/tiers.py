@@ -7,25 +7,29 @@ lost:
 - `down: never`, or the window `ever`: the stored tier stands until a higher one is reached, whatever returns take off
   the measure later;
 - `year`, `end_of_window`: at each local New Year the tier becomes what the year that ends then has measured;
-- `rolling_365d`, `end_of_window`: a tier holds 365 days of 24 hours from when it was reached; then it becomes what the
-  last 365 local days measure, and that holds 365 days again.
+- `rolling_365d`, `end_of_window`: a tier holds 365 local days from when it was reached, to the same local time; then it
+  becomes what the last 365 local days measure, and that holds 365 days again.
 
 `memory.tier_until` is when the stored tier is measured anew. Nothing has to run at that instant: whoever looks later
 works out what it brought (`tier_at`), and a posting that changes a measure settles it first, so that a later return
 doesn't reach into a window that has ended. A tier that was stored under a program without such ends holds until the
 customer's next purchase gives it one.
+
+What a posting leaves of the tier and of all that time will make of it is its *path*. Where that changes, the round
+keeps it (`book.tier_path`), so that the tier of any moment of the past can be told.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from app.domain.ledger.books import Book, Progress
-from app.domain.ledger.memory import Measured
-from app.domain.ledger.terms import midnight
+from app.domain.ledger.memory import Measured, TierPath
+from app.domain.ledger.terms import days_later, midnight
 from app.domain.program import Down, Measure, Program, Tier, Window
 
-HELD = timedelta(days=365)
+HELD_DAYS = 365
 ROLLING_DAYS = 365
+_UNTOUCHED: TierPath = ((None, None),)
 
 
 def tier_at(program: Program, book: Book, now: datetime) -> str | None:
@@ -43,6 +47,14 @@ def measure_at(program: Program, book: Book, now: datetime) -> int:
         return _measure(book.progress, program)
     today = now.astimezone(program.timezone).date()
     return _of_year(program, book, today.year) if program.tier_window is Window.YEAR else _rolling(program, book, today)
+
+
+def tier_on(program: Program, path: TierPath, at: datetime) -> str | None:
+    """The tier at a moment by a path that was kept then; an empty one, of a customer whom nothing has lifted so far,
+    says what measuring nothing gives.
+    """
+    kept = next((tier for tier, until in path if until is None or at < until), None)
+    return _higher(program, kept, _reached(program, 0))
 
 
 def next_tier(tiers: Sequence[Tier], current: str | None) -> Tier | None:
@@ -72,6 +84,18 @@ def count_purchase(program: Program, book: Book, now: datetime, *, paid: int, un
         bucket.purchases += 1
         bucket.units += units
     book.tier, book.memory.tier_until = _standing(program, book, now)
+    keep_path(program, book, now)
+
+
+def keep_path(program: Program, book: Book, now: datetime) -> None:
+    """Have the round keep the tier's path where it isn't what was kept last; after whatever changes a measure.
+
+    What time alone has made of the tier was in that path already.
+    """
+    path = _path(program, book, now)
+    kept = book.memory.tier_path or _UNTOUCHED
+    if path != tuple((tier, until) for tier, until in kept if until is None or now < until):
+        book.tier_path = book.memory.tier_path = path
 
 
 def take_back(sold_by: Program, book: Book, day: date | None, *, paid: int, purchases: int, units: int) -> None:
@@ -120,11 +144,19 @@ def _standing(program: Program, book: Book, now: datetime) -> tuple[str | None, 
         return tier, midnight(date(year + 1, 1, 1), program.timezone) if _can_fall(program, tier) else None
     while until is not None and until <= now:
         stored = _reached(program, _rolling(program, book, until.astimezone(program.timezone).date()))
-        until = until + HELD if _can_fall(program, stored) else None
+        until = days_later(until, HELD_DAYS, program.timezone) if _can_fall(program, stored) else None
     tier = _higher(program, stored, reached)
     if not _can_fall(program, tier):
         return tier, None
-    return tier, now.astimezone(UTC) + HELD if tier != stored or until is None else until
+    return tier, days_later(now, HELD_DAYS, program.timezone) if tier != stored or until is None else until
+
+
+def _path(program: Program, book: Book, now: datetime) -> TierPath:
+    """Each end of a window leads to the next, until nothing is measured that could be lost: after two at most."""
+    path = [(_standing(program, book, now)[0], book.memory.tier_until)]
+    while (until := path[-1][1]) is not None:
+        path.append(_standing(program, book, until))
+    return tuple(path)
 
 
 def _measure(measured: Progress | Measured, program: Program) -> int:

@@ -13,5 +13,6 @@ stacking     the six ways that a lane's rules combine
 limits       what limits and caps leave, and what is taken from counters; costs: rewards that are paid with units
 picking      what a rule is about, in exact numbers; units: single units for `on.units`; bundle: sets
 rewards      what each `give` wants; spreading: one total over lines, nothing lost
+given        what a till without connection gave and took: facts
 redemption   how much points may pay, and paying it; prices: what is paid, as a fiscal receipt wants it
 """

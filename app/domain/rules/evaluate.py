@@ -24,6 +24,7 @@ from app.domain.rules.compiled import CompiledProgram, compile_program
 from app.domain.rules.costs import refuse_unknown, settle
 from app.domain.rules.facts import Facts
 from app.domain.rules.forms import CompiledLane, CompiledRule, PhaseOf
+from app.domain.rules.given import TillFacts, pay, take_discounts
 from app.domain.rules.hints import hints_of
 from app.domain.rules.index import Index
 from app.domain.rules.limits import Tally
@@ -53,6 +54,7 @@ def evaluate(
     redeem: Asked,
     rewards: Mapping[str, int] = NO_REWARDS,
     standing: Standing | None = None,
+    given: TillFacts | None = None,
 ) -> Decision:
     """Decide one basket; a `Decision` says how its totals are built.
 
@@ -60,6 +62,7 @@ def evaluate(
         redeem: units by wallet, or `"max"`.
         rewards: rules with a cost that are asked for, how often.
         standing: None means that nothing was used yet and that there is no luck, at the visit's moment.
+        given: what a till without connection gave: its discounts instead of the rules', and `redeem` was paid.
 
     Raises:
         Rejected: what is to be redeemed may not be, or a reward that was asked for can't be had;
@@ -76,9 +79,13 @@ def evaluate(
     bill = Bill.open(facts, standing, hits=hits, rewards=rewards, tally=tally)
     phases = _phases(program, hits)
 
-    effects = _act(Discounts(bill), phases[PhaseOf.DISCOUNT])
+    effects: list[Effect] = []
+    if given is None:
+        effects = _act(Discounts(bill), phases[PhaseOf.DISCOUNT])
+    else:
+        take_discounts(given, bill, [rule for _, rules in phases[PhaseOf.DISCOUNT] for rule in rules])
     pieces = _act(Pieces(bill), phases[PhaseOf.REWARD]) if phases[PhaseOf.REWARD] else []
-    redeemed = _redeem(program, bill, customer, redeem)
+    redeemed = _redeem(program, bill, customer, redeem) if given is None else pay(redeem, bill, scheme.wallets)
     accruals = Accruals(bill, bases=_bases(scheme.accrual_base, bill, redeemed.money))
     effects += _act(accruals, phases[PhaseOf.ACCRUAL])
     effects += pieces
@@ -89,7 +96,7 @@ def evaluate(
             lottery.run(lane, bill.ready(rules))
         lottery.note_plain(program)
         effects += lottery.effects
-    return _decision(program, bill, redeemed, effects, accruals, lottery)
+    return _decision(program, bill, redeemed, effects, accruals, lottery, has_hints=given is None)
 
 
 def _index_of(program: CompiledProgram, visit: Visit) -> Index:
@@ -164,6 +171,8 @@ def _decision(
     effects: Sequence[Effect],
     accruals: Accruals,
     lottery: Lottery | None,
+    *,
+    has_hints: bool,
 ) -> Decision:
     vouchers, verdicts = bill.facts.vouchers, bill.verdicts
     takers = program.takers if vouchers.sent else ()
@@ -198,6 +207,6 @@ def _decision(
         uses=bill.tally.uses() + coupon_uses,
         draws=() if lottery is None else tuple(lottery.draws),
         coupons=coupons,
-        hints=hints_of(program.rules, program.ranks, bill, effects, bases=accruals.stand.worths),
+        hints=hints_of(program.rules, program.ranks, bill, effects, bases=accruals.stand.worths) if has_hints else (),
         surprise=lottery is not None and lottery.surprise,
     )

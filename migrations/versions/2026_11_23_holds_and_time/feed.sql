@@ -1,9 +1,8 @@
 -- Where the event stands in the feed: given by one relay after the commit, so whoever reads on from a place misses nothing.
 alter table events add column position bigint
 --;
-create index events_waiting on events (tx_id) where position is null
---;
-create index events_position on events (position) where position is not null
+-- For readers, and for the relay: those that wait for a position are its end, and no other index looks as cheap to the planner.
+create index events_feed on events (position, tx_id)
 --;
 create table feed (
     id integer primary key default 1 check (id = 1),

@@ -121,3 +121,9 @@ $$ LANGUAGE plpgsql
 CREATE TRIGGER tg_pgqueuer_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pgqueuer
 EXECUTE FUNCTION fn_pgqueuer_changed()
+--;
+-- When each background duty last ended well, whoever did it: for whoever watches whether the jobs' process lives.
+create table duties (
+    name text primary key,
+    ended_well_at timestamptz not null
+)

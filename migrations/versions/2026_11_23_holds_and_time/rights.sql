@@ -10,5 +10,6 @@ begin
     grant select, insert, update, delete on pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics to loyalty_app;
     grant usage, select on sequence pgqueuer_id_seq, pgqueuer_log_id_seq, pgqueuer_schedules_id_seq, pgqueuer_statistics_id_seq to loyalty_app;
     grant truncate on pgqueuer to loyalty_app;
+    grant select, insert, update, delete on duties to loyalty_app;
 end
 $$

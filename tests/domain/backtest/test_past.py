@@ -17,8 +17,10 @@ from app.domain.customer import CustomerFacts
 from app.domain.programs import read_program
 from app.domain.rules.birthdays import days_since_nearest
 from app.domain.rules.evaluate import compile_program
+from app.domain.rules.given import TillFacts
 from tests.domain.backtest.purchases import Shop, basket_of, line, person
 from tests.domain.backtest.sent import seen_customers, sent_baskets
+from tests.domain.backtest.tried import report
 from tests.kit import small_program
 from tests.model.examples import examples
 
@@ -124,6 +126,18 @@ def test_a_reward_with_a_cost_is_asked_for_again() -> None:
     # The cost of the effect has a key "surprise", which is no end of the effects.
     assert '"cost":{"points":2,"surprise":3}' in row.answer.decode()
     assert [given.rule for given in past.given] == ["bought", "totals", "lines"]
+
+
+def test_what_a_till_without_connection_gave_is_a_fact_for_the_draft_too() -> None:
+    row = Shop(ODD_PROGRAM).sell(basket_of(line(1, price=10_000)), person(available={"points": 100}))
+    basket, answer = stored(row)
+    answer["totals"]["discount"] = 2_500
+    row = replace(row, basket=orjson.dumps(basket | {"discounts": [2_500]}), answer=orjson.dumps(answer))
+    assert read_past(row, ZONE).till == TillFacts((2_500,))
+    draft = read_program(
+        small_program(rules=[{"id": "half", "kind": "discount", "give": {"percent": "50"}}, *small_program()["rules"]])
+    )
+    assert report([row], draft)["totals"]["discount"] == {"real": 2_500, "draft": 2_500, "difference": 0}
 
 
 def test_codes_that_were_refused_that_day_are_not_tried_and_unknown_ones_are_marked() -> None:

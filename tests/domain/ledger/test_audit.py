@@ -154,6 +154,15 @@ def test_swapped_versions_break_the_chain() -> None:
     ]  # fmt: skip
 
 
+def test_a_purchase_without_connection_makes_a_debt_whatever_the_wallet_says() -> None:
+    papers = indebted()
+    papers.terms = papers_of(Shop(debt="clamp"), []).terms
+    papers.forge_tx(2, kind=TxKind.PURCHASE, reason="a gift")
+    assert Check.DEBT in papers.checks()
+    papers.forge_tx(2, reason="offline_debt")
+    assert Check.DEBT not in papers.checks()
+
+
 def test_a_debt_is_made_by_a_return_only() -> None:
     papers = indebted()
     papers.forge_tx(2, kind=TxKind.EXPIRE)
@@ -220,7 +229,7 @@ def test_nobody_has_no_points() -> None:
 
 def test_a_kind_of_a_later_release_may_use_the_whole_chart() -> None:
     papers = visits()
-    papers.forge_tx(GIFT, kind="capture")
+    papers.forge_tx(GIFT, kind="transfer")
     assert papers.checks() == {Check.TX_HASH}
     papers.forge_entry(GIFT, 1, account="partner:airline")
     assert papers.checks() == {Check.TX_HASH}
@@ -235,7 +244,8 @@ def test_the_canonical_form_is_the_chains_and_rfc_8785(receipt: str, seconds: in
     at = datetime.fromtimestamp(seconds, UTC)
     tx = papers.txs[SPENDING]._replace(receipt=receipt, at=at)
     shown = canonical(tx, customer=papers.customer)
-    members = {name: getattr(tx, name) for name in tx._fields if name not in {"hash", "created_at", "purchase", "act"}}
+    beside = {"hash", "created_at", "purchase", "act", "hold", "reason"}
+    members = {name: getattr(tx, name) for name in tx._fields if name not in beside}
     members["at"] = chain.utc_microseconds(at)
     members["customer_id"] = papers.customer
     members["entries"] = [

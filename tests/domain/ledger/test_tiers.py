@@ -117,6 +117,27 @@ def test_local_days_of_a_clock_change_count_as_days() -> None:
     assert other.book.tier == "bronze"
 
 
+@pytest.mark.parametrize(
+    ("zone", "bought", "until"),
+    [
+        ("Europe/Berlin", "2026-03-28T12:00:00+01:00", "2027-03-28T12:00:00+02:00"),  # 2027 the clock changes that day.
+        ("Europe/Berlin", "2026-10-31T12:00:00+01:00", "2027-10-31T12:00:00+01:00"),
+        ("Europe/Berlin", "2026-03-28T02:30:00+01:00", "2027-03-28T03:30:00+02:00"),  # 02:30 is left out.
+        ("America/New_York", "2026-11-01T12:00:00-05:00", "2027-11-01T12:00:00-04:00"),
+        ("Asia/Beirut", "2026-03-28T00:10:00+02:00", "2027-03-28T01:10:00+03:00"),  # Midnight is left out.
+        ("Pacific/Apia", "2010-12-30T12:00:00-10:00", "2011-12-31T12:00:00+14:00"),  # The day is.
+        ("Europe/Moscow", "2028-02-29T12:00:00+03:00", "2029-02-28T12:00:00+03:00"),
+    ],
+)
+def test_a_tier_holds_to_the_same_local_time(zone: str, bought: str, until: str) -> None:
+    shop = club(ROLLING, zone=zone)
+    buy(shop, bought, 5000)
+    assert shop.book.memory.tier_until == at(until)
+    assert tier(shop, at(until) - timedelta(microseconds=1)) == "gold"
+    # The window that begins now has 365 local days, and the day of the purchase isn't among them.
+    assert tier(shop, until) == "bronze"
+
+
 def test_a_tier_never_falls_where_the_policy_says_so() -> None:
     for policy in ({"window": "year"}, {"window": "rolling_365d"}, {"window": "ever", "down": "end_of_window"}):
         shop = club(policy)
@@ -186,6 +207,10 @@ def replayed(policy: Mapping[str, str], zone: ZoneInfo, sold: list[tuple[datetim
     def day(moment: datetime) -> date:
         return moment.astimezone(zone).date()
 
+    def year_of_days(moment: datetime) -> datetime:
+        """365 local days later, by the clock on the wall."""
+        return (moment.astimezone(zone) + timedelta(days=365)).astimezone(UTC)
+
     def measured(moment: datetime, before: datetime) -> int:
         if policy["window"] == "year":
             return sum(paid for when, paid in sold if when <= before and day(when).year == day(moment).year)
@@ -200,7 +225,7 @@ def replayed(policy: Mapping[str, str], zone: ZoneInfo, sold: list[tuple[datetim
             place = reached(measured(eve if policy["window"] == "year" else until, eve))
             year = day(until).year + 1
             until = (
-                (datetime(year, 1, 1, tzinfo=zone) if policy["window"] == "year" else until + timedelta(days=365))
+                (datetime(year, 1, 1, tzinfo=zone) if policy["window"] == "year" else year_of_days(until))
                 if place
                 else None
             )
@@ -210,7 +235,7 @@ def replayed(policy: Mapping[str, str], zone: ZoneInfo, sold: list[tuple[datetim
             until = (
                 datetime(day(moment).year + 1, 1, 1, tzinfo=zone).astimezone(UTC)
                 if policy["window"] == "year"
-                else moment + timedelta(days=365)
+                else year_of_days(moment)
             )
     return str(TIERS[place]["id"])
 

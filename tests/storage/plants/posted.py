@@ -70,7 +70,14 @@ PLANTS: dict[str, Plant] = {
         "update entries set account = 'customer:held' where tx_id = :gift and seq = 1",
         Check.ENTRY_ACCOUNT,
         (":anna", ":gift"),
-        {Check.CUSTOMER_BALANCE, Check.LOT_NEGATIVE, Check.LOT_REMAINING, Check.PURCHASE_ANSWER, Check.TX_HASH},
+        {
+            Check.CUSTOMER_BALANCE,
+            Check.LOT_HELD,
+            Check.LOT_NEGATIVE,
+            Check.LOT_REMAINING,
+            Check.PURCHASE_ANSWER,
+            Check.TX_HASH,
+        },
     ),
     "a rule changed": Plant(
         "update entries set rule = 'mine' where tx_id = :first and seq = 1", Check.TX_HASH, (":anna", ":first")

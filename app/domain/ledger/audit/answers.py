@@ -10,16 +10,18 @@ from app.domain.ledger.audit.findings import Check, Notes
 from app.domain.ledger.audit.lines import LineRow
 from app.domain.ledger.audit.purses import PurseState
 from app.domain.ledger.audit.rows import TxRow
+from app.domain.ledger.chart import TxKind
 
 
 def check_answer(
     tx: TxRow, answer: bytes, *, lines: Sequence[LineRow], purses: Mapping[str, PurseState], notes: Notes
 ) -> None:
-    """`purses` are those that the posting left behind."""
+    """`purses` are those that the posting left behind. A capture's purchase has the id of its hold."""
+    purchase_id = tx.parent_tx if tx.kind == TxKind.CAPTURE else tx.tx_id
     try:
         told: dict[str, Any] = orjson.loads(answer)
         facts = [
-            ("posting", (tx.tx_id, tx.tx_id, tx.version), (told["id"], told["tx_id"], told["version"])),
+            ("posting", (purchase_id, tx.tx_id, tx.version), (told["id"], told["tx_id"], told["version"])),
             ("customer", notes.customer, told["customer"]["id"] if told["customer"] else None),
             ("paid", sum(line.paid for line in lines), told["totals"]["paid"]),
             *(_line_facts(line, each) for line, each in zip(lines, told["lines"], strict=True)),

@@ -7,6 +7,7 @@ import orjson
 from app.domain.ledger.audit.counters import CountersAudit
 from app.domain.ledger.audit.entries import EntriesAudit
 from app.domain.ledger.audit.findings import Check, Finding, Notes
+from app.domain.ledger.audit.holds import HoldsAudit
 from app.domain.ledger.audit.links import LinksAudit
 from app.domain.ledger.audit.lots import first_change
 from app.domain.ledger.audit.memories import MemoryAudit
@@ -14,7 +15,9 @@ from app.domain.ledger.audit.purchases import PurchasesAudit
 from app.domain.ledger.audit.purses import PurseState
 from app.domain.ledger.audit.rows import CustomerRow, LotRow, TxRow
 from app.domain.ledger.audit.terms import Terms
+from app.domain.ledger.chart import TxKind
 
+_OF_HOLDS: frozenset[str] = frozenset({TxKind.HOLD, TxKind.CAPTURE, TxKind.RELEASE})
 _PURSE = ("available", "pending", "held", "floor")
 
 
@@ -41,6 +44,7 @@ class CustomerAudit:
         self._links = LinksAudit(self._notes)
         self._entries = EntriesAudit(self._notes, lots, terms)
         self._memory = MemoryAudit(self._notes)
+        self._holds = HoldsAudit(self._notes)
         self._purchases = PurchasesAudit(
             self._notes, terms, entries=self._entries, memory=self._memory, counters=counters
         )
@@ -58,10 +62,13 @@ class CustomerAudit:
             self._notes.add(Check.TX_PROGRAM, tx.tx_id, expected=expected, found="none")
         self._links.post(tx)
         self._entries.post(tx)
+        if tx.kind in _OF_HOLDS:
+            self._holds.post(tx)
         self._purchases.post(tx)
 
     def close(self) -> None:
         self._entries.close(card_days=self._row.expire_after_days if self._row is not None else None)
+        self._holds.close()
         self._purchases.close()
         if self._row is not None:
             self._check_links(self._row)
@@ -99,13 +106,15 @@ class CustomerAudit:
         notes, counted = self._notes, self._purchases
         notes.compare(Check.CUSTOMER_PAID, None, expected=counted.paid, found=row.paid)
         notes.compare(Check.CUSTOMER_PURCHASES, None, expected=counted.purchases, found=row.purchases)
+        notes.compare(Check.CUSTOMER_HOLDS, None, expected=self._holds.open, found=row.holds)
         notes.compare(Check.CUSTOMER_UNITS, None, expected=counted.units, found=row.units)
         if counted.last_at != row.last_purchase_at:
             notes.add(Check.CUSTOMER_LAST_PURCHASE, None, expected=counted.last_at, found=row.last_purchase_at)
 
     def _check_due(self, row: CustomerRow) -> None:
         """Early is well, late is not: what is due would not be posted before the next request is decided."""
-        first = first_change(self._lot_rows)
+        instants = [each for each in (first_change(self._lot_rows), self._holds.due) if each is not None]
+        first = min(instants, default=None)
         if first is not None and (row.due_at is None or row.due_at > first):
             self._notes.add(Check.CUSTOMER_DUE, None, expected=f"{first} or earlier", found=row.due_at or "never")
 

@@ -19,8 +19,9 @@ class Check(StrEnum):
     TX_TIME = "tx_time"  # `created_at` never runs back from one version to the next.
     TX_REPEATED = "tx_repeated"  # No two transactions share an id.
     TX_PROGRAM = "tx_program"  # The program it was decided by exists and can be read.
-    TX_PARENT = "tx_parent"  # A return, and nothing else, answers an earlier purchase of the same customer.
+    TX_PARENT = "tx_parent"  # A return answers an earlier purchase, a capture or release a hold, nothing else anything.
     TX_WITHOUT_EVENT = "tx_without_event"  # At least one event has its customer and version.
+    TIER_WITHOUT_TX = "tier_without_tx"  # A tier that changed names the version that changed it.
     TX_CLAIMS = "tx_claims"  # Its idempotency key and its receipt are claimed once each.
     EVENT_WITHOUT_TX = "event_without_tx"
     CLAIM_WITHOUT_ANSWER = "claim_without_answer"  # A key under 30 days old has its answer, a receipt its tx.
@@ -31,23 +32,36 @@ class Check(StrEnum):
     CUSTOMER_UPDATED = "customer_updated"  # `updated_at` is its time.
     CUSTOMER_BALANCE = "customer_balance"  # Available, pending and held are the sums of the entries.
     CUSTOMER_FLOOR = "customer_floor"  # The floor is 0, or the debt that there is.
-    CUSTOMER_DUE = "customer_due"  # `due_at` is not later than the first change that time brings.
+    CUSTOMER_DUE = "customer_due"  # `due_at` is not later than the first change that time brings, a hold's end too.
     CUSTOMER_PAID = "customer_paid"  # Money paid less money refunded.
     CUSTOMER_PURCHASES = "customer_purchases"  # Purchases that are not wholly returned.
     CUSTOMER_UNITS = "customer_units"  # Units accrued to the default wallet, less the share of what was returned.
     CUSTOMER_LAST_PURCHASE = "customer_last_purchase"  # The latest of those purchases.
+    CUSTOMER_HOLDS = "customer_holds"  # As many holds as are open.
     CUSTOMER_MEMORY = "customer_memory"  # What the row remembers can be read.
     CUSTOMER_COUNTER = "customer_counter"  # Counters are what purchases and acts took, less what was given back.
     CUSTOMER_SLIPS = "customer_slips"  # Slips are those that whole returns left and no later draw took over.
     CUSTOMER_WINDOW = "customer_window"  # Days and years that tiers look through are the sums of their purchases.
     # Lots and debts.
     LOT_REMAINING = "lot_remaining"  # What is left is the sum of the lot's entries.
+    LOT_HELD = "lot_held"  # What is set aside of it is what its entries left on the held side.
     LOT_NEGATIVE = "lot_negative"  # No entry takes out of a lot more than it had.
     LOT_PENDING = "lot_pending"  # The flag names the account that the units stand on.
     LOT_TX = "lot_tx"  # The lot was made by the transaction it names.
     LOT_DATES = "lot_dates"  # Activation and expiry are those of the rule, the wallet or the gift card.
     CONVERSION = "conversion"  # Full sets convert as the program says, and no posting leaves one.
-    DEBT = "debt"  # Only a return makes one, where the wallet allows it, and only while no active lot has units.
+    DEBT = "debt"  # Made by returns where the wallet allows it, and offline; only while no active lot has units.
+    # Holds.
+    HOLD_MISSING = "hold_missing"  # A posting that places or ends a hold has it.
+    HOLD_WITHOUT_TX = "hold_without_tx"
+    HOLD_FACTS = "hold_facts"  # Shop, terminal, program and time are the posting's, the end is later.
+    HOLD_UNITS = (
+        "hold_units"  # What it set aside went to the held side, and all of it left by the posting that ended it.
+    )
+    HOLD_LINES = "hold_lines"  # Lines of a held basket can be read, and redeem what is set aside.
+    HOLD_RESOLVED = "hold_resolved"  # At most one posting ended it, the one that it names.
+    HOLD_STATE = "hold_state"  # Captured by a capture, released by a call, expired by time at its instant.
+    HOLD_SPENT = "hold_spent"  # What a capture took for good is what the purchase says.
     # Purchases.
     PURCHASE_MISSING = "purchase_missing"  # A transaction of kind purchase has its purchase.
     PURCHASE_WITHOUT_TX = "purchase_without_tx"
@@ -64,6 +78,16 @@ class Check(StrEnum):
     PURCHASE_USES = "purchase_uses"  # Uses can be read, and so much was given back as came back of the lines.
     PURCHASE_DRAWS = "purchase_draws"  # Draws can be read.
     ACT_WITHOUT_TX = "act_without_tx"
+    # Days' roots.
+    HEAD_MISSING = "head_missing"  # A chain that went on in a closed day has its head under that day's root.
+    HEAD_POSTING = "head_posting"  # A head is its chain's last posting of the day, by version and hash.
+    HEAD_PLACE = "head_place"  # Heads are numbered from 0 in the order of customers and transactions.
+    HEAD_WITHOUT_ROOT = "head_without_root"
+    ROOT_WINDOW = "root_window"  # A day begins where the one before ended.
+    ROOT_PREVIOUS = "root_previous"  # A root is over the one before.
+    ROOT_TREE = "root_tree"  # Its tree is that of its heads.
+    ROOT_HASH = "root_hash"  # It is the hash of the one before, the day and the tree.
+    ROOT_KEPT = "root_kept"  # It is the one that somebody has kept.
     # The program.
     PROGRAM_COUNTER = "program_counter"  # Counters are what all purchases and acts took, less what was given back.
 

@@ -48,7 +48,8 @@ class LotState:
         units = self.units[side] + amount
         self.units[side] = units
         if amount > 0:
-            self.side = side
+            if side != HELD:  # Set aside, it stands where it stood.
+                self.side = side
         elif units < 0:
             had = f"at least {-amount} units {_SIDE_NAMES[side]} in lot {self.row.lot_id}"
             notes.add(Check.LOT_NEGATIVE, tx.tx_id, expected=had, found=units - amount)
@@ -60,6 +61,8 @@ class LotState:
         remaining = self.units[AVAILABLE] + self.units[PENDING]
         if remaining != row.remaining:
             notes.add(Check.LOT_REMAINING, row.tx_id, expected=f"{lot}: {remaining}", found=row.remaining)
+        if self.units[HELD] != row.held:
+            notes.add(Check.LOT_HELD, row.tx_id, expected=f"{lot}: {self.units[HELD]} held", found=row.held)
         if self.made_by is None:  # An empty lot without a history says nothing that could be wrong.
             return
         if row.is_pending != (self.side == PENDING) or self.units[AVAILABLE if row.is_pending else PENDING]:

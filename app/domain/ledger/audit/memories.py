@@ -15,7 +15,7 @@ from app.domain.counters import precedes
 from app.domain.ledger.audit.counters import shown
 from app.domain.ledger.audit.findings import Check, Notes
 from app.domain.ledger.audit.uses import UseRow
-from app.domain.ledger.memory import DAYS_KEPT, is_over
+from app.domain.ledger.memory import DAYS_KEPT, is_over, path_from_document
 from app.domain.program import Window
 
 _AHEAD = timedelta(hours=14)  # Of UTC, where the day begins first.
@@ -107,6 +107,7 @@ def _read(text: str) -> _Stored | None:
         )
         if until := memory.get("tier_until"):
             datetime.fromisoformat(until)
+        path_from_document(memory.get("tier_path", ()))
     except (AttributeError, TypeError, ValueError):
         return None
     return stored

@@ -16,20 +16,25 @@ from app.domain.ledger.audit.answers import check_answer
 from app.domain.ledger.audit.counters import CountersAudit
 from app.domain.ledger.audit.entries import SIDES, EntriesAudit
 from app.domain.ledger.audit.findings import Check, Notes
+from app.domain.ledger.audit.holds import luck_of, uses_of
 from app.domain.ledger.audit.lines import LineRow, Units, check_line, costs_back, read_lines, total
 from app.domain.ledger.audit.memories import MemoryAudit
-from app.domain.ledger.audit.rows import PurchaseRow, TxRow
+from app.domain.ledger.audit.rows import EntryRow, HoldRow, PurchaseRow, TxRow
 from app.domain.ledger.audit.terms import Terms
 from app.domain.ledger.audit.uses import UseRow, check_uses, read_uses
 from app.domain.ledger.chart import Account, TxKind
+from app.domain.ledger.hold_states import HoldKind, HoldState
 
 
 class Back:
-    """Units of one purchase that came back: what the lines say, what the returns posted."""
+    """Units of one purchase that came back: what the lines say, what the returns posted. `owed` are the wallets in
+    which it spent, without connection, more than there was.
+    """
 
-    __slots__ = ("given_posted", "given_said", "taken_posted", "taken_said")
+    __slots__ = ("given_posted", "given_said", "owed", "taken_posted", "taken_said")
 
     def __init__(self) -> None:
+        self.owed: set[str] = set()
         self.taken_said: Units = {}
         self.given_said: Units = {}
         self.taken_posted: Units = {}
@@ -64,11 +69,13 @@ class PurchasesAudit:
 
     def post(self, tx: TxRow) -> None:
         """To be called when the posting's entries have been followed."""
-        if tx.kind == TxKind.PURCHASE:
+        if tx.kind == TxKind.PURCHASE or (tx.kind == TxKind.CAPTURE and _is_basket(tx.hold)):
             if tx.purchase is None:
-                self._notes.add(Check.PURCHASE_MISSING, tx.tx_id, expected="a purchase of this id", found="none")
+                self._notes.add(Check.PURCHASE_MISSING, _id_of(tx), expected="a purchase of this id", found="none")
             else:
                 self._post_purchase(tx, tx.purchase)
+        elif tx.kind == TxKind.HOLD and tx.hold is not None:
+            self._post_hold(tx.tx_id, tx.hold)
         elif tx.kind == TxKind.RETURN and tx.parent_tx is not None and tx.entries:
             self._post_return(tx, tx.parent_tx)
         elif tx.act is not None and tx.act.uses is not None:
@@ -80,8 +87,10 @@ class PurchasesAudit:
             self._compare(Check.PURCHASE_GIVEN_BACK, tx_id, posted=back.given_posted, said=back.given_said)
 
     def _post_purchase(self, tx: TxRow, purchase: PurchaseRow) -> None:
-        notes, tx_id = self._notes, tx.tx_id
-        posted, stored = (tx.shop, tx.terminal, tx.program, tx.at), purchase[:4]
+        notes, tx_id = self._notes, _id_of(tx)
+        # What was captured is as it was when it was set aside, whoever captured it.
+        made = tx if tx.hold is None else tx.hold
+        posted, stored = (made.shop, made.terminal, made.program, made.at), purchase[:4]
         if posted != stored:
             notes.add(Check.PURCHASE_FACTS, tx_id, expected=_shown(*posted), found=_shown(*stored))
         lines = read_lines(purchase.lines)
@@ -102,15 +111,18 @@ class PurchasesAudit:
         is_all_back = len(touched) == len(lines) and all(line.returned_milli == line.qty_milli for line in lines)
         if touched:
             self._count_back(tx_id, touched, terms, is_all_back=is_all_back)
+            self._note_owed(tx, tx_id)
         if is_all_back is not purchase.is_all_back:
             notes.add(Check.PURCHASE_ALL_BACK, tx_id, expected=is_all_back, found=purchase.is_all_back)
         if not is_all_back:
             self.purchases += 1
-            if self.last_at is None or purchase.at > self.last_at:
-                self.last_at = purchase.at
+            counted_at = tx.at if tx.kind == TxKind.CAPTURE else purchase.at  # One that was held counts when captured.
+            if self.last_at is None or counted_at > self.last_at:
+                self.last_at = counted_at
         if purchase.uses is not None:
             uses = read_uses(purchase.uses)
-            self._take(uses, tx_id)
+            luck = set() if tx.hold is None else {(use.scope, use.name) for use in luck_of(tx.hold)}
+            self._take(uses and [use for use in uses if (use.scope, use.name) not in luck], tx_id)
             check_uses(uses or (), lines, is_all_back=is_all_back, tx_id=tx_id, notes=notes)
         if notes.customer is None:
             return
@@ -124,6 +136,15 @@ class PurchasesAudit:
                 purchases=int(not is_all_back),
                 units=self.units - units,
             )
+
+    def _post_hold(self, hold_id: str, hold: HoldRow) -> None:
+        """What it takes of counters and draws; a captured one's purchase says that, but for luck's own counters."""
+        if hold.state == HoldState.CAPTURED:
+            self._take(luck_of(hold), hold_id)
+            return
+        self._take(uses_of(hold), hold_id)
+        if hold.draws is not None and self._notes.customer is not None:
+            self._memory.draw(hold_id, hold.draws, is_all_back=hold.state != HoldState.HELD)
 
     def _take(self, uses: list[UseRow] | None, tx_id: str) -> None:
         if uses is None:
@@ -149,15 +170,34 @@ class PurchasesAudit:
             back = self._back(tx_id)
             back.taken_said, back.given_said = taken, given
 
+    def _note_owed(self, tx: TxRow, tx_id: str) -> None:
+        owed = {entry.wallet for entry in tx.entries if entry.account in SIDES and _is_owed(entry)}
+        if owed:
+            self._back(tx_id).owed = owed
+
     def _post_return(self, tx: TxRow, parent: str) -> None:
         back = self._back(parent)
         taken, given = back.taken_posted, back.given_posted
-        for _, account, wallet, amount, lot_id, _ in tx.entries:
+        for place, (_, account, wallet, amount, _, _) in enumerate(tx.entries):
             if account == Account.RETURNED:
                 taken[wallet] = taken.get(wallet, 0) + amount
-            elif amount > 0 and lot_id is not None and account in SIDES and not self._is_own(lot_id, tx):
+            elif amount > 0 and account in SIDES and self._gives_back(tx, place, back):
                 given[wallet] = given.get(wallet, 0) + amount
                 taken[wallet] = taken.get(wallet, 0) + amount
+
+    def _gives_back(self, tx: TxRow, place: int, back: Back) -> bool:
+        """Whether an entry above 0 gives back what the purchase spent: into a lot that was there before; or, of what it
+        owed, by lessening the debt or into a lot of its own.
+        """
+        _, _, wallet, amount, lot_id, _ = tx.entries[place]
+        if lot_id is not None and not self._is_own(lot_id, tx):
+            return True
+        if wallet not in back.owed:
+            return False
+        if lot_id is not None:
+            return not any(entry.account == Account.CONVERTED for entry in tx.entries)
+        before = tx.entries[place - 1] if place else None  # A lot that covers a debt is debited right before.
+        return before is None or before.lot_id is None or (before.wallet, before.amount) != (wallet, -amount)
 
     def _is_own(self, lot_id: str, tx: TxRow) -> bool:
         lot = self._entries.lots.get(lot_id)
@@ -171,6 +211,19 @@ class PurchasesAudit:
             expected, found = posted.get(wallet, 0), said.get(wallet, 0)
             if expected != found:
                 self._notes.add(check, tx_id, expected=f"{wallet}: {expected}", found=found)
+
+
+def _is_basket(hold: HoldRow | None) -> bool:
+    return hold is not None and hold.kind == HoldKind.PURCHASE
+
+
+def _is_owed(entry: EntryRow) -> bool:
+    return entry.lot_id is None and entry.amount < 0
+
+
+def _id_of(tx: TxRow) -> str:
+    """The purchase's: a captured one has its hold's."""
+    return tx.parent_tx or tx.tx_id if tx.kind == TxKind.CAPTURE else tx.tx_id
 
 
 def _posted(tx: TxRow, account: Account, *, sign: int) -> Units:

@@ -18,8 +18,8 @@ class EntryRow(NamedTuple):
 
 class PurchaseRow(NamedTuple):
     """`lines`, `answer`, `uses` and `draws` are JSON; `answer` is what the till was told that day. `day` is the local
-    day on which tiers counted it. The last three are None for what an earlier release sold; `uses` and `draws` also
-    where there are none.
+    day on which tiers counted it; the three are None for what an earlier release sold, `uses` and `draws` also where
+    there are none. `spent` is set of what was captured.
     """
 
     shop: str
@@ -32,6 +32,26 @@ class PurchaseRow(NamedTuple):
     uses: str | None = None
     draws: str | None = None
     day: date | None = None
+    spent: str | None = None
+
+
+class HoldRow(NamedTuple):
+    """`units` and `spent` of a purchase are `[[wallet, lot, units], …]`; `lines`, `uses` and `draws` as of a purchase,
+    of a held basket only.
+    """
+
+    kind: str
+    shop: str
+    terminal: str
+    program: int
+    at: datetime
+    expires_at: datetime
+    state: str
+    resolved_tx: str | None
+    units: str
+    lines: str
+    uses: str | None
+    draws: str | None
 
 
 class ActRow(NamedTuple):
@@ -41,7 +61,9 @@ class ActRow(NamedTuple):
 
 
 class TxRow(NamedTuple):
-    """A transaction with its entries by their number, and with the purchase or act of its id where there is one."""
+    """A transaction with its entries by their number, and with the purchase, act or hold of its id where there is one.
+    A capture has the purchase it made, a capture or release the hold it ended.
+    """
 
     version: int
     tx_id: str
@@ -58,6 +80,8 @@ class TxRow(NamedTuple):
     entries: list[EntryRow]
     purchase: PurchaseRow | None
     act: ActRow | None = None
+    hold: HoldRow | None = None
+    reason: str | None = None
 
 
 class LotRow(NamedTuple):
@@ -68,6 +92,7 @@ class LotRow(NamedTuple):
     active_at: datetime
     expires_at: datetime | None
     is_pending: bool
+    held: int = 0
 
     def next_change(self) -> datetime | None:
         """The next instant at which time changes this lot; None: never, or nothing is left in it."""
@@ -94,6 +119,7 @@ class CustomerRow(NamedTuple):
     updated_at: datetime
     memory: str = "{}"
     expire_after_days: int | None = None
+    holds: int = 0
 
 
 class CounterRow(NamedTuple):
