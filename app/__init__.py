@@ -17,6 +17,7 @@ A functional core inside an imperative shell: the core decides, the shell fetche
     backtest.py a draft tried on past baskets: backtest_command.py, backtest_worker.py; beside.py starts what must not
                 slow the tills; draw_check.py recomputes draws
     config.py   settings, keyring.py the service's secrets, addresses.py, schema.py, verification.py (the self-audit)
+    proof_check.py  checks a saved proof; by itself, so that anybody may read and run it
     engines/    embedded PostgreSQL and Valkey for a start with nothing configured
 
 Everything may import `domain`; `flows` import `domain` and their own ports; `storage`, `cache` and `api` never one

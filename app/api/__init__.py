@@ -2,15 +2,16 @@
 
 edge         the pipeline that every call passes: route, key, body, checks, handler, answer; exchange is what it
              carries, with routing, headers, query, body and replies for its steps
+crowd        who is let in, and who is told at once that it would take too long
 calls        what an operation is, and one call of it
 operations   the table of all operations, from purchases, customers, cards, events, coupons, segments, programs,
-             backtests, draws, prize_draws, ops
+             backtests, draws, prize_draws, holds, feed, ledger, ledger_findings, ops
 offline      receipts made without connection, one by one, and the keys of allowances; offline_schemas: their shape
-schemas      what callers send (pydantic, strict): sales; customer_schemas, coupon_schemas, prize_draw_schemas; fields:
-             single values; program_schema: also the JSON Schema of the document
+schemas      what callers send (pydantic, strict): sales; customer_schemas, coupon_schemas, hold_schemas,
+             prize_draw_schemas; fields: single values; program_schema: also the JSON Schema of the document
 identity     references to customers; receipts: shops and terminals; sale_requests: bodies to domain values
 answers      the bytes of every answer; sale_answer, record_answer (a stored one), draw_answer, customer_answer,
-             coupon_answers, masking beside it; backtest_page: a report for people
+             coupon_answers, hold_answers, masking beside it; backtest_page: a report for people
 explaining   every rule with its verdict; sentences (words to texts), telling (needs and what there was), hint_texts
 told         messages and blocks to print, from a program's templates; speech: language, money, quantities
 errors       every "no" to its status and problem document; faults: what is wrong with a request, by pointer

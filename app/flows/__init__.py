@@ -4,12 +4,14 @@ The hot path, from the request inwards:
 
     loyalty          the whole service, one method a call; `service` is its shape as the edge sees it
     record_purchase  `accrue`        move_points  `redeem` and `adjust`        return_lines  returns and their preview
-    sales            deciding a basket, the same for quote and accrue
+    place_hold       a basket or units set aside; resolve_hold: captured or released; held_uses: what it took besides
+    sales            deciding a basket, the same for quote and accrue; sale_desk: settling one, the same for holds
     standings        how things stand beside a basket, and what a decision takes; stored_baskets: what is kept of both
     asks             one request on its way through a round; claims, identity: what it claims and whom it is about
     shared_use       budgets, stocks, coupons: what a round needs of them, what each request does to them
     rounds           the queue: many requests, one transaction
-    post_round       one round: claim, lock, read, share, decide, write
+    post_round       one round: claim, lock, read, share, decide, write; round_owners: whom it locks;
+                     round_holds: holds that its requests name, and those that are over
     post_event       another act than a purchase, in a round too
     post_offline     receipts made without connection; offline_sale: one of them, in a round too
 
@@ -19,15 +21,17 @@ Beside it:
     keep_customer    register and change customers; once: writes outside the rounds, exactly once too
     read_customer    balances, history, lots; profiles: a customer as a whole
     offline_allowance  look-ups, with what may be taken without connection
-    read_purchase    stored purchases, and what became of a key
+    read_purchase    stored purchases, and what became of a key; read_hold: holds
+    read_events      the feed; relay: what gives events their places in it
+    ledger_roots     a day's root, and the proof of one posting; watch_books: the self-audit's figures and findings
     publish_program  drafts and versions; try_draft: back-tests
     keep_coupons     codes made and blocked; read_coupons: what one is good for
     keep_segments    sets of customers; keep_cards: customers' cards; keep_gift_cards: those without a person
     run_prize_draws  announced, frozen, drawn; read_draws: a day's commitment and secret
     callers          keys to callers
-    sweep            posts what time has brought
+    sweep            posts what time has brought; self_audit: goes over the books, and freezes who has wrong ones
 
 What passes: `requests` come in, `results` go back, `cursors` are places in lists, `failures` what the database may do
 to us, `refusals` what several flows answer with a "no". What flows need is in `ports`, `ports_customers`,
-`ports_coupons`, `ports_offline`, `ports_draws` and `ledger_port`; `app.wiring` puts the real parts in.
+`ports_coupons`, `ports_offline`, `ports_draws`, `ports_audit` and `ledger_port`; `app.wiring` puts the real parts in.
 """

@@ -2,13 +2,16 @@
 
 engine        connections: safe servers only, transactions, the driver's errors in our words
 ledger        the few statements of a round; round_writes: its write phase, as arrays
+holds         holds as rounds and readers need them; holds_over: what they keep of others when they are over
+tiers         what tiers were; feed: events and their places; roots: days closed, and what proofs are made of
 shared        budgets, stocks, coupons, free codes, days of draws; taken_back: what a purchase keeps for its returns
 customers     writes outside the rounds: customers, drafts, programs; cards, coupons, segments, prize_draws: theirs
 backtests     how far each back-test is, and the past baskets it reads; draws: what a check of draws reads
 reads         statements that each stand alone and read what is committed
 offline       which version of the program was in force when
 keys          keys of tills and people, by their SHA-256
-housekeeping  what the background jobs ask for
-audit         the whole ledger as one snapshot, for `verify`; audit_strays: rows that belong to nothing
+housekeeping  what the background jobs ask for; timetable: their schedules; queue: when each last ended well
+audit         the whole ledger as one snapshot, for `verify`; audit_strays: rows that belong to nothing; audit_roots:
+              the daily roots; self_audit: slices of it, and what was found
 migrate       the schema to head, or how far it is from there
 """
