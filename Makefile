@@ -53,8 +53,9 @@ bench: $(DEVELOPMENT)
 	@$(PY) -m tests.domain.rules.bench_evaluate
 	@$(PY) -m tests.domain.backtest.bench_trial
 
-chaos:
-	@echo "make chaos: not built yet"; exit 1
+# SEED=… repeats a run, SECONDS=… and OPS=… size it; PLANTS=1 plants bugs (or PLANTS=name,name), each to be caught.
+chaos: $(DEVELOPMENT)
+	@SEED="$(SEED)" SECONDS="$(SECONDS)" OPS="$(OPS)" PLANTS="$(PLANTS)" $(PY) -m tests.chaos
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
