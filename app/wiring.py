@@ -52,6 +52,7 @@ from app.flows.rounds import Rounds
 from app.flows.run_prize_draws import RunPrizeDraws
 from app.flows.sales import AtLimits
 from app.flows.try_draft import TryDraft
+from app.flows.use_cases import UseCases
 from app.flows.watch_books import WatchBooks
 from app.keyring import Keyring
 from app.storage import migrate
@@ -135,7 +136,7 @@ async def open_service(
     snapshots = snapshots_of(keyring, database, redis_url)
     try:
         await Housekeeping(database).ensure_partitions()
-        service = _assemble(settings, keyring, database, snapshots, database_url=database_url)
+        service = Loyalty(_assemble(settings, keyring, database, snapshots, database_url=database_url))
         yield service
         await service.drain()
     finally:
@@ -151,7 +152,7 @@ def snapshots_of(keyring: Keyring, database: Database, redis_url: str | None) ->
 
 def _assemble(
     settings: Settings, keyring: Keyring, database: Database, snapshots: Snapshots, *, database_url: str
-) -> Loyalty:
+) -> UseCases:
     clock = DatabaseClock()
     vault = KeyringVault(keyring)
     answers = JsonAnswers()
@@ -167,22 +168,13 @@ def _assemble(
     limits = AtLimits(timedelta(hours=settings.at_max_age_hours) if settings.at_max_age_hours else None)
     rounds = Rounds(store, programs=shelf, answers=answers, snapshots=snapshots, clock=clock, watch=Watch(METRICS))
     customers = ReadCustomer(reads, snapshots=snapshots, programs=shelf, vault=vault, clock=clock)
-    return Loyalty(
+    return UseCases(
         rounds=rounds,
         purchases=RecordPurchase(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
         points=MovePoints(rounds, vault=vault, answers=answers),
         events=PostEvent(rounds, vault=vault, answers=answers, limits=limits),
         offline=_offline(settings, keyring, rounds, store=store, database=database, programs=shelf, answers=answers),
-        lookups=LookUpCustomer(
-            customers,
-            programs=shelf,
-            vault=vault,
-            clock=clock,
-            keys=KeyringAllowances(keyring),
-            terms=AllowanceTerms(
-                units_max=settings.offline_allowance_units, valid_for=timedelta(hours=settings.offline_allowance_hours)
-            ),
-        ),
+        lookups=_lookups(settings, keyring, customers, programs=shelf, clock=clock),
         returns=ReturnLines(rounds, store=store, programs=shelf, answers=answers, any_shop=settings.returns_any_shop),
         holds=PlaceHold(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
         hold_ends=ResolveHold(rounds, answers=answers),
@@ -222,17 +214,35 @@ def _assemble(
             answers=answers,
             tried_within=timedelta(hours=settings.publish_backtest_hours),
         ),
-        trials=TryDraft(
-            once,
-            BacktestsDatabase(database),
-            start=Beside(database_url).start_backtest,
-            answer=lambda backtest_id: to_bytes({"id": backtest_id}),
-        ),
+        trials=_trials(once, database, database_url=database_url),
         books=WatchBooks(SelfAuditDatabase(database)),
         roots=LedgerRoots(RootsDatabase(database)),
         reads=reads,
         snapshots=snapshots,
         schema_head=migrate.head(),
+    )
+
+
+def _lookups(
+    settings: Settings, keyring: Keyring, customers: ReadCustomer, *, programs: ProgramShelf, clock: DatabaseClock
+) -> LookUpCustomer:
+    valid_for = timedelta(hours=settings.offline_allowance_hours)
+    return LookUpCustomer(
+        customers,
+        programs=programs,
+        vault=KeyringVault(keyring),
+        clock=clock,
+        keys=KeyringAllowances(keyring),
+        terms=AllowanceTerms(units_max=settings.offline_allowance_units, valid_for=valid_for),
+    )
+
+
+def _trials(once: Once[CustomerTx], database: Database, *, database_url: str) -> TryDraft:
+    return TryDraft(
+        once,
+        BacktestsDatabase(database),
+        start=Beside(database_url).start_backtest,
+        answer=lambda backtest_id: to_bytes({"id": backtest_id}),
     )
 
 

@@ -94,7 +94,8 @@ class Operation:
     idempotency key and runs to its end whatever the client does; `can_preview` makes it a read when the query says
     `preview=true`. `scans` looks at every value of the body for what no database can hold: for bodies that the model
     does not describe to the last member; None: the handler looks itself. `speaks`: good answers hold sentences by
-    Accept-Language, as those do that may be asked to `explain`.
+    Accept-Language, as those do that may be asked to `explain`. `is_long`: an answer takes seconds by its nature, so it
+    tells nothing of how long others will wait.
     """
 
     method: str
@@ -112,6 +113,7 @@ class Operation:
     can_preview: bool = False
     scans: bool | None = False
     speaks: bool = False
+    is_long: bool = False
     body_max: int = BODY_MAX
     media_type: str = JSON_TYPE
     description: str = ""

@@ -6,7 +6,9 @@ answer that comes when the customer has left. It costs a tenth of an answer (no 
 flood leaves the processor to those who were let in, and the queue is as long after a flood as `WAIT_SECONDS_MAX` is.
 The same holds while the database says nothing: after a second nobody new begins to wait for it.
 
-No rate is set or learned: it follows from the waiting itself, whatever the machine.
+No rate is set or learned: it follows from the waiting itself, whatever the machine. So it counts only who waits for us:
+not who is still sending a body or slowly taking an answer, whom a caller could make as many as it likes; nor calls that
+take seconds by their nature (`Operation.is_long`), whose waiting says nothing of a till's.
 """
 
 from itertools import islice
@@ -41,6 +43,10 @@ class Crowd:
         self._arrived[request] = now
         return ahead
 
+    def come_back(self, request: object, *, now: float) -> None:
+        """One that was let in before is waiting for us again."""
+        self._arrived[request] = now
+
     def leave(self, request: object) -> None:
-        """Nothing where it was not let in."""
+        """Nothing where it was not let in, or waits for somebody else."""
         self._arrived.pop(request, None)

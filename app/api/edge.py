@@ -80,6 +80,7 @@ class Edge:
         METRICS.in_flight.inc()
         try:
             reply = await self._reply(exchange)
+            self._crowd.leave(exchange)  # Who takes the answer slowly keeps nobody waiting.
             await send_reply(send, reply, request_id=exchange.request_id, is_head=exchange.method == "HEAD")
             exchange.tell(status=reply.status, code=reply.code)
         except ClientGone:
@@ -134,7 +135,7 @@ class Edge:
                 raise Rejected(Rejection.INSUFFICIENT_SCOPE, f"A key of the role {caller.role} may not do that.")
         if operation.media_type is JSON_TYPE:
             read.check_accept(headers)
-        raw, document = await _body(exchange, operation)
+        raw, document = await self._body(exchange, operation)
         query = parse_query(exchange.scope["query_string"])
         is_write = operation.is_write and not (operation.can_preview and query.get("preview") == "true")
         key = read.idempotency_key(headers) if is_write else ""
@@ -158,6 +159,24 @@ class Edge:
         call.write = _write(exchange, document, caller=caller, key=key, patience=patience)
         return await self._write(operation, call)
 
+    async def _body(self, exchange: Exchange, operation: Operation) -> tuple[bytes, Any]:
+        """The body's bytes and its JSON value; None where there is none and none is needed."""
+        if operation.is_long:
+            self._crowd.leave(exchange)
+        if operation.method == "GET":
+            return b"", None
+        if operation.body is not None:
+            read.check_content_type(exchange.headers)
+        self._crowd.leave(exchange)  # As long as the caller sends, it waits for nothing of ours.
+        raw = await read_body(exchange.receive, headers=exchange.headers, size_max=operation.body_max)
+        if operation.roles is not None and not operation.is_long:
+            self._crowd.come_back(exchange, now=asyncio.get_running_loop().time())
+        if operation.body is None:
+            if not raw:
+                return raw, None
+            read.check_content_type(exchange.headers)
+        return raw, parse_json(raw, scans=operation.scans)
+
     async def _write(self, operation: Operation, call: Call) -> Answer:
         """Run a write to its end, whatever becomes of whoever waits for it."""
         if self._is_stopping:
@@ -171,20 +190,6 @@ class Edge:
         self._writes.discard(task)
         if not task.cancelled():
             task.exception()  # Looked at here, since nobody may be waiting any more.
-
-
-async def _body(exchange: Exchange, operation: Operation) -> tuple[bytes, Any]:
-    """The body's bytes and its JSON value; None where there is none and none is needed."""
-    if operation.method == "GET":
-        return b"", None
-    if operation.body is not None:
-        read.check_content_type(exchange.headers)
-    raw = await read_body(exchange.receive, headers=exchange.headers, size_max=operation.body_max)
-    if operation.body is None:
-        if not raw:
-            return raw, None
-        read.check_content_type(exchange.headers)
-    return raw, parse_json(raw, scans=operation.scans)
 
 
 def _write(exchange: Exchange, document: object, *, caller: Caller, key: str, patience: float | None) -> Write:

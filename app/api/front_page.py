@@ -81,7 +81,11 @@ Every posting sums to 0 in each wallet. A positive amount on `customer:*` adds t
 
 Prizes of draws are accruals of their purchase. A debt is entries on `customer:available` without a lot. What time has
 brought (`activate`, `expire`, a hold's end as a `release` without a key) is posted before the call that meets it, with
-a version of its own; what converts is entries of the posting that filled the set.
+a version of its own; what converts is entries of the posting that filled the set. Held units are neither available nor
+pending, and don't expire while they are held.
+
+`GET /v1/events` reads all postings on from a position, each customer's in the order of versions. `GET
+/v1/ledger/findings` lists what the running self-audit found; who has findings redeems nothing until the books add up.
 
 ### Hash chain
 
@@ -89,6 +93,9 @@ Each customer's transactions are chained: `hash_0` is 32 zero bytes, `hash_n = S
 transaction n)`. The canonical form is RFC 8785 JSON of an object with the columns of `audit_tx` except `hash` and
 `created_at`, and `entries`: the transaction's rows of `audit_entry`, all columns, ordered by `entry_id`. Times are
 `YYYY-MM-DDTHH:MM:SS.ffffffZ` in UTC, ids are text.
+
+A day's last hashes of all chains are folded into one root, over the day before's (`GET /v1/ledger/roots/{date}`).
+Whoever keeps it can prove a posting by it (`GET /v1/customers/{id}/proof/{tx_id}`), and that nothing older was changed.
 """
 
 

@@ -155,6 +155,7 @@ OPERATIONS = (
         answers={200: OfflineAnswer},
         refusals=(Rejection.NOT_FOUND,),  # No program has been published.
         is_write=True,
+        is_long=True,
         scans=None,
         body_max=PROGRAM_BODY_MAX,
         examples={

@@ -35,9 +35,9 @@ def held_draws(draws: Sequence[DrawRecord]) -> tuple[DrawRecord, ...]:
 
 
 def capture_uses(uses: Uses, decision: Decision, program: Program) -> None:
-    """From here on returns leave what the program leaves."""
+    """From here on returns leave what the program leaves: of a counter that a kept prize and others share, its part."""
     kept = {(use.scope, use.name) for use in decision.uses if use.back is Back.NEVER}
     for use in uses.counts:
-        if (use.scope, use.name) in kept:
+        if use.back is Back.WHOLE and (use.scope, use.name) in kept:
             use.back = Back.NEVER
     uses.codes = returnable_codes(decision, program)

@@ -98,7 +98,7 @@ class StoredPurchase:
 @dataclass(frozen=True, slots=True)
 class NewClaim:
     digest: UUID
-    kind: str  # "k" key, "r" receipt, "f" fiscal document
+    kind: str  # "k" key, "c" key of a call that is answered later, "r" receipt, "f" fiscal document
     fingerprint: bytes | None
     answer_id: UUID
 

@@ -12,12 +12,13 @@ import orjson
 from app.domain.ledger.capturing import without_draws
 from app.domain.ledger.holds import HoldPlan, plan_hold, plan_hold_units
 from app.domain.ledger.postings import Origin
+from app.domain.rejections import Rejected, Rejection
 from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claims
 from app.flows.held_uses import held_draws, held_uses
 from app.flows.identity import reference
-from app.flows.ledger_port import HeldSale, StoredHold
+from app.flows.ledger_port import HeldSale, Patron, StoredHold
 from app.flows.move_points import check_strength
 from app.flows.ports import Answers, Clock, Programs, Vault
 from app.flows.requests import Answer, HoldRequest, PurchaseRequest, RedeemRequest, Write
@@ -27,6 +28,9 @@ from app.flows.sale_desk import OnDesk, SaleDesk
 from app.flows.sales import AtLimits, held_sale_of
 from app.flows.standings import program_day
 from app.flows.stored_baskets import line_states, stored_basket
+
+# Open ones of one customer, whose ends may come in one round: a person has a few, only a fault or a thief has more.
+OPEN_HOLDS_MAX = 1_000
 
 
 class PlaceHold:
@@ -48,6 +52,7 @@ class PlaceHold:
 
     def _settle_basket(self, desk: Desk, on_desk: OnDesk, request: PurchaseRequest, ttl: timedelta) -> Settled:
         patron, moment, origin = desk.patron, on_desk.moment, on_desk.origin
+        _check_room(patron)
         decided, program = on_desk.decided, on_desk.program
         qty_milli = {line.id: line.qty_milli for line in request.basket.lines}
         plan = plan_hold(
@@ -99,6 +104,7 @@ class PlaceHold:
         program, receipt = desk.program.program, request.receipt
         if request.wallet not in program.wallets:
             raise refusals.no_wallet()
+        _check_room(desk.patron)
         check_strength(program, request)
         origin = Origin(
             idempotency_key=write.key,
@@ -122,6 +128,12 @@ class PlaceHold:
         answer = Answer(201, self._answers.hold(_posted(desk, plan, request, expires_at)))
         placed = StoredHold(state=plan.hold, terminal=receipt.terminal, sale=None, answer=answer.body)
         return Settled(plan.chained, answer, placed=placed)
+
+
+def _check_room(patron: Patron | None) -> None:
+    """Raises `Rejected`: `limit_exceeded`."""
+    if patron is not None and patron.book.open_holds >= OPEN_HOLDS_MAX:
+        raise Rejected(Rejection.LIMIT_EXCEEDED, f"The customer has {OPEN_HOLDS_MAX} open holds: release some first.")
 
 
 def _held(on_desk: OnDesk, sale: Sale) -> HeldSale:

@@ -38,7 +38,10 @@ from app.flows.rounds import Rounds
 
 T = TypeVar("T")
 
-AT_ONCE_MAX = 32  # Half a round: tills that are on line find room in each.
+AT_ONCE_MAX = 32  # Of all calls together, half a round: tills that are on line find room in each.
+# Of all calls together: some 1,000 a second are posted, so who comes last has its answer within some 5 seconds. After
+# an outage a whole chain sends at once; whoever finds no room is told when to come again.
+UNDER_WAY_MAX = 3_000
 # How long a receipt waits before it is tried again; together 3 seconds, a database's restart.
 RETRY_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.75, 1.5)
 # Of the whole call: with the last round's 2 seconds in the queue it ends within the 10 that any request may take.
@@ -104,13 +107,15 @@ class PostOffline:
         self._answers = answers
         self._results = results
         self._running: set[UUID] = set()
+        self._gate = asyncio.Semaphore(AT_ONCE_MAX)
+        self._under_way = 0
 
     async def post(self, write: Write, receipts: Sequence[OfflineReceipt]) -> Answer:
         """The results in the order of the receipts; the work goes on if the caller is cancelled.
 
         Raises:
-            Rejected: the key is another request's or still running, no program is published, or a receipt has no
-                outcome yet.
+            Rejected: the key is another request's or still running, no program is published, too many receipts are
+                under way, or a receipt has no outcome yet.
         """
         return await undisturbed(self._post(write, receipts))
 
@@ -118,11 +123,16 @@ class PostOffline:
         key = key_claim(write.caller, write.key)
         if key in self._running:
             raise refusals.key_running()
+        if self._under_way and self._under_way + len(receipts) > UNDER_WAY_MAX:
+            retry = {"retry_after_ms": self._under_way}
+            raise Rejected(Rejection.OVERLOADED, "Too many offline receipts are under way.", facts=retry)
         self._running.add(key)
+        self._under_way += len(receipts)
         try:
             return await self._run(key, write, receipts)
         finally:
             self._running.discard(key)
+            self._under_way -= len(receipts)
 
     async def _run(self, key: UUID, write: Write, receipts: Sequence[OfflineReceipt]) -> Answer:
         published = await self._versions.published()
@@ -133,12 +143,12 @@ class PostOffline:
         if isinstance(claimed, Answer):
             return claimed
         call = _Call(key, claimed, owners, published, asyncio.get_running_loop().time() + PATIENCE_SECONDS)
-        gate, found = asyncio.Semaphore(AT_ONCE_MAX), dict[int, Answer]()
+        found: dict[int, Answer] = {}
         faults: list[Exception] = []
 
         async def work(places: Sequence[int]) -> None:
             for place in places:
-                async with gate:
+                async with self._gate:
                     if faults:
                         return  # The rest is posted when the call is repeated.
                     try:
@@ -182,7 +192,7 @@ class PostOffline:
             claim = known.claims.get(key)
             if claim is None:
                 answer_id = next(fresh_ids())
-                await tx.write(Changes(claims=[NewClaim(key, "k", write.fingerprint, answer_id)]))
+                await tx.write(Changes(claims=[NewClaim(key, "c", write.fingerprint, answer_id)]))
                 return answer_id
             if claim.fingerprint != write.fingerprint:
                 raise refusals.key_reused()

@@ -2,7 +2,7 @@
 
 | phase | statements | what happens |
 | --- | --- | --- |
-| claim | 2-4 | locks on keys and receipts are tried, then read: which are new, which are answered already (and how) |
+| claim | 1-5 | locks on keys and receipts are tried, then read: which are new, which are answered already (and how) |
 | lock | 0-5 | customers `FOR NO KEY UPDATE SKIP LOCKED`, those of returns and holds looked up; who is taken waits |
 | read | 0-6 | holds (2); purchases, for returns (3); lots, where one takes, a wallet converts, something is due |
 | share | 0-4 | coupons, counters (one more where a name is new), free codes: locked where a request may use them |
@@ -35,7 +35,7 @@ from app.flows.asks import Ask, Desk, Settled
 from app.flows.ledger_port import Changes, Known, NewClaim, Patron, RoundTx, Shared, StoredHold, StoredPurchase
 from app.flows.ports import Answers, Programs, fresh_ids
 from app.flows.requests import Answer
-from app.flows.round_holds import DUE_MAX, RoundHolds, is_due, note_ends
+from app.flows.round_holds import DUE_MAX, RoundHolds, is_due, may_see, note_ends, too_many
 from app.flows.round_owners import find_owners, owners_of
 from app.flows.shared_use import Wanted, apply
 
@@ -155,16 +155,20 @@ class Round:
         for ask in found.waiting:
             self._wait(ask, is_patient=True)
         ids = {ask.owner for ask in self._asks if ask.owner is not None}
-        others: set[UUID] = set(self._touched)
+        due: set[UUID] = set()
         if self._ends_others:
-            others.update(await self._tx.due_holders(now=self.now, limit=DUE_MAX))
-            self._nobodys_due = NOBODY in others
-        others -= {NOBODY, *ids}
+            due.update(await self._tx.due_holders(now=self.now, limit=DUE_MAX))
+            self._nobodys_due = NOBODY in due
+        others = (self._touched | due) - {NOBODY, *ids}
         if wait and ids and others:  # Whoever has locked what it needs may wait for nobody any more.
             self._patrons = dict(await self._tx.lock_patrons(sorted(ids), wait=True))
             self._patrons |= await self._tx.lock_patrons(sorted(others), wait=False)
         elif everybody := sorted(ids | others):
             self._patrons = dict(await self._tx.lock_patrons(everybody, wait=wait and bool(ids)))
+        for customer_id in too_many(self._patrons, others & self._patrons.keys()):
+            del self._patrons[customer_id]
+        for customer_id in due & self._patrons.keys():  # The release before didn't wait for holds.
+            self._patrons[customer_id].book.wait_for(self.now)
         for ask in [ask for ask in self._asks if ask.owner is not None and ask.owner not in self._patrons]:
             self._asks.remove(ask)
             self._wait(ask)
@@ -241,6 +245,8 @@ class Round:
             self._note(ask, settled, owner)
 
     def _bring_up_to_date(self, patron: Patron, program: Program | None) -> None:
+        if not is_due(patron, self.now):
+            return
         book = patron.book
         before = book.version, book.due_at
         moment = Moment.by_clock(self.now, self._ids, book=book)
@@ -251,7 +257,7 @@ class Round:
 
     def _settle(self, ask: Ask, patron: Patron | None) -> Settled:
         hold = self._holds.by_id.get(ask.hold) if ask.hold is not None else None
-        if ask.hold is not None and (hold is None or not _may_see(ask, hold)):
+        if ask.hold is not None and (hold is None or not may_see(ask, hold)):
             raise refusals.no_hold()
         if patron is not None:
             _check_standing(ask, patron, hold)
@@ -323,12 +329,6 @@ class Round:
             self.refusals.append((ask, refusals.busy("The customer or the receipt is busy.")))
         else:
             self.left.append(ask)
-
-
-def _may_see(ask: Ask, hold: StoredHold) -> bool:
-    """A till learns nothing of another shop's."""
-    shops = ask.write.caller.shops
-    return not shops or hold.state.shop in shops
 
 
 def _check_standing(ask: Ask, patron: Patron, hold: StoredHold | None) -> None:

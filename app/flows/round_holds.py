@@ -21,6 +21,8 @@ from app.flows.shared_use import Wanted, apply, use_of_end
 
 # Others' holds that one round ends: some 100 customers with a few lots each are 25 ms, which a till may wait for once.
 DUE_MAX = 100
+# Open holds of all those together, some 0.1 ms each: as many as one customer may have is always done.
+OTHERS_HOLDS_MAX = 2_000
 
 
 class RoundHolds:
@@ -82,14 +84,28 @@ def note_ends(patron: Patron, shared: Shared, changes: Changes, *, now: datetime
     patron.book.ended = []
 
 
+def may_see(ask: Ask, hold: StoredHold) -> bool:
+    """A till learns nothing of another shop's."""
+    shops = ask.write.caller.shops
+    return not shops or hold.state.shop in shops
+
+
+def too_many(patrons: Mapping[UUID, Patron], others: Iterable[UUID]) -> list[UUID]:
+    """Of these others those whom a later round has to bring up to date: one must not outlast its transaction."""
+    left_out, holds = [], 0
+    for customer_id in sorted(others):
+        mine = patrons[customer_id].book.open_holds
+        if holds and holds + mine > OTHERS_HOLDS_MAX:
+            left_out.append(customer_id)
+        else:
+            holds += mine
+    return left_out
+
+
 def is_due(patron: Patron, now: datetime) -> bool:
-    """By the clock that the customer's books go by, which never runs back."""
-    return patron.book.is_due(_clock_of(patron, now))
+    """By the clock that the customer's books go by."""
+    return patron.book.is_due(patron.book.now_by(now))
 
 
 def _has_ended(hold: Hold, patron: Patron | None, now: datetime) -> bool:
-    return hold.has_ended(now if patron is None else _clock_of(patron, now))
-
-
-def _clock_of(patron: Patron, now: datetime) -> datetime:
-    return Moment.by_clock(now, iter(()), book=patron.book).now
+    return hold.has_ended(now if patron is None else patron.book.now_by(now))

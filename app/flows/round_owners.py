@@ -22,9 +22,11 @@ class Found:
 async def find_owners(tx: RoundTx, asks: Iterable[Ask]) -> Found:
     """Nobody's have none. No statement where nothing is named."""
     asks = list(asks)
-    found = Found()
     purchases = {ask.purchase for ask in asks if ask.purchase is not None}
     holds = {ask.hold for ask in asks if ask.hold is not None}
+    if not (purchases or holds):
+        return Found(asks)
+    found = Found()
     sellers = await tx.purchase_owners(sorted(purchases)) if purchases else {}
     holders = await tx.hold_owners(sorted(holds)) if holds else {}
     returning: set[CustomerId] = set()

@@ -20,8 +20,6 @@ BATCH = 200  # Some 200 customers with a few lots each: one transaction of about
 class Chores(Protocol):
     async def due_customers(self, *, limit: int) -> Sequence[UUID]: ...
 
-    async def ensure_partitions(self) -> None: ...
-
 
 class Sweep:
     def __init__(self, store: LedgerStore, *, housekeeping: Chores, programs: Programs, snapshots: Snapshots) -> None:
@@ -47,7 +45,3 @@ class Sweep:
         await self._snapshots.put(changes.patrons)
         nobodys = sum(hold.customer_id == NOBODY for hold in changes.resolved)
         return len(changes.patrons) + nobodys
-
-    async def keep_house(self) -> None:
-        """Partitions for the coming months."""
-        await self._housekeeping.ensure_partitions()

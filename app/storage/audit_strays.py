@@ -63,7 +63,8 @@ from txs t left join (
 where coalesce(c.keys, 0) <> (t.idempotency_key is not null)::int
     or coalesce(c.receipts, 0) <> (t.receipt is not null)::int
 """
-# What older keys were answered may be gone; a receipt's transaction is there for ever.
+# What older keys were answered may be gone; a receipt's transaction is there for ever. A call of many receipts (`c`)
+# has its key before its answer, and none where it died and nobody has repeated it.
 _CLAIM_WITHOUT_ANSWER = """
 select null, c.answer_id::text, 'an answer to the key ' || c.digest, 'none'
 from claims c
@@ -74,7 +75,7 @@ where c.kind = 'k' and c.answer_id >= $1
 union all
 select null, c.answer_id::text, 'a transaction with the receipt ' || c.digest, 'none'
 from claims c
-where c.kind <> 'k' and not exists (select from txs t where t.tx_id = c.answer_id)
+where c.kind in ('r', 'f') and not exists (select from txs t where t.tx_id = c.answer_id)
 """
 _PURCHASE_WITHOUT_TX = """
 select p.customer_id::text, p.id::text, 'a transaction of kind purchase', 'none'

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from app.storage.engine import Database
 
-DUE = "select id from customers where due_at <= clock_timestamp() order by due_at limit $1"
+# The clock in a query of its own is one value, which the index looks for; by itself it would be compared with each of
+# the instants to come.
+DUE = "select id from customers where due_at <= (select clock_timestamp()) order by due_at limit $1"
 ENSURE_PARTITIONS = "select ensure_partitions(clock_timestamp() + interval '2 months')"
 
 

@@ -1,6 +1,7 @@
 """What every call passes: routes, keys, roles, headers, idempotency keys, in order of precedence."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ from app.api.calls import Operation
 from app.api.crowd import CROWD_MIN
 from app.api.edge import Edge
 from app.api.operations import OPERATIONS
-from app.flows.requests import Role
+from app.flows.requests import Answer, Role
 from tests.api import samples
 from tests.api.doubles import CALLERS, MemoryService
 
@@ -342,3 +343,46 @@ async def test_a_crowd_turns_new_calls_away_but_not_those_who_watch(client: http
     assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "overloaded", "3")
     assert (await client.get("/health/live")).status_code == 200
     assert len(edge._crowd._arrived) == CROWD_MIN
+
+
+async def test_who_has_not_sent_its_body_yet_is_no_crowd(client: httpx.AsyncClient, edge: Edge) -> None:
+    whole = asyncio.Event()
+    sending = asyncio.Semaphore(0)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"basket":'
+        sending.release()
+        await whole.wait()
+        yield b'{"lines":[]}}'
+
+    headers = {"Content-Type": "application/json"}
+    slow = [asyncio.create_task(client.post("/v1/quote", content=body(), headers=headers)) for _ in range(CROWD_MIN)]
+    for _ in slow:
+        await sending.acquire()
+    await asyncio.sleep(0)
+    assert not edge._crowd._arrived
+    whole.set()
+    assert {answer.status_code for answer in await asyncio.gather(*slow)} == {200}
+    assert not edge._crowd._arrived
+
+
+async def test_calls_that_take_long_by_their_nature_are_no_crowd(
+    client: httpx.AsyncClient, edge: Edge, service: MemoryService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, under_way = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def post_offline(*_: object) -> Answer:
+        under_way.release()
+        await done.wait()
+        return Answer(200, b'{"results":[]}')
+
+    monkeypatch.setattr(service, "post_offline", post_offline)
+    slow = [
+        asyncio.create_task(client.post("/v1/receipts/offline", json=[], headers={"Idempotency-Key": f"k-{place}"}))
+        for place in range(CROWD_MIN)
+    ]
+    for _ in slow:
+        await under_way.acquire()
+    assert not edge._crowd._arrived
+    done.set()
+    assert {answer.status_code for answer in await asyncio.gather(*slow)} == {200}

@@ -11,14 +11,36 @@ from typing import Any
 
 import httpx
 
+from tests.domain.words import differing
 from tests.kit import Desk
 from tests.model.arithmetic import Json, number
-from tests.model.books import Books
+from tests.model.holds import Holds
 from tests.model.play import Outcome, Player, at_of, customer_ids
 from tests.model.redemption import Refused
 
 _SERIAL = count(1)
 REPEATED_EVERY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hold that was placed: where, its id, of a basket its place among `bought` and its receipt's number."""
+
+    desk: Desk
+    id: str
+    place: int | None = None
+    receipt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request and its answer."""
+
+    desk: Desk
+    path: str
+    body: Json
+    key: str
+    answer: httpx.Response
 
 
 @dataclass(slots=True)
@@ -36,14 +58,16 @@ class Errands:
     customers: dict[str, Json] = field(default_factory=dict)  # `id`, `card` and `phone` by the model's name.
     bought: list[tuple[Desk, Json, str] | None] = field(
         default_factory=list
-    )  # Where, the answer, the receipt's number.
+    )  # Where, the answer, the receipt's number; None also for a held basket that isn't captured.
+    held: list[Held | None] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)  # What has a definite answer.
     log: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.player = Player(self.program, self.operations)
 
     @property
-    def books(self) -> Books:
+    def books(self) -> Holds:
         return self.player.books
 
     async def register(self) -> None:
@@ -61,6 +85,14 @@ class Errands:
                 await self._purchase(operation, outcome, now)
             case "return":
                 await self._return(operation, outcome)
+            case "hold":
+                await self._hold(operation, outcome, now)
+            case "hold_points":
+                await self._hold_points(operation, outcome)
+            case "capture":
+                await self._capture(operation, outcome)
+            case "release":
+                await self._release(operation, outcome)
             case "redeem":
                 ref = self._ref(operation["customer"], operation["identified_by"])
                 body = {"wallet": operation["wallet"], "points": operation["points"], "reason": "a gift"}
@@ -108,23 +140,98 @@ class Errands:
                 assert answer.status_code == status, answer.text
                 assert returned(answer.json()) == told_of_return(outcome)
 
+    async def _hold(self, operation: Json, outcome: Outcome, now: datetime) -> None:
+        desk = self.desks[operation["shop"], operation["channel"]]
+        receipt = operation.get("number", f"R{next(_SERIAL)}")
+        body = {
+            "at": at_of(operation, now).isoformat(),
+            **{name: operation[name] for name in ("basket", "redeem", "ttl_seconds")},
+            "receipt": {"number": receipt},
+        }
+        if operation["customer"] is not None:
+            body["customer"] = self._ref(operation["customer"], operation["identified_by"])
+        answer = await self._post(desk, "/v1/holds", body)
+        self.bought.append(None)
+        self._note_hold(answer, outcome, desk, place=len(self.bought) - 1, receipt=receipt)
+        self.check_sale(answer, operation, outcome)
+
+    async def _hold_points(self, operation: Json, outcome: Outcome) -> None:
+        desk = next(iter(self.desks.values()))
+        body = {
+            **{name: operation[name] for name in ("wallet", "points", "ttl_seconds")},
+            "customer": self._ref(operation["customer"], operation["identified_by"]),
+            "receipt": {"number": f"G{next(_SERIAL)}"},
+            "reason": "a gift",
+        }
+        answer = await self._post(desk, "/v1/holds", body)
+        self._note_hold(answer, outcome, desk)
+        self._check_posted(answer, outcome)
+
+    def _note_hold(
+        self, answer: httpx.Response, outcome: Outcome, desk: Desk, *, place: int | None = None, receipt: str = ""
+    ) -> None:
+        is_there = answer.status_code == 201 and not isinstance(outcome, Refused)
+        self.held.append(Held(desk, answer.json()["id"], place, receipt) if is_there else None)
+
+    async def _capture(self, operation: Json, outcome: Outcome) -> None:
+        held = self.held[operation["hold"]]
+        if held is None or outcome is None:
+            assert (outcome, held) == (None, None)
+            return
+        body = {} if operation["lines"] is None else {"lines": operation["lines"]}
+        answer = await self._post(held.desk, f"/v1/holds/{held.id}/capture", body)
+        if held.place is None:
+            self._check_posted(answer, outcome)
+            return
+        if not isinstance(outcome, Refused) and answer.status_code == 201:
+            self.bought[held.place] = (held.desk, answer.json(), held.receipt)
+        self.check_sale(answer, operation, outcome)
+
+    async def _release(self, operation: Json, outcome: Outcome) -> None:
+        held = self.held[operation["hold"]]
+        if held is None or outcome is None:
+            assert (outcome, held) == (None, None)
+            return
+        answer = await self._post(held.desk, f"/v1/holds/{held.id}/release", {})
+        if isinstance(outcome, Refused):
+            assert_refused(answer, outcome)
+            return
+        assert answer.status_code == 201, answer.text
+        names = ("given_back", "expired_again", "balances")
+        assert {name: answer.json()[name] for name in names} == {name: outcome[name] for name in names}
+
+    def check_sale(self, answer: httpx.Response, operation: Json, outcome: Outcome) -> None:
+        """A hold's or a capture's answer."""
+        if isinstance(outcome, Refused):
+            assert_refused(answer, outcome)
+            return
+        assert answer.status_code == 201, answer.text
+        got, wanted = sale(answer.json()), told_of_sale(outcome or {}, self.books.program)
+        assert got == wanted, f"{operation['op']}: {differing(got, wanted)}"
+
     def _check_posted(self, answer: httpx.Response, outcome: Outcome) -> None:
         if isinstance(outcome, Refused):
             assert_refused(answer, outcome)
         else:
             assert answer.status_code == 201, answer.text
-            assert answer.json()["balances"] == with_held((outcome or {})["balances"])
+            assert answer.json()["balances"] == (outcome or {})["balances"]
 
     async def _post(self, desk: Desk, path: str, body: Json) -> httpx.Response:
         """Send it, now and then twice."""
         serial = next(_SERIAL)
         answer = await desk.post(path, body, key=f"errand-{serial}")
         self.log.append([path, answer.status_code, answer.json()])
-        if serial % REPEATED_EVERY == 0 and (answer.is_success or answer.status_code == 409):
-            again = await desk.post(path, body, key=f"errand-{serial}")
-            assert (again.status_code, again.content) == (answer.status_code, answer.content)
-            assert again.headers["Idempotent-Replayed"] == "true"
+        if answer.is_success or answer.status_code == 409:
+            self.sent.append(Sent(desk, path, body, f"errand-{serial}", answer))
+            if serial % REPEATED_EVERY == 0:
+                await self.ask_again(self.sent[-1])
         return answer
+
+    async def ask_again(self, sent: Sent) -> None:
+        """The same request under its key: the same bytes."""
+        again = await sent.desk.post(sent.path, sent.body, key=sent.key)
+        assert (again.status_code, again.content) == (sent.answer.status_code, sent.answer.content)
+        assert again.headers["Idempotent-Replayed"] == "true"
 
     def _ref(self, customer: int, identified_by: str) -> dict[str, str]:
         return {identified_by: self.customers[str(customer)][identified_by]}
@@ -132,10 +239,6 @@ class Errands:
 
 def assert_refused(answer: httpx.Response, outcome: Refused) -> None:
     assert answer.json().get("code") == outcome.code, f"{answer.text}, the model refuses for {outcome.codes}"
-
-
-def with_held(balances: Json) -> Json:
-    return {wallet: {**each, "held": 0} for wallet, each in balances.items()}
 
 
 def sale(answer: Json) -> Json:
@@ -161,7 +264,7 @@ def told_of_sale(outcome: Json, program: Json) -> Json:
         for line in outcome["lines"]
     ]
     totals = {**outcome["totals"], "accrued": accrued}
-    return {"totals": totals, "lines": lines, "balances": with_held(outcome["balances"])}
+    return {"totals": totals, "lines": lines, "balances": outcome["balances"]}
 
 
 def priced(prices: list[Json]) -> list[tuple[Fraction, int]]:
@@ -177,7 +280,7 @@ def returned(answer: Json) -> Json:
 def told_of_return(outcome: Json) -> Json:
     lines = {line["id"]: {**line, "qty": quantity(line["qty"])} for line in outcome["lines"]}
     told = {name: value for name, value in outcome.items() if name != "purchase"}
-    return {**told, "lines": lines, "balances": with_held(outcome["balances"])}
+    return {**told, "lines": lines}
 
 
 def quantity(exact: Any) -> int | str:

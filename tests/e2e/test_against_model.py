@@ -43,10 +43,13 @@ class Batch:
 def batches(draw: st.DrawFn) -> Batch:
     if draw(st.integers(0, 2)):
         program = draw(busy.programs())
-        later, play = draw(busy.programs(after=program)), busy.operations(program)
+        later, play = draw(busy.programs(after=program)), busy.operations(program, with_holds=True)
     else:
         program = draw(strategies.programs())
-        later, play = draw(strategies.programs(after=program)), sequences.operations(program)
+        later, play = (
+            draw(strategies.programs(after=program)),
+            sequences.operations(program, ops=(*sequences.OPS, *sequences.HOLDS)),
+        )
     together = [draw(play) for _ in range(SEQUENCES)]
     steps = max(len(each) for each in together)
     *days, days_after = [draw(st.sampled_from(DAYS)) for _ in range(steps + 1)]

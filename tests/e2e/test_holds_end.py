@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from app.background import open_background
+from app.flows import round_holds
 from app.verification import findings
 from tests.e2e.checks import kinds, refused
 from tests.e2e.held_clock import HeldClock, clock_of
@@ -313,3 +314,42 @@ async def test_an_end_on_the_real_clock(stage: Stage, owner: asyncpg.Connection,
     assert late["original_tx_id"] == (await till.good("GET", f"/v1/holds/{held['id']}"))["resolved_tx"]
     await till.good("POST", "/v1/redeem", units(customer, 300, receipt="R3"))
     await check(owner)
+
+
+@pytest.mark.parametrize("first", ["capture", "another's purchase"])
+async def test_an_end_that_the_release_before_has_let_pass_is_no_later(
+    scene: Scene, owner: asyncpg.Connection, first: str
+) -> None:
+    """It knows of lots only: so it may have said that nothing is due."""
+    customer = await scene.customer(100)
+    body = units(customer, 60, receipt="late", ttl_seconds=TTL)
+    hold = (await scene.till.good("POST", "/v1/holds", body))["id"]
+    await owner.execute("update customers set due_at = null where id = $1::text::uuid", customer)
+    await scene.clock.hold(END)
+    if first == "capture":
+        refused(await scene.till.post(f"/v1/holds/{hold}/capture"), 409, "hold_expired")
+    else:
+        await scene.till.accrue(None)
+        assert [each["state"] for each in await holds(owner, hold)] == ["expired"]
+    assert await scene.till.balance(customer) >= 100
+    await check(owner)
+    assert await findings(scene.stage.owner_url) == []
+
+
+async def test_what_is_too_much_for_one_round_ends_in_the_next_ones(
+    scene: Scene, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(round_holds, "OTHERS_HOLDS_MAX", 3)
+    for number in range(6):
+        customer = await scene.customer()
+        for place_ in range(2):
+            body = purchase(customer, receipt=f"M{number}-{place_}", ttl_seconds=TTL)
+            await scene.till.good("POST", "/v1/holds", body)
+    await scene.clock.hold(END)
+    left = []
+    for _ in range(6):
+        await scene.till.accrue(None)
+        left.append(await owner.fetchval("select count(*) from holds where state = 'held'"))
+    assert left == [10, 8, 6, 4, 2, 0]
+    await check(owner)
+    assert await findings(scene.stage.owner_url) == []

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.flows import place_hold
 from tests.e2e.checks import pointers, refused
 from tests.e2e.hold_desk import balances, capture, check, give, place, release, rows, units
 from tests.kit import Desk, Stage, line, purchase
@@ -202,4 +203,20 @@ async def test_a_blocked_or_frozen_customer_gets_back_and_gives_nothing(
     await owner.execute("update customers set is_blocked = false")
     available, held = await balances(till, customer)
     assert (available, held) == (500 + 200, 0)
+    await check(owner)
+
+
+async def test_a_customer_has_only_so_many_open_holds(
+    till: Desk, customer: str, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may all come to their end in one round, which others wait for."""
+    monkeypatch.setattr(place_hold, "OPEN_HOLDS_MAX", 2)
+    first = await place(till, customer)
+    await till.good("POST", "/v1/holds", units(customer, 10, receipt="H2"))
+    for body in (purchase(customer, receipt="H3"), units(customer, 10, receipt="H3")):
+        refused(await till.post("/v1/holds", body), 422, "limit_exceeded")
+    assert (await till.accrue(customer)).status_code == 201
+    assert (await till.post("/v1/holds", purchase(None))).status_code == 201
+    await release(till, first["id"])
+    await place(till, customer, receipt="H3")
     await check(owner)

@@ -7,7 +7,9 @@ from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 
+from app.flows import post_offline
 from app.verification import findings
 from tests.e2e.checks import refused
 from tests.e2e.offline import PATH, ago, receipt, upload
@@ -56,6 +58,7 @@ async def test_killed_half_way_it_is_finished_by_repeating_it(stage: Stage, owne
         with suppress(httpx.TransportError):
             await under_way
         assert posted < RECEIPTS
+        assert await findings(stage.owner_url) == []  # A call may be under way: its key has no answer.
     async with live(stage) as service, httpx.AsyncClient(base_url=service.url, timeout=30) as http:
         till = Desk(http, key)
         assert (await till.good("GET", "/v1/requests/upload"))["state"] == "unknown"
@@ -98,6 +101,24 @@ async def test_the_same_call_twice_at_once_is_one(till: Desk, owner: asyncpg.Con
     problem = refused(second if first.status_code == 200 else first, 409, "request_in_progress")
     assert problem["retryable"] is True
     assert await sold(owner) == 100
+
+
+async def test_too_many_at_once_are_told_when_to_come_again(
+    till: Desk, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post_offline, "UNDER_WAY_MAX", 100)
+    body = made([await till.register()])
+    first = asyncio.create_task(till.post(PATH, body[:80], key="first"))
+    await until_some(owner, 1)
+    late = await till.post(PATH, body[80:160], key="late")
+    assert refused(late, 503, "overloaded")["retryable"] is True
+    assert late.headers["retry-after"] == "1"
+    assert (await first).status_code == 200
+    again = await till.post(PATH, body[80:160], key="late")
+    assert (again.status_code, "Idempotent-Replayed" in again.headers) == (200, False)
+    assert await sold(owner) == 160
+    # However large it is, one that is alone finds room.
+    assert (await till.post(PATH, body[:120])).status_code == 200
 
 
 async def test_the_same_receipts_in_two_calls_at_once_are_posted_once(

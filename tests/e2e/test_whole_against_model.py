@@ -15,6 +15,7 @@ from tests.e2e.whole_errands import WholeErrands
 from tests.kit import Stage
 from tests.model import whole
 from tests.model.arithmetic import Json
+from tests.model.corners import HOLD_CORNERS
 from tests.model.examples import HUNT, examples
 
 STORIES = HUNT or 30
@@ -26,7 +27,7 @@ def drawn(count: int) -> list[tuple[Json, list[Json]]]:
     found: list[tuple[Json, list[Json]]] = []
 
     @settings(examples(count), max_examples=count, phases=[Phase.generate], database=None)
-    @given(whole.stories(start=START))
+    @given(whole.stories(start=START, with_holds=True))
     def draw(story: tuple[Json, list[Json]]) -> None:
         found.append(story)
 
@@ -34,15 +35,25 @@ def drawn(count: int) -> list[tuple[Json, list[Json]]]:
     return found
 
 
+@pytest.mark.parametrize("corner", HOLD_CORNERS)
+async def test_holds_in_corners(stage: Stage, corner: str) -> None:
+    await play(stage, [HOLD_CORNERS[corner]])
+
+
 @pytest.mark.parametrize("part", range(-(-STORIES // STAGE_MAX)))
 async def test_everything_that_runs_out_and_comes_back(stage: Stage, part: int) -> None:
+    await play(stage, drawn(min(STAGE_MAX, STORIES - part * STAGE_MAX)))
+
+
+async def play(stage: Stage, stories: list[tuple[Json, list[Json]]]) -> None:
+    """One after another; each step and the end compared."""
     vault = KeyringVault(stage.keyring())
 
     def secret_of(day: date) -> bytes:
         return vault.draw_secret(day.isoformat())
 
     async with town_on(stage) as town:
-        for number, (program, operations) in enumerate(drawn(min(STAGE_MAX, STORIES - part * STAGE_MAX))):
+        for number, (program, operations) in enumerate(stories):
             await town.wait(1)
             errands = WholeErrands(town.office, town.desks, program, operations, number=number, secret_of=secret_of)
             await errands.prepare(town.now)

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from tests.e2e.errands import Errands, with_held
+from tests.e2e.errands import Errands
 from tests.e2e.held_clock import HeldClock, clock_of
 from tests.kit import Desk, Stage, client_of, served_here, small_program
 from tests.model import strategies
@@ -31,8 +31,16 @@ class Town:
 
     async def wait(self, days: int) -> None:
         """Days pass; the service hears of it with its next round, which is about an act that no rule knows."""
-        self.now += timedelta(days=days)
-        await self.clock.hold(self.now)
+        await self.wait_until(self.now + timedelta(days=days))
+
+    async def wait_until(self, moment: datetime, *, is_heard: bool = True) -> None:
+        """Likewise; unless heard of, the service learns of it with whatever it is asked next."""
+        self.now = moment
+        await self.clock.hold(moment)
+        if is_heard:
+            await self.hear()
+
+    async def hear(self) -> None:
         desk = next(iter(self.desks.values()))
         heard = await desk.post(f"/v1/customers/{self.bystander}/events", {"type": "a day has passed"})
         assert heard.status_code == 201, heard.text
@@ -41,7 +49,7 @@ class Town:
         errands.books.advance(self.now)
         try:
             for name, customer in errands.customers.items():
-                await self._compare_customer(errands.books, name, f"/v1/customers/{customer['id']}")
+                await self.compare_customer(errands.books, name, f"/v1/customers/{customer['id']}")
                 for then, balances in list(past.items())[-1::-3]:
                     shown = await self.office.good("GET", f"/v1/customers/{customer['id']}/balance?as_of={utc(then)}")
                     assert bare(shown["wallets"]) == balances[name], f"as of {then}"
@@ -56,7 +64,7 @@ class Town:
             shown = await self.office.good("GET", f"/v1/customers/{customer['id']}/balance")
             assert bare(shown["wallets"]) == balances[name], f"customer {name} before the last days"
 
-    async def _compare_customer(self, books: Books, name: str, path: str) -> None:
+    async def compare_customer(self, books: Books, name: str, path: str) -> None:
         """Everything that can be read of a customer."""
         get, state = self.office.good, books.state(name)
         history = (await get("GET", f"{path}/history?limit=100"))["items"]
@@ -70,7 +78,7 @@ class Town:
         }
         profile = await get("GET", path)
         said = (profile["tier"], profile["purchases"], profile["balances"])
-        assert said == (state["tier"], state["purchases"], with_held(state["balances"]))
+        assert said == (state["tier"], state["purchases"], state["balances"])
         later = self.now + timedelta(days=20, minutes=1)
         shown = await get("GET", f"{path}/balance?as_of={utc(later)}")
         assert bare(shown["wallets"]) == balances_of(deepcopy(books), now=later)[name], "as of 20 days later"
@@ -85,7 +93,7 @@ def balances_of(books: Books, *, now: datetime) -> Json:
 def with_horizon(books: Books, name: str, *, now: datetime) -> Json:
     """The balance endpoint's wallets by the model: what expires next, and what becomes active next."""
     wallets: Json = {}
-    for wallet, balance in with_held(books.balances(name)).items():
+    for wallet, balance in books.balances(name).items():
         lots = [lot for lot in books.customers[name].lots if lot.wallet == wallet and lot.remaining]
         waiting = [lot for lot in lots if not lot.is_active and not lot.never_becomes_active]
         wallets[wallet] = {
@@ -109,7 +117,7 @@ def lot_of(shown: Json) -> tuple[int, datetime, datetime | None]:
 
 
 def bare(wallets: Json) -> Json:
-    return {wallet: {name: each[name] for name in ("available", "pending")} for wallet, each in wallets.items()}
+    return {wallet: {name: each[name] for name in ("available", "pending", "held")} for wallet, each in wallets.items()}
 
 
 def utc(moment: datetime) -> str:

@@ -6,11 +6,12 @@ may pay · `coupons` what is said of codes · `tickets` luck, chances, prizes ·
 `world` how things stand beside basket and customer · `pricing` a basket's decision.
 
 Books: `lots`, `accounts` what is remembered · `wallets` lots, debts, sets that convert · `tiers` their windows ·
-`giving_back` counters, codes, slips · `books` purchases, acts, returns · `play` a sequence of operations.
+`giving_back` counters, codes, slips · `books` purchases, acts, returns · `holds` value set aside · `play` a sequence of
+operations.
 
 Input: `strategies` conditions, selections, lanes, wallets · `crowded` rules that meet · `dense` everything that can be
-used up, `standings` and nearly is · `sequences` of operations · `busy` points that come and go · `whole` stories with
-everything · `corners` stories that chance seldom tells · `examples` how many.
+used up, `standings` and nearly is · `sequences` of operations · `busy` points that come and go · `set_aside` what holds
+hold · `whole` stories with everything · `corners` stories that chance seldom tells · `examples` how many.
 
 Clear over fast: exact fractions, plain dicts, brute force. Where the contract leaves a choice, the module that takes it
 says so.

@@ -128,3 +128,27 @@ class Customer:
     lots: list[Lot] = field(default_factory=list)
     debts: Counter[str] = field(default_factory=Counter)
     holds: list[Hold] = field(default_factory=list)
+
+
+def lines_of(decision: Json, qty: dict[str, Fraction]) -> dict[str, Line]:
+    """The lines of a decision as returns see them."""
+    names = ("paid", "accrued", "redeemed_units", "reward_costs", "kept")
+    return {line["id"]: Line(qty=qty[line["id"]], **{name: line[name] for name in names}) for line in decision["lines"]}
+
+
+def posted(line: Line) -> Json:
+    """What a line has posted by now."""
+    return {
+        "refund": line.due(line.paid),
+        "taken_back": dict(line.taken_back),
+        "given_back": dict(line.given_back),
+    }
+
+
+def on_top(after: Json, before: Json) -> Json:
+    """What came since `before`, without zeros."""
+    told: Json = {"refund": after["refund"] - before["refund"]}
+    for name in ("taken_back", "given_back"):
+        units = {wallet: count - before[name].get(wallet, 0) for wallet, count in after[name].items()}
+        told[name] = {wallet: count for wallet, count in units.items() if count}
+    return told

@@ -19,10 +19,9 @@ leaves a choice:
 """
 
 from datetime import datetime
-from fractions import Fraction
 from typing import Any
 
-from tests.model.accounts import Customer, Line, Purchase
+from tests.model.accounts import Customer, Purchase, lines_of, on_top, posted
 from tests.model.arithmetic import Json, number
 from tests.model.giving_back import Counted
 from tests.model.lots import take, units_of
@@ -78,7 +77,14 @@ class Books(Counted):
         return {**decision, "purchase": purchase.number, "balances": self.balances(customer_id)}
 
     def decide(
-        self, customer_id: str | None, *, basket: Json, redeem: Json, visit: Json, now: datetime, receipt: tuple[str, str]
+        self,
+        customer_id: str | None,
+        *,
+        basket: Json,
+        redeem: Json,
+        visit: Json,
+        now: datetime,
+        receipt: tuple[str, str],
     ) -> Json | Refused:
         """The program's word on a basket; `visit` is `{"at", "shop", "channel", "identified_by"}`."""
         self.touch(customer_id, now)
@@ -122,11 +128,19 @@ class Books(Counted):
         dates: Json = {"at": at, "now": now, "program": program}
         for (wallet, _), (give, units) in sorted(lots.items(), key=lambda each: end_of(each[0][1])):
             self.make_lot(customer, wallet, units, why="issued", purchase=purchase, give=give, **dates)
-        self.posted(customer, **dates)
+        self.posted(customer, purchase=purchase, **dates)
 
-    def posted(self, customer: Customer, *, at: datetime, now: datetime, program: Json | None = None) -> None:
+    def posted(
+        self,
+        customer: Customer,
+        *,
+        at: datetime,
+        now: datetime,
+        program: Json | None = None,
+        purchase: int | None = None,
+    ) -> None:
         """After every posting."""
-        self.convert(customer, at=at, now=now, program=program)
+        self.convert(customer, at=at, now=now, program=program, purchase=purchase)
         self.settle(customer, now)
 
     def touch(self, customer_id: str | None, now: datetime) -> None:
@@ -318,30 +332,6 @@ class Books(Counted):
 MOVED = ("taken_back", "given_back", "expired_again", "clamped")
 
 
-def lines_of(decision: Json, qty: dict[str, Fraction]) -> dict[str, Line]:
-    """The lines of a decision as returns see them."""
-    names = ("paid", "accrued", "redeemed_units", "reward_costs", "kept")
-    return {line["id"]: Line(qty=qty[line["id"]], **{name: line[name] for name in names}) for line in decision["lines"]}
-
-
 def end_of(terms: tuple[int, int | None, str]) -> tuple[bool, int, int]:
     delay, life, _ = terms
     return life is None, life or 0, delay
-
-
-def posted(line: Line) -> Json:
-    """What a line has posted by now."""
-    return {
-        "refund": line.due(line.paid),
-        "taken_back": dict(line.taken_back),
-        "given_back": dict(line.given_back),
-    }
-
-
-def on_top(after: Json, before: Json) -> Json:
-    """What came since `before`, without zeros."""
-    told: Json = {"refund": after["refund"] - before["refund"]}
-    for name in ("taken_back", "given_back"):
-        units = {wallet: count - before[name].get(wallet, 0) for wallet, count in after[name].items()}
-        told[name] = {wallet: count for wallet, count in units.items() if count}
-    return told

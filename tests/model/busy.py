@@ -88,7 +88,7 @@ POINTS = st.sampled_from([1, 3, 7, 7, 20, 50])
 OPS = ("purchase",) * 6 + ("return",) * 5 + ("redeem", "adjust") * 2
 
 
-def operations(program: Json, *, later: Json | None = None) -> st.SearchStrategy[list[Json]]:
+def operations(program: Json, *, later: Json | None = None, with_holds: bool = False) -> st.SearchStrategy[list[Json]]:
     return st.sampled_from([1, 1, 2]).flatmap(
         lambda customers: sequences.operations(
             program,
@@ -98,7 +98,7 @@ def operations(program: Json, *, later: Json | None = None) -> st.SearchStrategy
             basket=BASKETS,
             wishes=wishes,
             points=POINTS,
-            ops=OPS,
+            ops=(*OPS, *sequences.HOLDS) if with_holds else OPS,
         )
     )
 

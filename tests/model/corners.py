@@ -33,6 +33,18 @@ def buys(*, days: int = 0, redeem: int = 0, late: int = 0, qty: int = 1, price: 
     }
 
 
+def holds(*, coupons: tuple[str, ...] = (), ttl_hours: int = 2, **more: Any) -> Json:
+    """The basket of `buys`."""
+    sold = buys(**more)
+    return {**sold, "op": "hold", "ttl_seconds": ttl_hours * 3_600, "basket": {**sold["basket"], "coupons": [*coupons]}}
+
+
+def captures(place: int, **lines: int) -> Json:
+    """All, or so much of the named lines: `line1=2`."""
+    wanted = [{"id": name.removeprefix("line"), "qty": qty} for name, qty in lines.items()]
+    return {"op": "capture", "days": 0, "hold": place, "lines": wanted or None}
+
+
 def returns(purchase: int, *, days: int = 0, line: str | None = None, qty: int | str = 1) -> Json:
     lines = None if line is None else [{"id": line, "qty": qty}]
     return {"op": "return", "days": days, "purchase": purchase, "lines": lines}
@@ -83,5 +95,47 @@ CORNERS: dict[str, tuple[Json, list[Json]]] = {
                 for days, qty in ((0, 1), (1, 2), (6, 1), (1, "2.5"), (1, "0.5"))
             ],
         ],
+    ),
+}
+
+LUCKY: Json = {
+    "id": "r1",
+    "kind": "random_reward",
+    "when": {"coupon": ["SUMMER"]},
+    "give": {"draw": {"algorithm": "independent", "chance": "1", "prizes": [{"id": "p", "weight": 1, "units": 5}]}},
+}
+CAP: Json = {"id": "c0", "wallet": "points", "per": "customer", "period": "year", "max": 30}
+CODES_GIVEN: Json = {"id": "r0", "kind": "reward", "give": {"coupon": "POOL-A"}, "on": {"units": {"every": 3}}}
+POOL: Json = {"A-1": {"pool": "POOL-A"}, "A-2": {"pool": "POOL-A"}}
+
+
+def lucky(on_return: str) -> Json:
+    """A prize and a bonus under one cap; whether there is a prize depends on a code."""
+    rules = [{"id": "r0", "kind": "bonus", "give": {"units": 20}}, {**LUCKY, "on_return": on_return}]
+    return {**program(), "rules": rules, "caps": [CAP]}
+
+
+def codes(**made: Json) -> Json:
+    return {"op": "codes", "days": 0, "codes": made}
+
+
+# The same with codes and luck, as `whole.stories` draws them.
+HOLD_CORNERS: dict[str, tuple[Json, list[Json]]] = {
+    f"a captured prize that {word} shares a cap with a bonus that comes back": (
+        lucky(word),
+        [codes(SUMMER={}), holds(coupons=("SUMMER",)), captures(0), returns(0), buys()],
+    )
+    for word in ("keep", "take_back")
+} | {
+    "a code that the basket sends isn't given out by it": (
+        {
+            **program(),
+            "rules": [CODES_GIVEN, {"id": "r1", "kind": "bonus", "give": {"units": 9}, "when": {"coupon": ["POOL-A"]}}],
+        },
+        [codes(**POOL), holds(qty=6, coupons=("A-1",)), buys(days=1, qty=6), returns(1), buys(qty=3)],
+    ),
+    "what is captured brings units and costs none": (
+        program({"percent": "1"}),
+        [codes(), moves(1), holds(redeem=1, lines=2, price=1, qty=7), captures(0, line1=1), returns(0, line="1")],
     ),
 }

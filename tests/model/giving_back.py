@@ -88,18 +88,22 @@ class Counted(Tiers):
         for code in purchase.codes:
             if not self.coupons[code]["uses"]:
                 self.coupons[code] = {**self.coupons[code], "blocked": True}
-        if purchase.customer is not None:
-            slips = self.customers[purchase.customer].slips
-            for draw in purchase.draws:
-                kept = draw["because"] == "kept" or (draw["prize"] is not None and draw["keeps"])
-                slip = Slip(
-                    str(purchase.number),
-                    draw["day"],
-                    (int(draw["ticket"], 16), int(draw["choice"], 16)),
-                    draw["state"],
-                    kept,
-                )
-                slips.setdefault(draw["rule"], []).append(slip)
+        for draw in purchase.draws:
+            was_kept = draw["prize"] is not None and draw["keeps"]
+            self.leave_slip(purchase.customer, draw, of=str(purchase.number), is_kept=was_kept)
+
+    def leave_slip(self, customer_id: str | None, draw: Json, *, of: str, is_kept: bool) -> None:
+        """A draw set free: the customer's next one of its rule."""
+        if customer_id is not None:
+            slip = Slip(
+                of,
+                draw["day"],
+                (int(draw["ticket"], 16), int(draw["choice"], 16)),
+                draw["state"],
+                is_kept or draw["because"] == "kept",
+                draw["units"] or None,
+            )
+            self.customers[customer_id].slips.setdefault(draw["rule"], []).append(slip)
 
 
 def applied_codes(decision: Json) -> list[str]:

@@ -1,8 +1,8 @@
 """Random rewards: which rules draw, what they draw, and what becomes of the prize (contract, section 4, "Draws").
 
 Readings taken where the contract leaves a choice: of several reasons not to give a prize any may be named; limits look
-at the whole prize, then caps cut its units; "plain" counts the discounts and accruals of every
-purchase of a customer while the rule is in force.
+at the whole prize, then caps cut its units; a prize that comes with a slip brings no more units than it did; "plain"
+counts the discounts and accruals of every purchase of a customer while the rule is in force.
 """
 
 from dataclasses import dataclass, field
@@ -152,6 +152,10 @@ class Lottery(Phase):
         rule, prize, base = draw.rule, draw.drew or {}, floor(picked.total)
         wallet, cost = wallet_of(rule, self.program), self.cost_of(rule, prize, base)
         draw.wanted = self.units_of(rule, prize, base)
+        slips = self.world.slips.get(rule["id"], [])
+        if slips and slips[0].most is not None and draw.wanted > slips[0].most:
+            draw.wanted = slips[0].most
+            cost = draw.wanted * (self.program["wallets"][wallet].get("value", 1) or 1)
         parts, cap = largest_remainder(draw.wanted, picked.worth) if draw.wanted else {}, None
         if parts:
             before = [(each.wallet, each.parts) for each in self.before if each.wallet is not None]
@@ -161,7 +165,6 @@ class Lottery(Phase):
         codes = [code for code in self.free.get(prize.get("coupon", ""), []) if code not in taken]
         is_piece = "gift" in prize or "coupon" in prize
         bound = self.limits.bound_of(rule)
-        slips = self.world.slips.get(rule["id"], [])
         used = self.world.used(PROGRAM, ("stock", rule["id"], prize["id"]))
         objections = {
             "kept": bool(slips) and slips[0].kept,

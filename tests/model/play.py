@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from tests.model.arithmetic import Json
 from tests.model.books import Books
+from tests.model.holds import Holds
 from tests.model.redemption import Refused
 
 ACTS_SHOP = "S1"
@@ -17,13 +18,18 @@ def customer_ids(operations: list[Json]) -> list[str]:
 
 
 class Player:
-    """The books of everyone whom the sequence names; `perform` its operations in their order."""
+    """The books of everyone whom the sequence names; `perform` its operations in their order.
+
+    A held basket takes a place among the purchases too, which is empty until it is captured.
+    """
 
     def __init__(
         self, program: Json, operations: list[Json], *, secret_of: Callable[[date], bytes] | None = None
     ) -> None:
-        self.books = Books(program, secret_of=secret_of)
+        self.books = Holds(program, secret_of=secret_of)
         self.purchases: list[Outcome] = []  # What each purchase was answered.
+        self.holds: list[Outcome] = []  # What each hold was answered.
+        self.places: list[int | None] = []  # Of each hold's basket among the purchases.
         for customer_id in customer_ids(operations):
             self.books.register(customer_id)
 
@@ -44,11 +50,10 @@ class Player:
                 )
                 self.purchases.append(outcome)
                 return outcome
+            case "hold" | "hold_points" | "capture" | "release":
+                return self._about_hold(operation, now)
             case "return":
-                about = self.purchases[operation["purchase"]]
-                if about is None or isinstance(about, Refused):
-                    return None
-                return books.return_lines(about["purchase"], lines=operation["lines"], now=now)
+                return self._return(operation, now)
             case "redeem":
                 return books.redeem(
                     str(operation["customer"]),
@@ -77,6 +82,53 @@ class Player:
                 return {}
             case other:
                 raise ValueError(f"unknown operation {other}")
+
+    def _return(self, operation: Json, now: datetime) -> Outcome:
+        about = self.purchases[operation["purchase"]]
+        if about is None or isinstance(about, Refused):
+            return None
+        return self.books.return_lines(about["purchase"], lines=operation["lines"], now=now)
+
+    def _about_hold(self, operation: Json, now: datetime) -> Outcome:
+        books, op = self.books, operation["op"]
+        if op == "hold":
+            outcome: Outcome = books.hold(
+                None if operation["customer"] is None else str(operation["customer"]),
+                basket=operation["basket"],
+                redeem=operation["redeem"],
+                visit={
+                    "at": at_of(operation, now),
+                    **{name: operation[name] for name in ("shop", "channel", "identified_by")},
+                },
+                ttl_seconds=operation["ttl_seconds"],
+                now=now,
+                receipt=receipt_of(operation, len(self.purchases)),
+            )
+            self._note_hold(outcome, len(self.purchases))
+            self.purchases.append(None)
+            return outcome
+        if op == "hold_points":
+            outcome = books.hold_points(
+                str(operation["customer"]),
+                **{name: operation[name] for name in ("wallet", "points", "ttl_seconds", "identified_by")},
+                now=now,
+            )
+            self._note_hold(outcome, None)
+            return outcome
+        place = operation["hold"]
+        about = self.holds[place]
+        if about is None or isinstance(about, Refused):
+            return None
+        if op == "release":
+            return books.release(about["hold"], now=now)
+        outcome, basket = books.capture(about["hold"], lines=operation["lines"], now=now), self.places[place]
+        if basket is not None and not isinstance(outcome, Refused):
+            self.purchases[basket] = outcome
+        return outcome
+
+    def _note_hold(self, outcome: Outcome, place: int | None) -> None:
+        self.holds.append(outcome)
+        self.places.append(place)
 
 
 def receipt_of(operation: Json, place: int) -> tuple[str, str]:

@@ -110,7 +110,7 @@ class Decision:
         off = taken_off(discounts, lines)
         net = [price - part for price, part in zip(whole, off, strict=True)]
         cheaper = [bool(part) for part in off]
-        counter = Rewards(program, facts, self.limits, "reward", net, cheaper, self.asked, free=self.world.codes)
+        counter = Rewards(program, facts, self.limits, "reward", net, cheaper, self.asked, free=self.free())
         rewards = counter.run()
 
         objections = self.objections(discounts + rewards, shelf.offered | counter.offered)
@@ -147,6 +147,11 @@ class Decision:
         """Nothing accrues to nobody."""
         return self.facts.customer is not None
 
+    def free(self) -> dict[str, list[str]]:
+        """Codes that can be given out, by pool: not those that the basket itself has sent."""
+        sent = [coupons.normal(code) for code in self.facts.basket.get("coupons", [])]
+        return {pool: [code for code in codes if code not in sent] for pool, codes in self.world.codes.items()}
+
     def worth(self, accruals: list[Given]) -> int:
         return sum(given.total * (given.value or 1) for given in accruals)
 
@@ -154,7 +159,7 @@ class Decision:
         self, base: list[int], cheaper: list[bool], accruals: list[Given], rewards: list[Given], *, plain: int
     ) -> Lottery:
         given = [code for each in rewards for code in each.codes]
-        free = {pool: [code for code in codes if code not in given] for pool, codes in self.world.codes.items()}
+        free = {pool: [code for code in codes if code not in given] for pool, codes in self.free().items()}
         return Lottery(
             *(self.program, self.facts, self.limits, "draw", base, cheaper, {}),
             world=self.world,

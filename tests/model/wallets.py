@@ -1,9 +1,9 @@
 """Lots and debts: what time brings, what comes, goes and is converted (contract, section 4, "Lots" and `convert`).
 
 Readings taken where the contract leaves a choice: at one instant holds end before lots end, and lots before others
-begin; what time has brought converts at its instant, what a posting has left at the time of its deal; a wallet converts
-before the one it fills; a rule's own terms are rounded as its wallet's are, and an end at midnight is the end of the day
-that begins there.
+begin; what time has brought converts at its instant, what a posting has left at the time of its deal; a wallet is
+converted before the one it fills, in the posting that filled it, so what a purchase has filled is its own lot; a rule's
+own terms are rounded as its wallet's are, and an end at midnight is the end of the day that begins there.
 """
 
 from collections import Counter
@@ -108,8 +108,17 @@ class Wallets:
         life = give["expire_after_days"] if "expire_after_days" in give else terms.get("expire_after_days")
         return delay, life, terms.get("expire_round", "none")
 
-    def convert(self, customer: Customer, *, at: datetime, now: datetime, program: Json | None = None) -> None:
-        """Move every full set over, from wallet to wallet."""
+    def convert(
+        self,
+        customer: Customer,
+        *,
+        at: datetime,
+        now: datetime,
+        program: Json | None = None,
+        purchase: int | None = None,
+    ) -> None:
+        """Move every full set over, from wallet to wallet; what `purchase` has filled is its own."""
+        dates: Json = {"at": at, "now": now, "program": program, "purchase": purchase}
         wallets: Json = (program or self.program)["wallets"]
         for wallet in in_order_of_filling(wallets):
             terms = wallets[wallet].get("convert")
@@ -120,9 +129,7 @@ class Wallets:
             sets = available // terms["every"]
             take(usable, sets * terms["every"])
             self.flows[wallet, "moved"] += sets * terms["every"]
-            self.make_lot(
-                *(customer, terms["into"], sets * terms["units"]), at=at, now=now, why="converted", program=program
-            )
+            self.make_lot(customer, terms["into"], sets * terms["units"], why="converted", **dates)
 
     def spend(self, customer: Customer, wallet: str, units: int) -> list[tuple[Lot, int]]:
         self.flows[wallet, "redeemed"] += units

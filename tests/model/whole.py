@@ -12,6 +12,7 @@ from tests.model.strategies import some
 
 DAYS = st.sampled_from([0, 0, 0, 0, 1, 2, 13, 14, 15, 31, 200, 365])
 OPS = ("purchase",) * 7 + ("return",) * 4 + ("redeem", "adjust", "event", "event")
+OPS_WITH_HOLDS = (*OPS, *sequences.HOLDS)
 POOL_TERMS: st.SearchStrategy[Json] = st.sampled_from([{}, {"per_customer": 1}, {"uses_max": 2}])
 DELAYS = [0, 0, 0, 1, 14]
 LIVES = [None, None, 1, 10, 31, 365]
@@ -103,7 +104,9 @@ def wishes(program: Json) -> st.SearchStrategy[Json]:
 
 
 @st.composite
-def stories(draw: st.DrawFn, *, start: datetime, size_max: int = 18) -> tuple[Json, list[Json]]:
+def stories(
+    draw: st.DrawFn, *, start: datetime, size_max: int = 18, with_holds: bool = False
+) -> tuple[Json, list[Json]]:
     program = draw(programs(start=start))
     customers = draw(st.sampled_from([1, 2]))
     operations = draw(
@@ -114,7 +117,7 @@ def stories(draw: st.DrawFn, *, start: datetime, size_max: int = 18) -> tuple[Js
             basket=baskets(),
             wishes=wishes,
             points=st.sampled_from([1, 3, 7, 20, 50]),
-            ops=OPS,
+            ops=OPS_WITH_HOLDS if with_holds else OPS,
             days=DAYS,
         )
     )

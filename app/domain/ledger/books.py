@@ -89,6 +89,9 @@ class Book:
         """
         self.lots = {lot.id: lot for lot in lots} | {lot.id: lot for lot in self.added}
         self.holds = {hold.id: hold for hold in holds} | self.holds
+        for hold in self.holds.values():
+            if hold.is_open:
+                self.wait_for(hold.expires_at)
 
     def open_lots(self, wallet: str, *, pending: bool) -> list[Lot]:
         """Lots with units left, in spending order.
@@ -112,11 +115,15 @@ class Book:
         if instant is not None and (self.due_at is None or instant < self.due_at):
             self.due_at = instant
 
+    def now_by(self, clock: datetime) -> datetime:
+        """The moment by a clock that runs back for no book: its postings' times ascend."""
+        return clock if self.updated_at is None else max(clock, self.updated_at)
+
     def is_due(self, now: datetime) -> bool:
         return self.due_at is not None and self.due_at <= now
 
     def reset_due(self) -> None:
-        """Recompute `due_at` from all lots."""
+        """Recompute `due_at` from all lots and open holds."""
         if self.lots is None:
             raise RuntimeError(f"the lots of customer {self.customer_id} were not loaded")
         self.due_at = None

@@ -8,11 +8,12 @@ new figures by largest remainder. A reward's cost on a line that is left out goe
 that a return of everything still gives it back.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from app.domain.amounts import allocate, half_up
 from app.domain.counters import Back, Use
+from app.domain.coupons import CouponVerdict, CouponWord
 from app.domain.decision import Decision, Effect, LineDecision, Outcome, Part, Verdict
 from app.domain.ledger.purchase_states import LineState
 from app.domain.program import Kind
@@ -103,6 +104,7 @@ def without_draws(decision: Decision) -> Decision:
     the decision takes (`uses`) stays, since it is no answer's.
     """
     drawn = {draw.rule for draw in decision.draws}
+    words = {each.because for each in decision.verdicts if each.rule in drawn}
     effects = [effect for effect in decision.effects if effect.kind != Kind.RANDOM_REWARD]
     lines = tuple(_undrawn_line(line) for line in decision.lines)
     return replace(
@@ -112,6 +114,7 @@ def without_draws(decision: Decision) -> Decision:
         verdicts=tuple(
             Verdict(each.rule, Outcome.SKIPPED, "draw") if each.rule in drawn else each for each in decision.verdicts
         ),
+        coupons=tuple(_undrawn_coupon(each, drawn=drawn, words=words) for each in decision.coupons),
         accrued=_sum_of(line.accrued for line in lines),
         draws=(),
     )
@@ -136,19 +139,20 @@ def _cut_line(line: LineDecision, *, dropped: int, qty: int) -> LineDecision:
     off = gross - paid  # What discount and redemption take off; each figure by itself may be rounded another way.
     redeemed = min(max(left(line.redeemed), off - line.discount), line.redeemed, off)
     costs = _sum_of(line.cost_units.values())
-    accrued = {wallet: left(units) for wallet, units in line.accrued.items()}
+    accrued = _without_zeros({wallet: left(units) for wallet, units in line.accrued.items()})
+    redeemed_units = {
+        wallet: left(units - costs.get(wallet, 0)) + costs.get(wallet, 0)
+        for wallet, units in line.redeemed_units.items()
+    }
     return replace(
         line,
         gross=gross,
         discount=off - redeemed,
         redeemed=redeemed,
-        redeemed_units={
-            wallet: left(units - costs.get(wallet, 0)) + costs.get(wallet, 0)
-            for wallet, units in line.redeemed_units.items()
-        },
+        redeemed_units=_without_zeros(redeemed_units),
         accrued=accrued,
         parts=_cut_parts(line.parts, discount=off - redeemed, accrued=accrued),
-        kept={wallet: left(units) for wallet, units in line.kept.items()},
+        kept=_without_zeros({wallet: left(units) for wallet, units in line.kept.items()}),
     )
 
 
@@ -164,7 +168,7 @@ def _cut_parts(parts: Sequence[Part], *, discount: int, accrued: Mapping[str, in
             for place, amount in zip(mine, amounts, strict=True):
                 new[place] = parts[place]._replace(amount=amount)
         else:
-            units = allocate(accrued[wallet], [parts[place].units for place in mine])
+            units = allocate(accrued.get(wallet, 0), [parts[place].units for place in mine])
             for place, portion in zip(mine, units, strict=True):
                 new[place] = parts[place]._replace(units=portion)
     return tuple(part for part in new if part.amount or part.units)
@@ -215,6 +219,13 @@ def _paying_shares(
         whole = units - kept.get(wallet, 0)
         shares[wallet] = units - redeemed.get(wallet, 0), max(whole, 1)
     return shares
+
+
+def _undrawn_coupon(coupon: CouponVerdict, *, drawn: Collection[str], words: Collection[str | None]) -> CouponVerdict:
+    """What is said of a code that lets a rule draw, as in a quote: its use, or why not, would tell of the draw."""
+    if coupon.rule in drawn or (coupon.word is CouponWord.NOT_APPLICABLE and coupon.because in words):
+        return replace(coupon, word=CouponWord.NOT_APPLICABLE, rule=None, because="draw")
+    return coupon
 
 
 def _undrawn_line(line: LineDecision) -> LineDecision:

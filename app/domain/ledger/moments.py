@@ -20,8 +20,8 @@ class Moment:
 
     @classmethod
     def by_clock(cls, clock: datetime, ids: Iterator[UUID], *, book: Book | None = None) -> "Moment":
-        """Both times by the database's clock, which runs back for no book: its postings' times ascend."""
-        now = clock if book is None or book.updated_at is None else max(clock, book.updated_at)
+        """Both times by the database's clock, as the book goes by it."""
+        now = clock if book is None else book.now_by(clock)
         return cls(now=now, at=now, ids=ids)
 
     def new_id(self) -> UUID:

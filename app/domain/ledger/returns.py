@@ -138,16 +138,7 @@ def plan_return(
     """
     if book is not None:
         end_windows(today, book, moment.now)
-    default_wallet = sold_by.default_wallet
-    refunds: dict[str, int] = {}
-    progress_units = 0  # By share, like money: what a wallet without debt keeps doesn't count for the tier either.
-    for line in purchase.lines:
-        accrued = line.accrued.get(default_wallet, 0)
-        progress_units -= line.share(accrued)
-        line.returned_milli += back.get(line.id, 0)
-        refunds[line.id] = line.share(line.paid) - line.refunded
-        line.refunded += refunds[line.id]
-        progress_units += line.share(accrued)
+    refunds, progress_units = _advance(purchase, back, default_wallet=sold_by.default_wallet)
     freed = give_back(book, purchase)
     if book is None:
         chained = plan_nobodys(moment, kind=TxKind.RETURN, origin=origin, parent=purchase.tx_id)
@@ -178,14 +169,7 @@ def plan_return(
     keep_path(today, book, moment.now)
     book.memory.tidy(moment.now, today)
     chained = record(
-        book,
-        moves,
-        moment,
-        program=sold_by,
-        kind=TxKind.RETURN,
-        tx_id=tx_id,
-        origin=origin,
-        parent=purchase.tx_id,
+        book, moves, moment, program=sold_by, kind=TxKind.RETURN, tx_id=tx_id, origin=origin, parent=purchase.tx_id
     )
     return ReturnPlan(
         chained,
@@ -197,6 +181,22 @@ def plan_return(
         *freed,
         costs_kept=_costs_kept(purchase, costs_back),
     )
+
+
+def _advance(purchase: PurchaseState, back: Mapping[str, int], *, default_wallet: str) -> tuple[dict[str, int], int]:
+    """Note what comes back on the lines: the money of each, and the units that no longer count for the tier. Those go
+    by share, like money: what a wallet without debt keeps doesn't count either.
+    """
+    refunds: dict[str, int] = {}
+    units = 0
+    for line in purchase.lines:
+        accrued = line.accrued.get(default_wallet, 0)
+        units -= line.share(accrued)
+        line.returned_milli += back.get(line.id, 0)
+        refunds[line.id] = line.share(line.paid) - line.refunded
+        line.refunded += refunds[line.id]
+        units += line.share(accrued)
+    return refunds, units
 
 
 def _by_wallet(lines: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

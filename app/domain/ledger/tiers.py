@@ -83,8 +83,9 @@ def count_purchase(program: Program, book: Book, now: datetime, *, paid: int, un
         bucket.paid += paid
         bucket.purchases += 1
         bucket.units += units
-    book.tier, book.memory.tier_until = _standing(program, book, now)
-    keep_path(program, book, now)
+    standing = _standing(program, book, now)
+    book.tier, book.memory.tier_until = standing
+    _keep(book, _path(program, book, standing), now)
 
 
 def keep_path(program: Program, book: Book, now: datetime) -> None:
@@ -92,7 +93,10 @@ def keep_path(program: Program, book: Book, now: datetime) -> None:
 
     What time alone has made of the tier was in that path already.
     """
-    path = _path(program, book, now)
+    _keep(book, _path(program, book, (_standing(program, book, now)[0], book.memory.tier_until)), now)
+
+
+def _keep(book: Book, path: TierPath, now: datetime) -> None:
     kept = book.memory.tier_path or _UNTOUCHED
     if path != tuple((tier, until) for tier, until in kept if until is None or now < until):
         book.tier_path = book.memory.tier_path = path
@@ -151,9 +155,9 @@ def _standing(program: Program, book: Book, now: datetime) -> tuple[str | None, 
     return tier, days_later(now, HELD_DAYS, program.timezone) if tier != stored or until is None else until
 
 
-def _path(program: Program, book: Book, now: datetime) -> TierPath:
+def _path(program: Program, book: Book, first: tuple[str | None, datetime | None]) -> TierPath:
     """Each end of a window leads to the next, until nothing is measured that could be lost: after two at most."""
-    path = [(_standing(program, book, now)[0], book.memory.tier_until)]
+    path = [first]
     while (until := path[-1][1]) is not None:
         path.append(_standing(program, book, until))
     return tuple(path)

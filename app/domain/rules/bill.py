@@ -116,8 +116,13 @@ class Bill:
         return cost
 
     def codes_left(self, pool: str) -> Sequence[str]:
-        """Free codes of a pool, in the order in which they are given out."""
-        return self.standing.codes.get(pool, ())[self.codes_given.get(pool, 0) :]
+        """Free codes of a pool, in the order in which they are given out; what the basket itself has sent is somebody's
+        already.
+        """
+        free, sent = self.standing.codes.get(pool, ()), self.facts.vouchers.codes
+        if sent:
+            free = [code for code in free if code not in sent]
+        return free[self.codes_given.get(pool, 0) :]
 
     def take_codes(self, pool: str, count: int) -> tuple[str, ...]:
         """Give out so many codes of a pool."""

@@ -52,7 +52,8 @@ def needs_of(
         counters.update(_counters(rule, basket))
         for pool, codes in _codes(rule, basket, places, asked=rewards.get(rule.id)):
             pools[pool] = pools.get(pool, 0) + codes
-    return Needs(frozenset(counters), pools)
+    sent = len(basket.coupons)  # A code that the basket sends isn't given out by it.
+    return Needs(frozenset(counters), {pool: most + sent for pool, most in pools.items()} if sent else pools)
 
 
 def _touched(program: CompiledProgram, basket: Basket, event: str | None) -> Hits:

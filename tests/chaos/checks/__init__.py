@@ -2,8 +2,9 @@
 show it; none may find anything.
 
 answers.py: what tills were told · keys.py: one effect a key · ledger.py: the books · accounts.py: every prefix of every
-account · holds.py · returns.py · limits.py: budgets, coupons, stocks, draws · feed.py: events · reads.py: what was
-seen · hygiene.py: sessions, deadlocks, statuses · goodput.py: how soon it was well again · time.py: what time does
+account · holds.py · returns.py · limits.py: budgets, coupons, stocks, draws · counters.py: counted as taken · feed.py:
+events · reads.py: what was seen · commits.py: not before the commit · hygiene.py: sessions, deadlocks, statuses ·
+goodput.py: how soon it was well again · time.py: what time does · clock.py: by whose clock
 """
 
 import importlib

@@ -15,6 +15,7 @@ from app.domain.basket import Channel, IdentifiedBy, Visit
 from app.domain.counters import Count
 from app.domain.decision import Decision
 from app.domain.identifiers import CustomerId
+from app.domain.ledger.balances import WalletBalance
 from app.domain.ledger.lots import spending_order
 from app.domain.ledger.returns import LineBack, ReturnPlan
 from app.domain.programs import read_program
@@ -136,7 +137,7 @@ class CorePlayer:
         if customer is None:
             return {}
         purses = self.bank.rows[customer].balances(self.bank.program.program.wallets)
-        return {name: {"available": each.available, "pending": each.pending} for name, each in purses.items()}
+        return {name: balance(each) for name, each in purses.items()}
 
     def state(self, customer_id: str, now: datetime) -> Json:
         book = self.bank.seen(known_as(customer_id), now)
@@ -146,10 +147,7 @@ class CorePlayer:
             for wallet in wallets
         }
         return {
-            "balances": {
-                wallet: {"available": each.available, "pending": each.pending}
-                for wallet, each in book.balances(wallets).items()
-            },
+            "balances": {wallet: balance(each) for wallet, each in book.balances(wallets).items()},
             "lots": {
                 wallet: [
                     {"remaining": lot.remaining, "active_at": lot.active_at, "expires_at": lot.expires_at}
@@ -172,6 +170,10 @@ class CorePlayer:
         return {
             code: (coupon.uses, coupon.customer, coupon.is_blocked) for code, coupon in self.bank.shared.coupons.items()
         }
+
+
+def balance(each: WalletBalance) -> Json:
+    return {"available": each.available, "pending": each.pending, "held": each.held}
 
 
 def secret_of(day: date) -> bytes:
