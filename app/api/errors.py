@@ -81,7 +81,7 @@ def problem(rejected: Rejected, *, request_id: str) -> Answer:
     if rejection.is_retryable:
         document["retry_after_ms"] = rejected.facts.get("retry_after_ms", RETRY_AFTER_MS)
     document |= {name: fact for name, fact in rejected.facts.items() if name not in document}
-    return Answer(kind.status, orjson.dumps(document, default=str))
+    return Answer(kind.status, orjson.dumps(document, default=str, option=orjson.OPT_UTC_Z))
 
 
 def internal_error(*, request_id: str) -> Answer:

@@ -377,12 +377,16 @@ async def test_calls_that_take_long_by_their_nature_are_no_crowd(
         return Answer(200, b'{"results":[]}')
 
     monkeypatch.setattr(service, "post_offline", post_offline)
+    receipt = {**samples.purchase(), "executed_at": "2026-11-21T12:00:00Z"}
     slow = [
-        asyncio.create_task(client.post("/v1/receipts/offline", json=[], headers={"Idempotency-Key": f"k-{place}"}))
+        asyncio.create_task(
+            client.post("/v1/receipts/offline", json=[receipt], headers={"Idempotency-Key": f"k-{place}"})
+        )
         for place in range(CROWD_MIN)
     ]
-    for _ in slow:
-        await under_way.acquire()
+    async with asyncio.timeout(10):
+        for _ in slow:
+            await under_way.acquire()
     assert not edge._crowd._arrived
     done.set()
     assert {answer.status_code for answer in await asyncio.gather(*slow)} == {200}
