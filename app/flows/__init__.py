@@ -2,7 +2,8 @@
 
 The hot path, from the request inwards:
 
-    loyalty          the whole service, one method a call; `service` is its shape as the edge sees it
+    loyalty          the whole service, one method a call; `service` is its shape as the edge sees it, use_cases: what
+                     it hands each call to
     record_purchase  `accrue`        move_points  `redeem` and `adjust`        return_lines  returns and their preview
     place_hold       a basket or units set aside; resolve_hold: captured or released; held_uses: what it took besides
     sales            deciding a basket, the same for quote and accrue; sale_desk: settling one, the same for holds

@@ -64,7 +64,7 @@ async def test_a_revoked_key_is_refused_within_seconds(till: Desk, stage: Stage)
 
 
 async def test_what_is_not_there_is_not_found_and_other_methods_are_named(till: Desk) -> None:
-    for path in ("/", "/v1", "/v1/customer", "/v1/holds", "/v1/accrue/", "/v2/accrue", "/v1/draws/tomorrow"):
+    for path in ("/", "/v1", "/v1/customer", "/v1/hold", "/v1/accrue/", "/v2/accrue", "/v1/draws/tomorrow"):
         refused(await till.get(path), 404, "not_found")
     for method, path, allow in (
         ("GET", "/v1/accrue", {"POST"}),

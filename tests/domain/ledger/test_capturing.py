@@ -225,7 +225,7 @@ def _check_line(line: LineDecision, before: LineDecision, *, dropped: int, qty: 
     assert 0 <= line.discount <= before.discount
     assert 0 <= line.redeemed <= before.redeemed
     assert line.discount == sum(part.amount for part in line.parts)
-    assert line.accrued == {wallet: share(units) for wallet, units in before.accrued.items()}
+    assert line.accrued == {wallet: left for wallet, units in before.accrued.items() if (left := share(units))}
     for wallet, units in line.accrued.items():
         assert units == sum(part.units for part in line.parts if part.wallet == wallet)
         assert line.kept.get(wallet, 0) == share(before.kept.get(wallet, 0)) <= units
