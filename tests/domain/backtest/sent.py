@@ -57,7 +57,7 @@ def seen_customers(
         person,
         st.integers(1, serials),
         tier=st.sampled_from(tiers) if tiers else st.none(),
-        available=st.dictionaries(st.sampled_from(wallets), st.integers(-50, 5_000)),
+        available=st.dictionaries(st.sampled_from(wallets), st.one_of(st.integers(-50, 5_000), st.just(60_000))),
         purchases=st.integers(0, 12),
         last_purchase_at=st.one_of(
             st.none(), st.integers(0, 90 * 24 * 3600).map(lambda ago: BEGAN - timedelta(seconds=ago))
