@@ -16,6 +16,7 @@ A functional core inside an imperative shell: the core decides, the shell fetche
     main.py     the ASGI entrance; jobs.py the background work; demo/ a program, customers and keys to try
     backtest.py a draft tried on past baskets: backtest_command.py, backtest_worker.py; beside.py starts what must not
                 slow the tills; draw_check.py recomputes draws
+    load.py     customers and balances of another scheme, brought in from a file (load_files.py)
     config.py   settings, keyring.py the service's secrets, addresses.py, schema.py, verification.py (the self-audit)
     proof_check.py  checks a saved proof; by itself, so that anybody may read and run it
     engines/    embedded PostgreSQL and Valkey for a start with nothing configured

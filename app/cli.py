@@ -108,6 +108,24 @@ def demo() -> None:
 
 
 @cli.command()
+def load(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV with a header, or a JSON object a line.")],
+) -> None:
+    """Bring in customers and opening balances; goes on where an earlier run ended. Exit code 1 if rows were refused."""
+    from pathlib import Path
+
+    from app.load import load as load_file
+
+    settings = read_settings()
+    with ready_database(settings) as addresses:
+        keyring = open_keyring(settings.secrets_path, data_dir=settings.data_dir)
+        url = addresses.database_url
+        tally = asyncio.run(load_file(Path(file), settings=settings, keyring=keyring, database_url=url, say=tell))
+    if tally.refused_rows:
+        raise typer.Exit(1)
+
+
+@cli.command()
 def jobs() -> None:
     """Run the background jobs until stopped."""
     from app.jobs_process import run_jobs

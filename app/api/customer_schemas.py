@@ -32,7 +32,7 @@ Tags = Annotated[list[Id], Field(max_length=TAGS_MAX)]
 Consents = Annotated[list[Consent], Field(max_length=CONSENTS_MAX)]
 
 
-class RegisterBody(Body):
+class NewCustomerBody(Body):
     """A new customer: at least one of phone, card, external_id."""
 
     phone: Id | None = Field(
@@ -45,15 +45,20 @@ class RegisterBody(Body):
     email: Email | None = None
     tags: Tags = Field(default=[])
     consents: Consents = Field(default=[])
-    referrer: Annotated[Ref, BeforeValidator(_name_by_id)] | None = Field(
-        default=None, description="The customer who brought this one, as a reference or by id."
-    )
 
     @model_validator(mode="after")
     def _has_an_identifier(self) -> Self:
         if self.phone is None and self.card is None and self.external_id is None:
             raise PydanticCustomError("identifier_missing", "must have at least one of phone, card, external_id")
         return self
+
+
+class RegisterBody(NewCustomerBody):
+    """A new customer, and who brought them."""
+
+    referrer: Annotated[Ref, BeforeValidator(_name_by_id)] | None = Field(
+        default=None, description="The customer who brought this one, as a reference or by id."
+    )
 
 
 def _is_not_null(value: object) -> object:

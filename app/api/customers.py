@@ -32,7 +32,7 @@ async def register(call: Call) -> Answer:
         birthday=body.birthday,
         email=body.email,
         tags=tuple(body.tags),
-        consents=tuple(map(_consent, body.consents)),
+        consents=tuple(map(consent_document, body.consents)),
         referrer=referrer,
     )
     return await call.service.register(call.as_write, request)
@@ -59,7 +59,7 @@ async def update(call: Call) -> Answer:
     if "tags" in changes:
         changes["tags"] = tuple(body.tags)
     if "consents" in changes:
-        changes["consents"] = tuple(map(_consent, body.consents))
+        changes["consents"] = tuple(map(consent_document, body.consents))
     request = UpdateRequest(
         customer=call.id(_MISSING), identifiers=identifiers_of(body, region=call.phone_region), changes=changes
     )
@@ -95,7 +95,7 @@ async def adjust(call: Call) -> Answer:
     return await call.service.adjust(call.as_write, request)
 
 
-def _consent(consent: Consent) -> dict[str, object]:
+def consent_document(consent: Consent) -> dict[str, object]:
     """JSON-ready, without what was not sent."""
     told = {
         "type": consent.type,

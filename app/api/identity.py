@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.api.customer_schemas import RegisterBody, UpdateBody
+from app.api.customer_schemas import NewCustomerBody, UpdateBody
 from app.api.faults import refuse
 from app.api.schemas import Ref
 from app.domain import identifiers
@@ -27,7 +27,7 @@ def identify(ref: Ref, *, region: str, pointer: str = "/customer") -> Identifier
     raise refuse(f"{pointer}/code", "not_available", "the app's codes can't be used yet")
 
 
-def identifiers_of(body: RegisterBody | UpdateBody, *, region: str) -> tuple[Identifier, ...]:
+def identifiers_of(body: NewCustomerBody | UpdateBody, *, region: str) -> tuple[Identifier, ...]:
     """The identifiers among a customer's own members, each kind once."""
     found = []
     if body.phone:

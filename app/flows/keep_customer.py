@@ -50,7 +50,7 @@ class KeepCustomer:
         referrer = await self._reader.find(request.referrer) if request.referrer else None
         program = await self._programs.current()  # Before the transaction: it may take a connection of its own.
         customer_id = CustomerId(next(fresh_ids()))
-        person = _with_identifiers(
+        person = with_identifiers(
             Person(name=request.name, birthday=request.birthday, email=request.email, consents=request.consents),
             request.identifiers,
         )
@@ -86,7 +86,7 @@ class KeepCustomer:
             if patron is None or patron.is_gift_card:  # A gift card has no person to be changed.
                 raise refusals.no_customer()
             before = self._vault.open(request.customer, patron.profile)
-            after = _with_identifiers(_changed(before, request.changes), request.identifiers)
+            after = with_identifiers(_changed(before, request.changes), request.identifiers)
             digests = await self._free_digests(tx, request.identifiers, owner=request.customer)
             kinds = [identifier.kind.value for identifier in request.identifiers]
             dropped.extend(self._digests(before))
@@ -135,7 +135,8 @@ class KeepCustomer:
         )
 
 
-def _with_identifiers(person: Person, identifiers: Iterable[Identifier]) -> Person:
+def with_identifiers(person: Person, identifiers: Iterable[Identifier]) -> Person:
+    """The person known by these too, each in place of the one of its kind."""
     for identifier in identifiers:
         match identifier.kind:
             case IdentifierKind.PHONE:
