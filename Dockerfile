@@ -18,11 +18,23 @@ COPY migrations /service/migrations
 COPY loadtest /service/loadtest
 RUN /venv/bin/python -m compileall -q /service
 
+# The core as machine code. Neither the C compiler nor the development's packages are shipped.
+FROM build AS core
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+COPY requirements-dev.txt ./
+RUN python -m venv /tools \
+    && /tools/bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements-uv.txt \
+    && /tools/bin/uv pip sync --no-cache --python /tools/bin/python --require-hashes requirements-dev.txt
+RUN cd /service && /tools/bin/python -m app.compile_core
+
 FROM ${BASE_IMAGE}
 # A number, so that a cluster can see that it isn't root. /data holds the service's secrets (SECRETS_FILE) on a volume.
 RUN mkdir -m 0700 /data && chown 10001:10001 /data
 COPY --from=build /venv /venv
 COPY --from=build /service /service
+COPY --from=core /service/build /service/build
 WORKDIR /service
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

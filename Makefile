@@ -19,14 +19,18 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup check format bench chaos lock clean
+.PHONY: help run test setup check format compile bench bench-rules growth profile chaos lock clean
 
 help:
 	@echo "make run      set up and serve on 127.0.0.1:8000 (PORT, HOST, DATA_DIR … as in: $(PY) -m app settings)"
 	@echo "make test     set up and run all tests (ARGS=… for pytest)"
 	@echo "make setup    only the environment"
 	@echo "make check    format, lint, import contracts, types"
-	@echo "make bench    the benchmarks        make chaos    the long fault suite"
+	@echo "make compile  the core as machine code, which then runs by itself (needs a C compiler)"
+	@echo "make bench    purchases a second beside pgbench and a textbook service (QUICK=1: 90 seconds)"
+	@echo "make bench-rules   what evaluating a basket costs      make chaos    the long fault suite"
+	@echo "make growth   what stays as fast while customers, histories, rules and baskets grow"
+	@echo "make profile  where a request's microseconds go, by layer"
 	@echo "make format   format the code       make lock     lock newer packages       make clean    remove what was made"
 
 run: $(RUNTIME)
@@ -49,16 +53,35 @@ format: $(DEVELOPMENT)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
+compile: $(DEVELOPMENT)
+	@$(PY) -m app.compile_core
+
+# About ten minutes on a quiet machine, 90 seconds with QUICK=1. SECONDS=, REPEATS=, WORKERS=, CUSTOMERS=, FLUSH_MS= size it,
+# COMPARE=… is an earlier report's JSON, DATA=… where reports are kept; ARGS=… for the rest (--others-max 1 drops no run).
+BENCH := $(if $(QUICK),--quick) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(REPEATS),--repeats $(REPEATS)) \
+	$(if $(WORKERS),--workers $(WORKERS)) $(if $(CUSTOMERS),--customers $(CUSTOMERS)) \
+	$(if $(FLUSH_MS),--flush-ms $(FLUSH_MS)) $(if $(COMPARE),--compare $(COMPARE)) $(if $(DATA),--data $(DATA)) $(ARGS)
 bench: $(DEVELOPMENT)
-	@$(PY) -m tests.domain.rules.bench_evaluate
-	@$(PY) -m tests.domain.backtest.bench_trial
+	@$(PY) -m loadtest.bench $(BENCH)
+
+bench-rules: $(DEVELOPMENT)
+	@COMPILED_CORE=$${COMPILED_CORE:-auto} $(PY) -m tests.domain.rules.bench_evaluate
+	@COMPILED_CORE=$${COMPILED_CORE:-auto} $(PY) -m tests.domain.backtest.bench_trial
+
+# About twenty minutes: a million customers, long histories. ARGS=… for it: --customers, --purchases, --day-requests …
+growth: $(DEVELOPMENT)
+	@$(PY) -m loadtest.growth $(ARGS)
+
+# ARGS=… for it: scenarios, --seconds, --connections.
+profile: $(DEVELOPMENT)
+	@$(PY) -m loadtest.profile $(ARGS)
 
 # SEED=… repeats a run, SECONDS=… and OPS=… size it; PLANTS=1 plants bugs (or PLANTS=name,name), each to be caught.
 chaos: $(DEVELOPMENT)
 	@SEED="$(SEED)" SECONDS="$(SECONDS)" OPS="$(OPS)" PLANTS="$(PLANTS)" $(PY) -m tests.chaos
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
 
 # Without the header that would hold the command line; hashes name the files, nothing names a host.
 COMPILE := $(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet

@@ -18,6 +18,8 @@ A functional core inside an imperative shell: the core decides, the shell fetche
                 slow the tills; draw_check.py recomputes draws
     load.py     customers and balances of another scheme, brought in from a file (load_files.py)
     config.py   settings, keyring.py the service's secrets, addresses.py, schema.py, verification.py (the self-audit)
+    one_write.py  an answer's head and body in one write
+    compiled_core.py  the core as machine code where it was compiled (compile_core.py)
     proof_check.py  checks a saved proof; by itself, so that anybody may read and run it
     engines/    embedded PostgreSQL and Valkey for a start with nothing configured
 
@@ -37,3 +39,7 @@ The first ten minutes, in this order:
 Words: a *program* has *lanes* of *rules*; a *posting* is balanced *entries*; a *lot* is points that expire together; a
 *claim* takes an idempotency key or a receipt for ever; a *rejection* is a "no" that the business expects.
 """
+
+from app.compiled_core import chosen_core
+
+chosen_core()  # All that is done at import: once a process has imported the domain, its form can't be chosen any more.

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.addresses import plain_database_url
+from app.compiled_core import chosen_core
 from app.domain.amounts import AMOUNT_MAX
 
 CONTAINER_SECRETS = Path("/run/secrets")
@@ -109,6 +110,10 @@ class Settings(BaseSettings):
     metrics_dir: Path | None = Field(
         default=None, description="where several workers add up their metrics; default DATA_DIR/metrics"
     )
+    compiled_core: Literal["auto", "off", "required"] = Field(
+        default="auto",
+        description="the core as machine code: auto (where make compile has made it), off, or required to start",
+    )
 
     @field_validator("database_url", "database_owner_url")
     @classmethod
@@ -122,7 +127,7 @@ class Settings(BaseSettings):
             raise ValueError("must be an address that begins with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("log_format", "log_level", mode="before")
+    @field_validator("log_format", "log_level", "compiled_core", mode="before")
     @classmethod
     def _takes_any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -131,6 +136,13 @@ class Settings(BaseSettings):
     @classmethod
     def _is_absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("compiled_core")
+    @classmethod
+    def _is_compiled_where_required(cls, value: str) -> str:
+        if value == "required" and (core := chosen_core()).form != "compiled":
+            raise ValueError(f"is required, but the core runs as Python: {core.because}")
+        return value
 
     @field_validator("phone_region")
     @classmethod

@@ -22,6 +22,11 @@ from app.keyring import open_keyring
 from app.telemetry import configure_logging
 from app.telemetry.metrics import build_version
 
+# Purchases leave no cycles behind: of 14,000 none had to be found. But a round of 64 holds tens of thousands of objects
+# while it is decided, so that by Python's own thresholds (700, 10, 10) every fourth purchase set a search off, 4.5 % of
+# the processor. By these there was none in 15,000 purchases; what refusals leave is found at 10 MB at the latest.
+GC_THRESHOLDS = (50_000, 10, 10)
+
 DOCS_PATH = "/docs"
 OPENAPI_PATH = "/openapi.json"
 
@@ -85,4 +90,5 @@ async def _service(settings: Settings) -> AsyncIterator[Service]:
         # What is here by now stays. Left among what is looked through, it would stop the tills for 50 ms at a time.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         yield service

@@ -25,11 +25,10 @@ from app.engines import Addresses, engines_for
 from app.jobs_process import jobs_beside
 from app.keyring import Keyring, open_keyring
 from app.schema import check_durability, prepare_schema
-from app.workers import answer
+from app.workers import BACKLOG, answer, spread
 
 # A service that was killed has its port closed by the kernel at once, its workers within a tick of their loop.
 PORT_SECONDS_MAX = 1.0
-BACKLOG = 2048
 
 
 def serve_until_stopped(settings: Settings, *, with_jobs: bool, with_demo: bool) -> int:
@@ -42,10 +41,10 @@ def serve_until_stopped(settings: Settings, *, with_jobs: bool, with_demo: bool)
             keyring = open_keyring(settings.secrets_path, data_dir=settings.data_dir)
             facts = _demo(settings, addresses, keyring, wanted=with_demo)
             _tell_children(settings, addresses)
-            _listen(port, settings)
+            ports = _listen(port, settings)
             with jobs_beside(say=say) if with_jobs else contextlib.nullcontext():
                 from_now_on_gently()
-                return answer(settings, port, ready=lambda: _say_ready(settings, facts))
+                return answer(settings, ports, ready=lambda: _say_ready(settings, facts))
 
 
 def say(line: str) -> None:
@@ -76,10 +75,11 @@ def take_port(settings: Settings) -> socket.socket:
             return taken
 
 
-def _listen(port: socket.socket, settings: Settings) -> None:
-    """Another service may have listened since the port was taken."""
+def _listen(port: socket.socket, settings: Settings) -> list[socket.socket]:
+    """The workers' sockets. Another service may have listened since the port was taken."""
     try:
         port.listen(BACKLOG)
+        return spread(port, settings.workers)
     except OSError as error:
         raise _no_port(settings, error) from None
 

@@ -10,7 +10,6 @@ Offline allowances are signed here too, since their key is one of the keyring's.
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, date, datetime
 from hashlib import blake2b, sha256
 from hmac import digest as hmac_digest
@@ -34,7 +33,6 @@ _EDDSA = "EdDSA"
 _ISSUER = "kopilka"
 _AUDIENCE = "offline"  # No token of another kind passes for an allowance.
 _CLAIMS = ["iss", "aud", "sub", "jti", "wallet", "units", "iat", "exp"]
-_FIELDS = frozenset(field.name for field in fields(Person))
 
 
 class KeyringAllowances:
@@ -133,8 +131,14 @@ def _open(cipher: AESGCM, sealed: bytes, customer_id: UUID) -> bytes:
 
 
 def _person(stored: dict[str, Any]) -> Person:
-    values = {name: value for name, value in stored.items() if name in _FIELDS}
-    values["birthday"] = date.fromisoformat(values["birthday"]) if values.get("birthday") else None
-    values["cards"] = tuple(values.get("cards") or ())
-    values["consents"] = tuple(values.get("consents") or ())
-    return Person(**values)
+    """What isn't there is missing, and what a later release has added is passed over."""
+    birthday = stored.get("birthday")
+    return Person(
+        phone=stored.get("phone"),
+        cards=tuple(stored.get("cards") or ()),
+        external_id=stored.get("external_id"),
+        name=stored.get("name"),
+        birthday=date.fromisoformat(birthday) if birthday else None,
+        email=stored.get("email"),
+        consents=tuple(stored.get("consents") or ()),
+    )

@@ -2,15 +2,21 @@
 
 uvloop and httptools by name, no access log (each request has its own line), no server header. On SIGTERM or SIGINT
 nothing new is accepted, what is in progress finishes within `GRACE_SECONDS`, the exit code is 0.
+
+Each worker listens at a socket of its own, over which the kernel spreads the connections (`spread`). On one socket for
+all, whoever is awake takes what comes: of 64 tills that connected at once, 64 were with one of two workers and none
+with the other; with a socket each, about 32. The supervisor holds them too, so a worker that is replaced in order loses
+no connection; one that died is put aside until its successor listens, and tills find the others.
 """
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 import uvicorn
@@ -18,8 +24,10 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
+from app.compiled_core import chosen_core
 from app.config import CannotStart, Settings
 from app.engines.child import end_with_parent
+from app.one_write import OneWriteProtocol
 from app.telemetry import configure_logging
 from app.telemetry.metrics import forget_process, share_metrics
 
@@ -27,13 +35,35 @@ from app.telemetry.metrics import forget_process, share_metrics
 GRACE_SECONDS = 10
 # Tills keep a connection between customers.
 KEEP_ALIVE_SECONDS = 75
+BACKLOG = 2048  # Connections that wait to be taken: a chain's tills after an interruption, a second's worth.
 
 # Names the supervisor to its workers.
 _SUPERVISOR = "KOPILKA_SUPERVISOR"
 
 
-def answer(settings: Settings, port: socket.socket, *, ready: Callable[[], None]) -> int:
-    """Answers on the listening socket until SIGTERM or SIGINT; calls `ready` once, when requests are answered.
+def spread(port: socket.socket, workers: int) -> list[socket.socket]:
+    """The listening sockets of as many workers in the place of `port`, which listens. Where the kernel doesn't spread
+    connections over sockets of one address, it is the same one for all.
+
+    A stranger still can't take the address: only who asks to share it, as the same user, may.
+    """
+    if workers == 1 or sys.platform != "linux":
+        return [port] * workers
+    port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    ports = []
+    for _ in range(workers):
+        ports.append(one := socket.socket(port.family, port.type, port.proto))
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.bind(port.getsockname())
+        one.listen(BACKLOG)
+    port.close()  # After the others listen: nobody else could have come between.
+    return ports
+
+
+def answer(settings: Settings, ports: Sequence[socket.socket], *, ready: Callable[[], None]) -> int:
+    """Answers on the listening sockets, one a worker, until SIGTERM or SIGINT; calls `ready` once, when requests are
+    answered.
 
     The exit code: 0 after a stop, 1 when the application can't start.
     """
@@ -41,7 +71,7 @@ def answer(settings: Settings, port: socket.socket, *, ready: Callable[[], None]
         "app.workers:application",
         factory=True,
         loop="uvloop",
-        http="httptools",
+        http=OneWriteProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",
@@ -51,16 +81,17 @@ def answer(settings: Settings, port: socket.socket, *, ready: Callable[[], None]
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     if settings.workers == 1:
-        return _answer_here(config, port, ready=ready)
+        return _answer_here(config, ports[0], ready=ready)
     os.environ[_SUPERVISOR] = str(os.getpid())
     try:
         share_metrics(settings.metrics_path)
     except OSError as error:
         raise CannotStart(f"METRICS_DIR {settings.metrics_path} cannot be written: {error.strerror}") from None
-    supervisor = _Supervisor(config, port, ready=ready)
+    supervisor = _Supervisor(config, ports, ready=ready)
     supervisor.run()
     return 1 if supervisor.failed else 0
 
@@ -72,6 +103,8 @@ def application() -> object:
     try:
         settings = Settings.read()
         configure_logging(form=settings.log_format, level=settings.log_level)
+        core = chosen_core()
+        structlog.get_logger("app").info("core", form=core.form, because=core.because)
         from app.main import create_app
 
         return create_app()
@@ -105,16 +138,18 @@ class _Server(uvicorn.Server):
 
 
 class _Supervisor(Multiprocess):
-    """Says when all workers answer, keeps the metrics' gauges to the living, and tells a failed start from a stop."""
+    """Gives each worker its socket, says when all answer, keeps the metrics' gauges to the living, and tells a failed
+    start from a stop.
+    """
 
-    def __init__(self, config: uvicorn.Config, port: socket.socket, *, ready: Callable[[], None]) -> None:
-        super().__init__(config, [port])
+    def __init__(self, config: uvicorn.Config, ports: Sequence[socket.socket], *, ready: Callable[[], None]) -> None:
+        super().__init__(config, list(ports))
         self._ready = ready
         self._has_answered = False
         self.failed = False
 
     def init_processes(self) -> None:
-        super().init_processes()
+        self.processes += [self._started(place) for place in range(self.processes_num)]
         for process in self.processes:
             while not process.wait_until_ready(0.2):
                 self.handle_signals()
@@ -124,30 +159,62 @@ class _Supervisor(Multiprocess):
         self._ready()
 
     def keep_subprocess_alive(self) -> None:
-        if self.should_exit.is_set():  # by a signal
-            return
-        before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
-        if self.should_exit.is_set() and self._has_answered:
-            self._start_again()
-        self.failed = self.should_exit.is_set()
-        for pid in before - {process.pid for process in self.processes}:
-            if pid is not None:
-                forget_process(pid)
-
-    def _start_again(self) -> None:
-        """What a worker needs was there and is away now, the database most likely: the others go on meanwhile."""
-        self.should_exit.clear()
         for place, process in enumerate(self.processes):
+            if self.should_exit.is_set():  # by a signal
+                return
+            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()
+            process.join()
+            _forget(process)
             if process.exitcode == STARTUP_FAILURE:
+                if not self._has_answered:
+                    self.failed = True
+                    self.should_exit.set()
+                    return
+                # What a worker needs was there and is away now, the database most likely: the others go on meanwhile.
                 structlog.get_logger("app").warning("worker_starts_again", pid=process.pid)
-                self.processes[place] = Process(self.config, self.sockets)
-                self.processes[place].start()
+            self._put_aside(self.sockets[place])
+            self.processes[place] = self._started(place)
+
+    def restart_all(self) -> None:
+        for place, before in enumerate(self.processes):
+            after = self._started(place)
+            if not after.wait_until_ready(self.config.timeout_worker_healthcheck, self.should_exit):
+                after.kill()
+                after.join()
+                return
+            before.terminate()
+            before.join()
+            _forget(before)
+            self.processes[place] = after
+
+    def handle_ttin(self) -> None:
+        """How many workers there are is a setting."""
+
+    def handle_ttou(self) -> None:
+        """Likewise."""
+
+    def _started(self, place: int) -> Process:
+        process = Process(self.config, [self.sockets[place]])
+        process.start()
+        return process
+
+    def _put_aside(self, port: socket.socket) -> None:
+        """Nobody takes connections there until the next worker listens: the kernel gives them to the others."""
+        if self.sockets.count(port) == 1:
+            with contextlib.suppress(OSError):  # It doesn't listen: its worker has died twice.
+                port.shutdown(socket.SHUT_RDWR)
 
     def terminate_all(self) -> None:
         for port in self.sockets:
             port.close()  # Else new connections would wait here until the last worker has ended.
         super().terminate_all()
+
+
+def _forget(process: Process) -> None:
+    if process.pid is not None:
+        forget_process(process.pid)
 
 
 def _end_with_supervisor(supervisor: int) -> None:

@@ -63,13 +63,14 @@ def test_locks_that_carry_addresses_are_never_committed() -> None:
 def test_the_image_is_built_in_stages_and_runs_as_a_number_that_is_not_root() -> None:
     instructions = dockerfile()
     starts = [index for index, (word, _) in enumerate(instructions) if word == "FROM"]
-    assert len(starts) == 2
+    assert len(starts) == 3
     final = instructions[starts[-1] :]
     user = next(argument for word, argument in final if word == "USER")
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
     assert not any(word == "RUN" for word, _ in final[final.index(("USER", user)) :])
     installs = " ".join(argument for word, argument in instructions if word == "RUN" and "install" in argument)
-    assert installs.count("--require-hashes") == 2
+    assert installs.count("--require-hashes") == 4  # uv and the packages, to run and to compile with.
+    assert ("COPY", "--from=core /service/build /service/build") in final
 
 
 def test_the_image_starts_the_service_and_asks_it_how_it_is() -> None:

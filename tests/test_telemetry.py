@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,46 @@ def test_a_json_log_is_one_object_a_line_with_time_level_and_request() -> None:
         assert told["type"] == "ValueError"
         assert told["caused_by"]["type"] == "FileNotFoundError"
         assert told["caused_by"]["text"] == "No such file or directory"
+
+
+REQUESTS = """
+import asyncio, os, sys
+import structlog
+from app.telemetry import configure_logging, log_request, request_id
+form, level = sys.argv[1:]
+configure_logging(form=form, level=level)
+log = structlog.get_logger("app.test")
+facts = {"route": "/v1/accrue", "method": "POST", "status": 409, "code": "busy", "ms": 1.25, "key_id": "k"}
+async def answer(number):
+    request_id.set(f"r-{number}")
+    log_request(log, dict(facts), request_id=f"r-{number}")
+    log.info("request", **facts)
+async def main():
+    for number in range(100):
+        asyncio.create_task(answer(number))
+    await asyncio.sleep(0.01)
+    os._exit(0)  # As if killed: nobody is asked for what is left.
+asyncio.run(main())
+"""
+
+
+def test_a_request_s_line_is_the_one_that_structlog_would_write() -> None:
+    lines = [json.loads(line) for line in python(REQUESTS, "json", "info").stderr.splitlines()]
+    assert len(lines) == 200
+    for number in range(100):
+        one, other = [list(line.items()) for line in lines if line["request_id"] == f"r-{number}"]
+        assert [member for member in one if member[0] != "time"] == [member for member in other if member[0] != "time"]
+        assert [name for name, _ in one] == [name for name, _ in other]
+        instants = [datetime.fromisoformat(dict(line)["time"]) for line in (one, other)]
+        assert abs(instants[0] - instants[1]) < timedelta(seconds=1)
+        assert len(dict(one)["time"]) == len(dict(other)["time"]) == len("2026-11-22T07:00:00.123+00:00")
+
+
+@pytest.mark.parametrize(("form", "level", "lines"), [("console", "info", 200), ("json", "warning", 0)])
+def test_requests_are_told_to_people_too_and_to_nobody_who_wants_warnings_only(
+    form: str, level: str, lines: int
+) -> None:
+    assert python(REQUESTS, form, level).stderr.decode().count("\n") == lines
 
 
 def test_metrics_say_what_happened() -> None:

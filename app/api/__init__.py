@@ -8,7 +8,9 @@ operations   the table of all operations, from purchases, customers, cards, even
              backtests, draws, prize_draws, holds, feed, ledger, ledger_findings, ops
 offline      receipts made without connection, one by one, and the keys of allowances; offline_schemas: their shape
 schemas      what callers send (pydantic, strict): sales; customer_schemas, coupon_schemas, hold_schemas,
-             prize_draw_schemas; fields: single values; program_schema: also the JSON Schema of the document
+             prize_draw_schemas; fields: single values; program_schema: also the JSON Schema of the document;
+             load_schemas: rows of a file of customers
+lines        lines of a basket: the usual ones straight to the domain's, others by their model
 identity     references to customers; receipts: shops and terminals; sale_requests: bodies to domain values
 answers      the bytes of every answer; sale_answer, record_answer (a stored one), draw_answer, customer_answer,
              coupon_answers, hold_answers, masking beside it; backtest_page: a report for people

@@ -6,7 +6,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic_core import PydanticCustomError
 
 from app.api.fields import Birthday, Body, Email, Id, Instant, Name
-from app.api.schemas import TAGS_MAX, Ref
+from app.api.lines import TAGS_MAX
+from app.api.schemas import Ref
 from app.domain.amounts import AMOUNT_MAX
 
 CONSENTS_MAX = 32

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope
 from app.api import headers as read
 from app.api.calls import Nothing, Operation
 from app.api.faults import refuse, rejected_for
-from app.telemetry import METRICS
+from app.telemetry import METRICS, log_request
 
 NO_ROUTE = "unmatched"  # Label of all paths that nothing answers at.
 
@@ -76,12 +76,12 @@ class Exchange:
         METRICS.request_answered(route=self.route, method=method, status=status, seconds=seconds)
         if code is not None:
             METRICS.refused(code)
-        _log.info(
-            "request",
-            route=self.route,
-            method=method,
-            status=status,
-            code=code,
-            ms=round(seconds * 1_000, 2),
-            key_id=self.key_id,
-        )
+        facts: dict[str, object] = {
+            "route": self.route,
+            "method": method,
+            "status": status,
+            "code": code,
+            "ms": round(seconds * 1_000, 2),
+            "key_id": self.key_id,
+        }
+        log_request(_log, facts, request_id=self.request_id)

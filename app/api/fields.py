@@ -5,7 +5,7 @@ Everything is strict: `true` is no integer, `1.0` is no amount, `"5"` is no numb
 
 import re
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -25,13 +25,18 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _CATEGORY = r"^[^/]+(/[^/]+)*$"
 
 
+def empty_list(*, description: str | None = None) -> Any:
+    """The default of a list that may be left out. As a plain default it would be copied deeply each time, 3 µs."""
+    return Field(default_factory=list, description=description, json_schema_extra={"default": []})
+
+
 class Body(BaseModel):
     """What every object of a request is: strict, closed, and never changed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def _read_quantity(value: object) -> int:
+def read_quantity(value: object) -> int:
     """Thousandths."""
     milli = 0
     if isinstance(value, int) and not isinstance(value, bool):
@@ -99,7 +104,7 @@ Money = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="Minor units of th
 Points = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="Units of the wallet.")]
 Quantity = Annotated[
     int,
-    PlainValidator(_read_quantity),
+    PlainValidator(read_quantity),
     WithJsonSchema(
         {
             "description": "Above 0, at most 1000000; an integer, or a decimal string with at most three decimals.",

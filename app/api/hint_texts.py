@@ -22,7 +22,8 @@ def hint_text(*, what: str, missing: int, gives: Mapping[str, Any], rule: Rule |
     """One sentence; `missing` is minor units of an `amount`, thousandths of a `qty`, pieces of `units`."""
     match what:
         case "amount":
-            more = speech.say(f"Add {speech.money(missing)}", f"Добавьте на {speech.money(missing)}")
+            money = speech.money(missing)
+            more = speech.say(f"Add {money}", f"Добавьте на {money}")
         case "qty":
             more = speech.say(f"Add {speech.quantity(missing)} more", f"Добавьте ещё {speech.quantity(missing)}")
         case _:

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field, ModelWrapValidatorHandler, RootModel, model_validator
 
 from app.api.fields import Body, Id, Quantity
-from app.api.schemas import LINES_MAX, AccrueBody, RedeemBody
+from app.api.lines import LINES_MAX
+from app.api.schemas import AccrueBody, RedeemBody
 
 TTL_SECONDS_MAX = 604_800  # A week.
 TTL_SECONDS = 900  # A checkout with a slow payment.

@@ -8,8 +8,9 @@ from pydantic_core import PydanticCustomError
 
 from app.api.answers_schema import AnswerBody, Problem, UnitsByWallet
 from app.api.fields import Body, Id, Instant, Money, Points
+from app.api.lines import LINES_MAX, LineBody
 from app.api.sale_answers_schema import SaleAnswer
-from app.api.schemas import LINES_MAX, REDEEM_WALLETS_MAX, FilledBasketBody, LineBody, ReceiptBody, Ref
+from app.api.schemas import REDEEM_WALLETS_MAX, FilledBasketBody, ReceiptBody, Ref
 
 RECEIPTS_MAX = 500  # Contract, section 3: a till's busy day.
 TOKEN_LENGTH_MAX = 2_048  # An allowance is some 400 characters.

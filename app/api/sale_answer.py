@@ -8,7 +8,7 @@ from app.api.speech import Speech
 from app.api.told import told_of
 from app.domain.amounts import quantity
 from app.domain.coupons import CouponVerdict
-from app.domain.decision import Effect, LineDecision, Part, RedeemTerms
+from app.domain.decision import Effect, LineDecision, RedeemTerms
 from app.domain.ledger.balances import WalletBalance
 from app.domain.rules.prices import split_price
 from app.flows.results import Balances, EventPosted, Sale
@@ -26,8 +26,8 @@ def balances_document(balances: Balances) -> dict[str, object]:
 
 def sale_document(sale: Sale) -> dict[str, object]:
     """JSON-ready; ids and instants are left to the serialiser."""
-    decision = sale.decision
-    customer = sale.customer
+    decision, customer = sale.decision, sale.customer
+    gross, discount, redeemed = decision.gross, decision.discount, decision.redeemed
     speech = Speech(sale.scheme.currency, is_russian=sale.is_russian)
     with_codes = sale.state not in {_QUOTED, _HELD}
     told = told_of(decision, sale.scheme, balances=sale.balances, with_codes=with_codes, speech=speech)
@@ -41,10 +41,10 @@ def sale_document(sale: Sale) -> dict[str, object]:
         "customer": None if customer is None else {"id": customer.id, "tier": customer.tier, "name": customer.name},
         "version": sale.version,
         "totals": {
-            "gross": decision.gross,
-            "discount": decision.discount,
-            "redeemed": decision.redeemed,
-            "paid": decision.paid,
+            "gross": gross,
+            "discount": discount,
+            "redeemed": redeemed,
+            "paid": gross - discount - redeemed,
             "redeemed_units": decision.redeemed_units,
             "accrued": {wallet: decision.accrued.get(wallet, 0) for wallet in sale.scheme.wallets},
         },
@@ -109,19 +109,18 @@ def _line(line: LineDecision, qty_milli: int) -> dict[str, object]:
         "paid": paid,
         "accrued": line.accrued,
         "prices": [
-            {"qty": quantity(pair.qty_milli), "price": pair.price}
-            if pair.amount is None
-            else {"qty": quantity(pair.qty_milli), "price": pair.price, "amount": pair.amount}
-            for pair in split_price(paid=paid, qty_milli=qty_milli)
+            {"qty": quantity(qty), "price": price}
+            if amount is None
+            else {"qty": quantity(qty), "price": price, "amount": amount}
+            for qty, price, amount in split_price(paid=paid, qty_milli=qty_milli)
         ],
-        "parts": [_part(part) for part in line.parts],
+        "parts": [
+            {"rule": part.rule, "kind": part.kind, "amount": part.amount}
+            if part.wallet is None
+            else {"rule": part.rule, "kind": part.kind, "wallet": part.wallet, "units": part.units}
+            for part in line.parts
+        ],
     }
-
-
-def _part(part: Part) -> dict[str, object]:
-    if part.wallet is None:
-        return {"rule": part.rule, "kind": part.kind, "amount": part.amount}
-    return {"rule": part.rule, "kind": part.kind, "wallet": part.wallet, "units": part.units}
 
 
 def effect_document(effect: Effect, *, with_codes: bool, speech: Speech) -> dict[str, object]:

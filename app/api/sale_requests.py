@@ -7,14 +7,12 @@ from uuid import UUID
 from app.api.calls import Call
 from app.api.faults import refuse
 from app.api.identity import identify
+from app.api.lines import LineBody, line_of
 from app.api.receipts import purchase_name_of, receipt_of
-from app.api.schemas import BasketBody, LineBody, QuoteBody, RedeemBody, ReturnBody, ReturnByNameBody
+from app.api.schemas import BasketBody, QuoteBody, RedeemBody, ReturnBody, ReturnByNameBody
 from app.domain.amounts import AMOUNT_MAX
-from app.domain.basket import Basket, ClosedTo, Line, Payment
+from app.domain.basket import Basket, Line, Payment
 from app.flows.requests import PurchaseName, PurchaseRequest, RedeemRequest, ReturnLine, ReturnRequest
-
-_NO_TAGS: frozenset[str] = frozenset()
-_OPEN: frozenset[ClosedTo] = frozenset()
 
 
 class _HasId(Protocol):
@@ -82,7 +80,8 @@ def _purchase(call: Call, body: ReturnBody) -> UUID | PurchaseName:
 def basket_of(body: BasketBody) -> Basket:
     """Raises `Rejected`: twice the same line, an amount beyond the bound."""
     _check_unique(body.lines, pointer="/basket/lines")
-    lines = tuple(_line(line) for line in body.lines)
+    sent: Sequence[Line | LineBody] = body.lines  # Offline lines say more, and come as their model.
+    lines = tuple(line if isinstance(line, Line) else line_of(line) for line in sent)
     total = 0
     for place, line in enumerate(lines):
         total += line.gross
@@ -92,22 +91,6 @@ def basket_of(body: BasketBody) -> Basket:
         lines=lines,
         coupons=tuple(body.coupons),
         payments=tuple(Payment(method=payment.method, amount=payment.amount) for payment in body.payments),
-    )
-
-
-def _line(body: LineBody) -> Line:
-    return Line(
-        id=body.id,
-        qty_milli=body.qty,
-        price=body.price,
-        sku=body.sku,
-        name=body.name,
-        category=body.category,
-        brand=body.brand,
-        tags=frozenset(body.tags) if body.tags else _NO_TAGS,
-        list_price=body.list_price,
-        min_price=body.min_price or 0,
-        closed_to=frozenset(map(ClosedTo, body.no)) if body.no else _OPEN,
     )
 
 

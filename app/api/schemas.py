@@ -6,13 +6,12 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.api.fields import Body, Category, Id, Instant, Money, Name, Points, Printed, Quantity
+from app.api.fields import Body, Id, Instant, Money, Name, Points, Printed, Quantity, empty_list
+from app.api.lines import LINES_MAX, Lines, SomeLines
 from app.domain.amounts import AMOUNT_MAX
 
-LINES_MAX = 500  # Contract, section 2.
 COUPONS_MAX = 20
 PAYMENTS_MAX = 20
-TAGS_MAX = 32
 REDEEM_WALLETS_MAX = 16
 REWARDS_MAX = 16
 PIECES_MAX = 100  # Of one rule on one receipt.
@@ -54,35 +53,19 @@ class ReceiptBody(Body):
     shop: Id | None = Field(default=None, description="Only where the key may speak for several shops.")
 
 
-class LineBody(Body):
-    id: Id = Field(description="Unique in the basket.")
-    qty: Quantity
-    price: Money = Field(description="Of one unit, in minor units.")
-    sku: Id | None = None
-    name: Annotated[str, Field(max_length=256)] | None = None
-    category: Category | None = Field(default=None, description="A path; a rule on `drinks` covers `drinks/coffee`.")
-    brand: Id | None = None
-    tags: Annotated[list[Id], Field(max_length=TAGS_MAX)] = Field(default=[])
-    list_price: Money | None = None
-    min_price: Money | None = Field(default=None, description="No discount and no points go below it.")
-    no: Annotated[list[Literal["discount", "accrue", "redeem", "coupon"]], Field(max_length=4)] = Field(
-        default=[], description="What the line is closed to."
-    )
-
-
 class PaymentBody(Body):
     method: Id = Field(examples=["card"])
     amount: Money
 
 
 class BasketBody(Body):
-    lines: Annotated[list[LineBody], Field(max_length=LINES_MAX)]
-    coupons: Annotated[list[Id], Field(max_length=COUPONS_MAX)] = Field(default=[])
-    payments: Annotated[list[PaymentBody], Field(max_length=PAYMENTS_MAX)] = Field(default=[])
+    lines: Lines
+    coupons: Annotated[list[Id], Field(max_length=COUPONS_MAX)] = empty_list()
+    payments: Annotated[list[PaymentBody], Field(max_length=PAYMENTS_MAX)] = empty_list()
 
 
 class FilledBasketBody(BasketBody):
-    lines: Annotated[list[LineBody], Field(min_length=1, max_length=LINES_MAX)]
+    lines: SomeLines
 
 
 class ExpectBody(Body):
@@ -141,7 +124,10 @@ class QuoteBody(Body):
     receipt: ReceiptBody | None = None
     at: Instant | None = Field(default=None, description="The time of the deal; default: the database's clock.")
     basket: BasketBody
-    redeem: SpendBody = Field(default=NOTHING_SPENT)
+    # Made here, not copied deeply for each request as a default is.
+    redeem: SpendBody = Field(
+        default_factory=lambda: NOTHING_SPENT, json_schema_extra={"default": NOTHING_SPENT.model_dump()}
+    )
     quote: Annotated[str, Field(max_length=QUOTE_LENGTH_MAX)] | None = Field(
         default=None, description="The token of an earlier quote, which must still be true."
     )

@@ -13,7 +13,7 @@ from app.flows.results import Balances
 
 @dataclass(slots=True)
 class Told:
-    """`rules` are those that the decision's effects, draws and hints name, by id."""
+    """`rules` are by id: the program's, or none where the decision names none."""
 
     rules: Mapping[str, Rule]
     messages: list[dict[str, object]] = field(default_factory=list)
@@ -29,10 +29,7 @@ def told_of(decision: Decision, scheme: Program, *, balances: Balances, with_cod
     """
     if not (decision.effects or decision.draws or decision.hints):
         return Told({})
-    named = {effect.rule for effect in decision.effects}
-    named.update(record.rule for record in decision.draws)
-    named.update(hint.rule for hint in decision.hints)
-    told = Told({rule.id: rule for rule in scheme.rules if rule.id in named})
+    told = Told(scheme.rules_by_id)
     available = {wallet: balance.available for wallet, balance in balances.items()}
     for effect in decision.effects:
         rule = told.rules[effect.rule]

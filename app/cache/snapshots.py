@@ -3,6 +3,9 @@
 A value is a hash of two fields, the customer's revision and a signed body; a script refuses an older revision over a
 newer one. A reader that finds nothing leaves a mark, and may fill in what it reads as long as the mark is there:
 neither a slow reader nor a cache that was emptied meanwhile brings back what was true before a write.
+What readers ask in one tick of the event loop, or while another call of theirs is under way, is one call of Redis
+(`app.flows.together`): most of what a look at the cache costs is the call. There is no second cache in the process:
+it couldn't know what another process has written since, and a quote sees every write that was answered before.
 Keys carry the database's own identity, so a restored database never meets snapshots newer than itself. Whatever is
 wrong with a value - missing, of another type, another customer's, not signed by us - is a miss.
 
@@ -10,94 +13,75 @@ What happens while Redis fails is in `app.cache.guard`. Values live TTL_SECONDS,
 is no older than the contract allows a balance to be; one that a full Redis has no room to replace is deleted.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from hmac import compare_digest
 from secrets import token_hex
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError
 
+from app.cache import scripts
 from app.cache.codec import from_body, to_body
 from app.cache.guard import CALL_SECONDS, CacheWatch, GuardedRedis
+from app.cache.line import Line, LuaScript
 from app.flows.ledger_port import Patron
 from app.flows.ports import Seen
+from app.flows.together import Together
 
 TTL_SECONDS = 30
 MARK_SECONDS = 5  # Longer than any read of the database may take.
 CONNECTIONS_MAX = 8
+KEYS_MAX = 256  # A call: some 200 KB of answers, and as many tills as ever ask within a millisecond.
 _SIGNATURE_BYTES = 16
 
-# KEYS: one a customer. ARGV: seconds to live, then revision and body for each key. Equal revisions may replace each
-# other: they differ only in what was read along. The answer is how many there was no room for.
-_PUT = """
-local refused = 0
-for i, key in ipairs(KEYS) do
-  local there = redis.pcall('HGET', key, 'r')
-  if type(there) == 'table' and there.err then redis.call('DEL', key) there = false end
-  if not there or not tonumber(there) or tonumber(there) <= tonumber(ARGV[2 * i]) then
-    local put = redis.pcall('HSET', key, 'r', ARGV[2 * i], 'b', ARGV[2 * i + 1])
-    if type(put) == 'table' and put.err then
-      redis.call('DEL', key)
-      refused = refused + 1
-    else
-      redis.call('HDEL', key, 'm')
-      redis.call('EXPIRE', key, ARGV[1])
-    end
-  end
-end
-return refused
-"""
-# ARGV: a mark to leave where there is nothing, seconds for which it stands. The answer: revision, body, mark.
-_GET = """
-local there = redis.pcall('HMGET', KEYS[1], 'r', 'b')
-if not there.err and there[1] and there[2] then return {there[1], there[2], there[1]} end
-redis.call('DEL', KEYS[1])
-local marked = redis.pcall('HSET', KEYS[1], 'm', ARGV[1])
-if type(marked) == 'table' and marked.err then return {false, false, false} end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return {false, false, ARGV[1]}
-"""
-# ARGV: the mark (or the revision) that was seen, seconds to live, revision, body. A reader was slow where somebody has
-# written since, or where the place was emptied: what it read may be older than what was there.
-_FILL = """
-local there = redis.pcall('HMGET', KEYS[1], 'r', 'm')
-if there.err or (there[1] ~= ARGV[1] and there[2] ~= ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'r', ARGV[3], 'b', ARGV[4])
-redis.call('HDEL', KEYS[1], 'm')
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 1
-"""
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a reader wants to fill in; those with one mark read the same."""
+
+    customer_id: UUID
+    mark: str
+    patron: Patron = field(compare=False)
+
+
+class _Untold(Exception):
+    """Redis did not answer."""
 
 
 class RedisSnapshots:
     """The port `Snapshots`. `identity` names the database as it is now."""
 
     def __init__(self, url: str, *, key: bytes, identity: Callable[[], str], watch: CacheWatch) -> None:
+        common: dict[str, Any] = {
+            "socket_connect_timeout": CALL_SECONDS,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 3,
+        }
         pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS_MAX,
-            timeout=CALL_SECONDS,
-            socket_timeout=CALL_SECONDS,
-            socket_connect_timeout=CALL_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            protocol=3,
+            url, max_connections=CONNECTIONS_MAX, timeout=CALL_SECONDS, socket_timeout=CALL_SECONDS, **common
         )
-        redis = Redis(connection_pool=pool)
-        self._redis = GuardedRedis(redis, ttl_seconds=TTL_SECONDS, watch=watch)
-        self._put_script = redis.register_script(_PUT)
-        self._get_script = redis.register_script(_GET)
-        self._fill_script = redis.register_script(_FILL)
+        self._redis = GuardedRedis(Redis(connection_pool=pool), ttl_seconds=TTL_SECONDS, watch=watch)
+        # No time-outs of their own: the guard has one around the whole call.
+        lines = ConnectionPool.from_url(url, **common)
+        self._reads, self._writes = Line(lines), Line(lines)
+        self._bodies = Together(self._read_bodies, most=KEYS_MAX, patience=_Untold)
+        self._owners = Together(self._read_owners, most=KEYS_MAX, patience=_Untold)
+        self._fills = Together(self._fill_in, most=KEYS_MAX)
+        self._new_owners = Together(self._put_owners, most=KEYS_MAX)
         self._key = key
         self._identity = identity
         self._watch = watch
 
     async def close(self) -> None:
         await self._redis.close()
+        await self._reads.close()
+        await self._writes.close()
 
     async def put(self, patrons: Sequence[Patron]) -> None:
         if not patrons:
@@ -109,57 +93,77 @@ class RedisSnapshots:
         keys = [self._customer_key(patron.book.customer_id) for patron in patrons]
 
         async def run(_: Redis) -> None:
-            if refused := await self._put_script(keys=keys, args=arguments):
+            if refused := await self._writes.run(scripts.PUT, keys, arguments):
                 self._watch.cache_fault("put", OutOfMemoryError(f"no room for {refused} of {len(keys)}"))
 
         await self._redis.tell(keys, run)
 
     async def get(self, customer_id: UUID) -> Seen:
-        key, own_mark = self._customer_key(customer_id), f"m{token_hex(8)}"
-
-        async def run(_: Redis) -> list[bytes | None]:
-            found: list[bytes | None] = await self._get_script(keys=[key], args=[own_mark, MARK_SECONDS])
-            return found
-
-        nothing: list[bytes | None] = [None, None, None]
-        revision, stored, mark = await self._redis.ask(run, nothing)
-        if not stored:
+        try:
+            revision, stored = await self._bodies.ask(customer_id) or (None, None)
+        except _Untold:
+            revision, stored = None, None
+        if revision is None:
             self._watch.cache_miss("customer")
-            return Seen(None, mark.decode() if mark else "")
-        patron = self._read(stored, customer_id, revision=revision)
+            return Seen(None, stored.decode() if stored else "")
+        patron = self._read(stored or b"", customer_id, revision=revision)
         if patron is None:
             await self.forget([customer_id])
             self._watch.cache_miss("customer")
             return Seen(None, "")
         self._watch.cache_hit("customer")
-        return Seen(patron, str(patron.book.revision))
+        return Seen(patron, revision.decode())
+
+    async def _read_bodies(self, ids: Sequence[UUID]) -> Mapping[UUID, tuple[bytes | None, bytes | None]]:
+        """Revision and body by customer; no revision, and the mark (if one could be left), where there is nothing."""
+        keys = [self._customer_key(customer_id) for customer_id in ids]
+        told = await self._ask(scripts.GET, keys, [f"m{token_hex(8)}", MARK_SECONDS])
+        return dict(zip(ids, zip(told[::2], told[1::2], strict=True), strict=True))
 
     async def fill(self, patron: Patron, *, mark: str) -> None:
-        if not mark:
-            return
-        body = to_body(patron)
-        key, value = self._customer_key(patron.book.customer_id), self._sign(body) + body
-        arguments: list[Any] = [mark, TTL_SECONDS, patron.book.revision, value]
-        await self._redis.ask(lambda _: self._fill_script(keys=[key], args=arguments), None)
+        if mark:
+            await self._fills.ask(_Reading(patron.book.customer_id, mark, patron))
+
+    async def _fill_in(self, readings: Sequence[_Reading]) -> Mapping[_Reading, None]:
+        arguments: list[Any] = [TTL_SECONDS]
+        for reading in readings:
+            body = to_body(reading.patron)
+            arguments += [reading.mark, reading.patron.book.revision, self._sign(body) + body]
+        keys = [self._customer_key(reading.customer_id) for reading in readings]
+        await self._redis.ask(lambda _: self._reads.run(scripts.FILL, keys, arguments), None)
+        return {}
 
     async def forget(self, customer_ids: Sequence[UUID]) -> None:
         if keys := [self._customer_key(customer_id) for customer_id in customer_ids]:
             await self._redis.tell(keys, lambda redis: redis.delete(*keys))
 
     async def owner(self, digest: bytes) -> UUID | None:
-        key = self._owner_key(digest)
-        stored = await self._redis.ask(lambda redis: cast("Awaitable[bytes | None]", redis.get(key)), None, keys=[key])
+        try:
+            stored = await self._owners.ask(digest)
+        except _Untold:
+            stored = None
         if not stored:
             return None
         owner = stored[:16]
         if len(owner) == 16 and compare_digest(stored[16:], self._sign(digest + owner)):
             return UUID(bytes=owner)
+        key = self._owner_key(digest)
         await self._redis.tell([key], lambda redis: redis.delete(key))
         return None
 
+    async def _read_owners(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes | None]:
+        told = await self._ask(scripts.OWNERS, [self._owner_key(digest) for digest in digests], ())
+        return dict(zip(digests, told, strict=True))
+
     async def put_owner(self, digest: bytes, customer_id: UUID) -> None:
-        key, value = self._owner_key(digest), customer_id.bytes + self._sign(digest + customer_id.bytes)
-        await self._redis.ask(lambda redis: redis.set(key, value, ex=TTL_SECONDS, nx=True), None)
+        await self._new_owners.ask((digest, customer_id))
+
+    async def _put_owners(self, found: Sequence[tuple[bytes, UUID]]) -> Mapping[tuple[bytes, UUID], None]:
+        keys = [self._owner_key(digest) for digest, _ in found]
+        arguments: list[Any] = [TTL_SECONDS]
+        arguments += [customer_id.bytes + self._sign(digest + customer_id.bytes) for digest, customer_id in found]
+        await self._redis.ask(lambda _: self._reads.run(scripts.PUT_OWNERS, keys, arguments), None)
+        return {}
 
     async def drop(self, digests: Sequence[bytes]) -> None:
         keys = [self._owner_key(digest) for digest in digests]
@@ -179,6 +183,15 @@ class RedisSnapshots:
         key = f"kopilka:{self._identity()}:well"
         return bool(await self._redis.ask(lambda redis: redis.set(key, b"1", ex=TTL_SECONDS), None))
 
+    async def _ask(self, script: LuaScript, keys: Sequence[str], arguments: Sequence[Any]) -> Sequence[bytes | None]:
+        """One answer a key. Raises _Untold."""
+        told: Sequence[bytes | None] | None = await self._redis.ask(
+            lambda _: self._reads.run(script, keys, arguments), None
+        )
+        if told is None:
+            raise _Untold
+        return told
+
     def _customer_key(self, customer_id: UUID) -> str:
         return f"kopilka:{self._identity()}:c:{customer_id.hex}"
 
@@ -188,13 +201,12 @@ class RedisSnapshots:
     def _sign(self, body: bytes) -> bytes:
         return blake2b(body, key=self._key, digest_size=_SIGNATURE_BYTES).digest()
 
-    def _read(self, stored: bytes, customer_id: UUID, *, revision: bytes | None) -> Patron | None:
+    def _read(self, stored: bytes, customer_id: UUID, *, revision: bytes) -> Patron | None:
         signature, body = stored[:_SIGNATURE_BYTES], stored[_SIGNATURE_BYTES:]
         if not compare_digest(signature, self._sign(body)):
             return None
         try:
-            patron = from_body(body)
+            patron = from_body(body, customer_id)
         except (KeyError, TypeError, ValueError):  # Signed by another release of ours, in another shape.
             return None
-        book = patron.book
-        return patron if book.customer_id == customer_id and revision == b"%d" % book.revision else None
+        return patron if revision == b"%d" % patron.book.revision else None

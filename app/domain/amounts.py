@@ -7,6 +7,7 @@ appear near value anywhere in this package.
 from collections.abc import Sequence
 
 MILLI = 1_000  # A quantity of one.
+_HALF = MILLI // 2
 MICRO = 1_000_000  # A rate of one, 100 %.
 AMOUNT_MAX = 10**12  # Contract, section 2: amounts up to 10^12 minor units.
 QUANTITY_MAX_MILLI = 10**6 * MILLI  # ... and quantities up to 10^6.
@@ -26,8 +27,8 @@ def half_up(numerator: int, denominator: int) -> int:
 
 
 def gross(price: int, qty_milli: int) -> int:
-    """Price a unit times a quantity in thousandths, half-up."""
-    return half_up(price * qty_milli, MILLI)
+    """Price a unit times a quantity in thousandths, half-up; neither is negative."""
+    return (price * qty_milli + _HALF) // MILLI
 
 
 def quantity(milli: int) -> int | str:
@@ -53,7 +54,10 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
         weights, whole = [1] * len(weights), len(weights)
     parts = [total * weight // whole for weight in weights]
     missing = total - sum(parts)
-    if missing:
+    if missing == 1:
+        remainders = [total * weight % whole for weight in weights]
+        parts[remainders.index(max(remainders))] += 1  # The first of equal ones.
+    elif missing:
         remainders = [total * weight % whole for weight in weights]
         # Largest first; a sort in reverse is stable too, so ties stay with the earlier place.
         for place in sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)[:missing]:

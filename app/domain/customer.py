@@ -7,7 +7,7 @@ from datetime import date, datetime
 SHOWN_OF_NAME = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in basket.py.
 class CustomerFacts:
     """A customer at the moment of a decision. `available` is by wallet, in units, with what time has brought already
     counted.

@@ -20,6 +20,7 @@ Beside it:
 
     quote_basket     prices a basket, writes nothing; promises: its signed token
     keep_customer    register and change customers; once: writes outside the rounds, exactly once too
+    load_customers   many at once, with what they bring from another scheme
     read_customer    balances, history, lots; profiles: a customer as a whole
     offline_allowance  look-ups, with what may be taken without connection
     read_purchase    stored purchases, and what became of a key; read_hold: holds
@@ -29,7 +30,7 @@ Beside it:
     keep_coupons     codes made and blocked; read_coupons: what one is good for
     keep_segments    sets of customers; keep_cards: customers' cards; keep_gift_cards: those without a person
     run_prize_draws  announced, frozen, drawn; read_draws: a day's commitment and secret
-    callers          keys to callers
+    callers          keys to callers; together: what many ask for at once is asked in one call
     sweep            posts what time has brought; self_audit: goes over the books, and freezes who has wrong ones
 
 What passes: `requests` come in, `results` go back, `cursors` are places in lists, `failures` what the database may do

@@ -103,7 +103,7 @@ class NewClaim:
     answer_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewPurchase:
     """A row of `purchases`; `basket` and `verdicts` are JSON."""
 

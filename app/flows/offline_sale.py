@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import orjson
-
 from app.domain.allowances import Allowance
 from app.domain.counters import used
 from app.domain.draws.luck import Luck
@@ -33,7 +31,7 @@ from app.flows.requests import Answer, PurchaseRequest, Receipt, Write
 from app.flows.results import Balances, OfflineSale
 from app.flows.sales import AHEAD_MAX, Decided, decide_sale, needs_of_sale, sale_of
 from app.flows.standings import codes_of, luck_of, program_day, shared_use_of, standing_of, uses_of
-from app.flows.stored_baskets import line_states, stored_basket
+from app.flows.stored_baskets import line_states, stored_basket, stored_verdicts
 
 REASON = "offline"  # Of a posting, with what is to be looked at where there is something.
 DEBT_REASON = "offline_debt"
@@ -179,7 +177,7 @@ class OfflineSales:
             at=moment.at,
             answer=answer.body,
             basket=stored_basket(job.request, decided),
-            verdicts=orjson.dumps(decision.verdicts),
+            verdicts=stored_verdicts(decision.verdicts),
             lines=line_states(decision, qty_milli={line.id: line.qty_milli for line in job.request.basket.lines}),
             uses=uses_of(decision, desk.shared, program),
             draws=decision.draws,

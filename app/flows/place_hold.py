@@ -7,8 +7,6 @@ a draw is shown before: whoever saw one could release what has lost.
 
 from datetime import datetime, timedelta
 
-import orjson
-
 from app.domain.ledger.capturing import without_draws
 from app.domain.ledger.holds import HoldPlan, plan_hold, plan_hold_units
 from app.domain.ledger.postings import Origin
@@ -27,7 +25,7 @@ from app.flows.rounds import Rounds
 from app.flows.sale_desk import OnDesk, SaleDesk
 from app.flows.sales import AtLimits, held_sale_of
 from app.flows.standings import program_day
-from app.flows.stored_baskets import line_states, stored_basket
+from app.flows.stored_baskets import line_states, stored_basket, stored_verdicts
 
 # Open ones of one customer, whose ends may come in one round: a person has a few, only a fault or a thief has more.
 OPEN_HOLDS_MAX = 1_000
@@ -85,7 +83,7 @@ class PlaceHold:
             sale=_held(on_desk, sale),
             basket=stored_basket(request, decided),
             answer=answer.body,
-            verdicts=orjson.dumps(shown.verdicts),
+            verdicts=stored_verdicts(shown.verdicts),
         )
         return Settled(plan.chained, answer, use=on_desk.use, placed=placed)
 

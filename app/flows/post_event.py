@@ -25,6 +25,7 @@ from app.flows.results import EventPosted
 from app.flows.rounds import Rounds
 from app.flows.sales import AtLimits, facts_of
 from app.flows.standings import shared_use_of, standing_of, uses_of
+from app.flows.stored_baskets import stored_verdicts
 
 _ACT = Basket(lines=(Line(id="event", qty_milli=MILLI, price=0),))
 
@@ -84,7 +85,7 @@ class PostEvent:
             type=request.type,
             at=moment.at,
             data=orjson.dumps(request.data),
-            verdicts=orjson.dumps(decision.verdicts),
+            verdicts=stored_verdicts(decision.verdicts),
             uses=uses_of(decision, desk.shared, program),
         )
         return Settled(chained, Answer(201, self._answers.event(posted)), use=use, act=act)

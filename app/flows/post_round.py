@@ -7,7 +7,7 @@
 | read | 0-6 | holds (2); purchases, for returns (3); lots, where one takes, a wallet converts, something is due |
 | share | 0-4 | coupons, counters (one more where a name is new), free codes: locked where a request may use them |
 | decide | 0 | pure Python, one request after another, each on the state the one before left; no await |
-| write | 0-12 | customers, lots, holds (2), purchases, counters, coupons, days of draws (2), appended, tiers, acts |
+| write | 0-11 | lots, holds (2), purchases, counters, coupons, days of draws (2), customers and all new, tiers, acts |
 
 A round where nobody names a hold and no hold is over has no statement for them. Begin and commit stand around it
 (`app.flows.rounds`). Clock and newest program come with the first statement, and whether somebody's hold is over: a

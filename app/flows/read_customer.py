@@ -23,6 +23,9 @@ from app.flows.ports_customers import PastBook, Reads
 from app.flows.profiles import profile_of
 from app.flows.results import BalanceView, CustomerProfile, HistoryItem, Instant, LotView, Page, ThenView, WalletView
 
+# By wallet, what expires next and what becomes active next.
+Horizon = Mapping[str, tuple[Instant | None, Instant | None]]
+
 
 class ReadCustomer:
     def __init__(self, reads: Reads, *, snapshots: Snapshots, programs: Programs, vault: Vault, clock: Clock) -> None:
@@ -72,23 +75,20 @@ class ReadCustomer:
         if as_of is not None:
             return await self._balance_at(customer_id, as_of)
         program = await self._programs.current()
-        patron, source = await self.patron(customer_id, min_version=min_version)
+        seen = await self._snapshots.get(customer_id)
+        now = self._clock.now()
+        if (patron := seen.patron) is not None and patron.book.version >= min_version and not patron.book.is_due(now):
+            horizon = known_horizon(patron)
+            if horizon is not None:
+                return _balance_view(patron.book, program, horizon, source="cache", as_of=now)
+        patron = await self._books(customer_id)
         now = self._clock.now()
         version = patron.book.version
-        if patron.horizon is None or patron.book.is_due(now):
-            mark = (await self._snapshots.get(customer_id)).mark
-            patron, source = await self._books(customer_id), "database"
-            version = patron.book.version
-            bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()), program.program if program else None)
-            patron.horizon = horizon_of(patron.book)
-            if patron.book.version == version:  # As it is posted; only that may be shown to others.
-                await self._snapshots.fill(patron, mark=mark)
-        return BalanceView(
-            version=version,
-            wallets=_views(patron.book, program, patron.horizon),
-            source=source,
-            as_of=now,
-        )
+        bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()), program.program if program else None)
+        horizon = patron.horizon = horizon_of(patron.book)
+        if patron.book.version == version:  # As it is posted; only that may be shown to others.
+            await self._snapshots.fill(patron, mark=seen.mark)
+        return _balance_view(patron.book, program, horizon, source="database", as_of=now, version=version)
 
     async def _in_force(self) -> Program | None:
         program = await self._programs.current()
@@ -151,7 +151,15 @@ class ReadCustomer:
         return Page(lots[start : start + limit], to_cursor(start + limit) if start + limit < len(lots) else None)
 
 
-def horizon_of(book: Book) -> dict[str, tuple[Instant | None, Instant | None]]:
+def known_horizon(patron: Patron) -> Horizon | None:
+    """What comes next in each wallet, as far as it is known without the lots; a wallet left out waits for nothing.
+
+    `due_at` is never late: where it is missing no lot expires and none is pending.
+    """
+    return {} if patron.book.due_at is None else patron.horizon
+
+
+def horizon_of(book: Book) -> Horizon:
     """For each wallet what expires next and what becomes active next."""
     lots = [lot for lot in (book.lots or {}).values() if lot.remaining]
     return {
@@ -199,9 +207,25 @@ def _soonest(changes: Iterable[tuple[Lot, datetime]]) -> Instant | None:
     return Instant(points[min(points)], min(points)) if points else None
 
 
-def _views(
-    book: Book, program: CompiledProgram | None, horizon: Mapping[str, tuple[Instant | None, Instant | None]]
-) -> dict[str, WalletView]:
+def _balance_view(
+    book: Book,
+    program: CompiledProgram | None,
+    horizon: Horizon,
+    *,
+    source: str,
+    as_of: datetime,
+    version: int | None = None,
+) -> BalanceView:
+    """version: the posted one, where the book runs ahead of it."""
+    return BalanceView(
+        version=book.version if version is None else version,
+        wallets=_views(book, program, horizon),
+        source=source,
+        as_of=as_of,
+    )
+
+
+def _views(book: Book, program: CompiledProgram | None, horizon: Horizon) -> dict[str, WalletView]:
     views = {}
     for wallet, balance in book.balances(program.program.wallets if program else ()).items():
         next_expiry, next_activation = horizon.get(wallet, (None, None))

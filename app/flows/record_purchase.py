@@ -1,7 +1,5 @@
 """`accrue`: one receipt's discounts, redemption and accruals in one posting."""
 
-import orjson
-
 from app.domain.identifiers import NOBODY
 from app.domain.ledger.chart import TxKind
 from app.domain.ledger.plans import plan_purchase
@@ -15,7 +13,7 @@ from app.flows.rounds import Rounds
 from app.flows.sale_desk import OnDesk, SaleDesk
 from app.flows.sales import AtLimits, sale_of
 from app.flows.standings import program_day, uses_of
-from app.flows.stored_baskets import line_states, stored_basket
+from app.flows.stored_baskets import line_states, stored_basket, stored_verdicts
 
 
 class RecordPurchase:
@@ -55,8 +53,7 @@ class RecordPurchase:
             at=moment.at,
             answer=answer.body,
             basket=stored_basket(request, decided),
-            # Rules that no line of the basket touches are filled in when the purchase is read.
-            verdicts=orjson.dumps(decision.verdicts),
+            verdicts=stored_verdicts(decision.verdicts),
             lines=line_states(decision, qty_milli=sale.qty_milli),
             uses=uses,
             draws=decision.draws,

@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
-import orjson
-
 from app.domain.identifiers import NOBODY
 from app.domain.ledger.capturing import cut
 from app.domain.ledger.hold_states import Hold, HoldKind, HoldState
@@ -28,6 +26,7 @@ from app.flows.requests import Answer, CaptureRequest, ReturnLine, Write
 from app.flows.results import HoldPosted, Sale, SaleCustomer
 from app.flows.rounds import Rounds
 from app.flows.shared_use import SharedUse, use_of_end
+from app.flows.stored_baskets import stored_verdicts
 
 
 class ResolveHold:
@@ -125,7 +124,7 @@ class ResolveHold:
             at=hold.at,
             answer=answer.body,
             basket=stored.basket,
-            verdicts=orjson.dumps(decision.verdicts),
+            verdicts=stored_verdicts(decision.verdicts),
             lines=goods.lines,
             uses=goods.uses,
             draws=decision.draws,

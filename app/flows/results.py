@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from app.domain.decision import Decision
@@ -16,8 +16,7 @@ T = TypeVar("T")
 Balances = Mapping[str, WalletBalance]
 
 
-@dataclass(frozen=True, slots=True)
-class SaleCustomer:
+class SaleCustomer(NamedTuple):
     """`name` is masked already (`An***`) or None."""
 
     id: UUID
@@ -46,7 +45,7 @@ class OfflineAllowance:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sale:
     """A basket as decided: quoted (no ids) or committed. `version` and `balances` are those of this one posting."""
 

@@ -4,6 +4,7 @@ not.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.domain.draws.luck import Luck
 from app.domain.ledger.moments import Moment
@@ -29,8 +30,7 @@ class Pin:
     program: CompiledProgram | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OnDesk:
+class OnDesk(NamedTuple):
     """A basket as it was decided, and what it takes of the program's shared state."""
 
     moment: Moment

@@ -55,7 +55,7 @@ def _refuse_at(code: str, message: str) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decided:
     """A basket decided for a customer; `at` is the time the rules looked at. `facts` are as they were before it."""
 

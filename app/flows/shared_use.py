@@ -8,6 +8,7 @@ from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.counters import Scope, advance
@@ -18,8 +19,7 @@ from app.domain.rules.standing import Needs
 from app.flows.ledger_port import Shared, SharedChanges
 
 
-@dataclass(frozen=True, slots=True)
-class SharedUse:
+class SharedUse(NamedTuple):
     """What one request takes from the shared state, or gives back (amounts below 0).
 
     `counts` are (name, period, amount); `given` are free codes by the customer who has them now; `voided` are codes
@@ -28,11 +28,11 @@ class SharedUse:
     """
 
     counts: tuple[tuple[str, str, int], ...] = ()
-    coupons: Mapping[str, int] = field(default_factory=dict)
-    given: Mapping[str, UUID] = field(default_factory=dict)
+    coupons: Mapping[str, int] = {}
+    given: Mapping[str, UUID] = {}
     voided: tuple[str, ...] = ()
-    unset: Mapping[str, bool] = field(default_factory=dict)
-    commitments: Mapping[date, str] = field(default_factory=dict)
+    unset: Mapping[str, bool] = {}
+    commitments: Mapping[date, str] = {}
 
 
 @dataclass(slots=True)

@@ -86,6 +86,8 @@ def uses_of(decision: Decision, shared: Shared, program: Program) -> Uses:
 
 def _used_codes(decision: Decision, shared: Shared) -> list[str]:
     """Stored codes that a rule used; a code that only a rule names isn't counted."""
+    if not shared.coupons:
+        return []
     applied = {normal_code(each.code) for each in decision.coupons if each.word is CouponWord.APPLIED}
     return sorted(code for code in applied if code in shared.coupons)
 

@@ -2,14 +2,14 @@
 beside it. No personal data: a birthday is kept as days since the nearest one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
 import orjson
 
 from app.domain.customer import CustomerFacts
-from app.domain.decision import Decision
+from app.domain.decision import Decision, Verdict
 from app.domain.ledger.purchase_states import LineState
 from app.domain.rules.birthdays import days_since_nearest
 from app.flows.requests import PurchaseRequest
@@ -45,13 +45,36 @@ def line_states(decision: Decision, *, qty_milli: Mapping[str, int]) -> list[Lin
             id=line.id,
             qty_milli=qty_milli[line.id],
             paid=line.paid,
-            accrued={wallet: units for wallet, units in line.accrued.items() if units},
-            redeemed_units={wallet: units for wallet, units in line.redeemed_units.items() if units},
-            kept={wallet: units for wallet, units in line.kept.items() if units},
+            accrued=_without_zeros(line.accrued),
+            redeemed_units=_without_zeros(line.redeemed_units),
+            kept=_without_zeros(line.kept),
             cost_units=line.cost_units,
         )
         for line in decision.lines
     ]
+
+
+def _without_zeros(units: Mapping[str, int]) -> Mapping[str, int]:
+    return {wallet: count for wallet, count in units.items() if count} if units else {}
+
+
+def stored_verdicts(verdicts: Iterable[Verdict]) -> bytes:
+    """As JSON. Rules that no line of the basket touches are filled in when the purchase is read.
+
+    The serialiser takes four times as long over dataclasses as over dictionaries.
+    """
+    return orjson.dumps(
+        [
+            {
+                "rule": each.rule,
+                "verdict": each.verdict,
+                "because": each.because,
+                "need": each.need,
+                "have": each.have,
+            }
+            for each in verdicts
+        ]
+    )
 
 
 def _facts(facts: CustomerFacts, *, today: date) -> dict[str, Any]:

@@ -6,8 +6,9 @@ holds         holds as rounds and readers need them; holds_over: what they keep 
 tiers         what tiers were; feed: events and their places; roots: days closed, and what proofs are made of
 shared        budgets, stocks, coupons, free codes, days of draws; taken_back: what a purchase keeps for its returns
 customers     writes outside the rounds: customers, drafts, programs; cards, coupons, segments, prize_draws: theirs
+bulk_load     customers by COPY, with their opening balances
 backtests     how far each back-test is, and the past baskets it reads; draws: what a check of draws reads
-reads         statements that each stand alone and read what is committed
+reads         statements that each stand alone and read what is committed; hot_reads: those that many ask for at once
 offline       which version of the program was in force when
 keys          keys of tills and people, by their SHA-256
 housekeeping  what the background jobs ask for; timetable: their schedules; queue: when each last ended well

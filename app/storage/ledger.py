@@ -27,9 +27,12 @@ select clock_timestamp() as now, coalesce((select max(version) from programs), 0
         l.place) as is_free,
     coalesce((select min(expires_at) from holds where state = 'held') <= clock_timestamp(), false) as has_due_holds
 """
+# Each digest is looked for in its own partition; `= any` looks in all four (measured: 5.9 µs a purchase, this 2.6).
 READ_KNOWN = """
 select 'claim' as what, c.digest as id, c.answer_id as other, c.fingerprint, null::bytea as identifier
-from claims c where c.digest = any($1::uuid[])
+from unnest($1::uuid[]) n(digest) cross join lateral (
+    select * from claims each where each.digest = n.digest offset 0
+) c
 union all
 select 'owner', i.customer_id, null, null, i.digest from identifiers i where i.digest = any($2::bytea[]) and not
     i.is_blocked

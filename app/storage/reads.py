@@ -10,31 +10,15 @@ import orjson
 from app.domain.identifiers import CustomerId, LotId, TxId
 from app.domain.ledger.hold_states import Hold, HoldKind
 from app.domain.ledger.lots import Lot
-from app.flows.ledger_port import Patron, Shared
 from app.flows.ports_customers import PastBook
 from app.flows.requests import Answer, Caller, Role
 from app.flows.results import HistoryEntry, HistoryItem, HoldView, ProgramVersion, PurchaseRecord
-from app.storage import shared
 from app.storage.customers import DRAFT
-from app.storage.engine import Database
-from app.storage.holds import HOLD_COLUMNS, READ_HOLD, hold_of, view_of
-from app.storage.holds_over import give_back_what_is_over
-from app.storage.ledger import LOT_COLUMNS, READ_PATRONS, STORED_ANSWERS, lots_by_customer, patron_of
+from app.storage.holds import READ_HOLD, view_of
+from app.storage.hot_reads import HotReads
+from app.storage.ledger import READ_PATRONS, STORED_ANSWERS, patron_of
 from app.storage.tiers import read_tier
 
-OWNER = "select customer_id from identifiers where digest = $1 and not is_blocked"
-# Books, lots and open holds in one statement are of one moment.
-READ_BOOKS = READ_PATRONS.replace(
-    "from customers",  # The columns are constants of these modules.
-    f""", array(
-        select row({", ".join(f"l.{name}" for name in LOT_COLUMNS)})
-        from lots l where l.customer_id = c.id and (l.remaining > 0 or l.held > 0)
-    ) as lots, array(
-        select row({", ".join(f"h.{name}" for name in HOLD_COLUMNS)})
-        from holds h where h.customer_id = c.id and h.state = 'held' and c.holds > 0
-    ) as open_holds from customers""",  # noqa: S608
-    1,
-)
 PAST_VERSION = "select coalesce(max(version), 0) from txs where customer_id = $1 and created_at <= $2"
 # What was posted by a moment, by lot and account. A lot's `pending` sum tells whether it had been activated by then.
 PAST_ENTRIES = """
@@ -95,28 +79,7 @@ SCHEMA_VERSION = "select version_num from alembic_version"
 IS_WRITABLE = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off'"
 
 
-class ReadsDatabase:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def owner(self, digest: bytes) -> CustomerId | None:
-        owner = await self._value(OWNER, digest)
-        return CustomerId(owner) if owner else None
-
-    async def patron(self, customer_id: UUID) -> Patron | None:
-        rows = await self._rows(READ_PATRONS, [customer_id])
-        return patron_of(rows[0]) if rows else None
-
-    async def books(self, customer_id: UUID) -> Patron | None:
-        rows = await self._rows(READ_BOOKS, [customer_id])
-        if not rows:
-            return None
-        patron = patron_of(rows[0])
-        lots = [dict(zip(LOT_COLUMNS, lot, strict=True)) for lot in rows[0]["lots"]]
-        holds = [hold_of(dict(zip(HOLD_COLUMNS, hold, strict=True))) for hold in rows[0]["open_holds"]]
-        patron.book.load_lots(lots_by_customer(lots).get(customer_id, ()), holds)
-        return patron
-
+class ReadsDatabase(HotReads):
     async def past(self, customer_id: UUID, *, at: datetime) -> PastBook | None:
         async with self._database.transaction() as connection:
             await connection.execute("set transaction isolation level repeatable read read only")
@@ -193,12 +156,6 @@ class ReadsDatabase:
         row = (await self._rows(PROGRAM_NAMES))[0]
         return frozenset(row["segments"]), frozenset(row["pools"])
 
-    async def shared(self, *, counters: Sequence[str], coupons: Sequence[str], pools: Mapping[str, int]) -> Shared:
-        async with self._database.connection() as connection:
-            found = await shared.read(connection, counters=counters, coupons=coupons, pools=pools)
-            await give_back_what_is_over(connection, found, pools=pools)
-        return found
-
     async def serves_alone(self) -> bool:
         return bool(await self._value(SERVES_ALONE, f"kopilka/{self._database.instance}"))
 
@@ -220,11 +177,6 @@ class ReadsDatabase:
 
     async def schema_version(self) -> str:
         return str(await self._value(SCHEMA_VERSION))
-
-    async def _rows(self, statement: str, *arguments: object) -> Sequence[Mapping[str, Any]]:
-        async with self._database.connection() as connection:
-            rows: Sequence[Mapping[str, Any]] = await connection.fetch(statement, *arguments)
-            return rows
 
     async def _value(self, statement: str, *arguments: object) -> Any:
         async with self._database.connection() as connection:

@@ -11,17 +11,31 @@ from app.domain.draws.records import DrawRecord
 from app.domain.ledger.returns import LineState, Uses, UseState
 from app.domain.program import Algorithm
 
-_EMPTY = (b'"kept":{},', b'"cost_units":{},')  # In a string quotes would be escaped: these are never a part of one.
-
 
 def lines_to_json(lines: Sequence[LineState]) -> str:
     """One object a line. `kept` and `cost_units` are left out where there is nothing: the release before reads no lines
     that have them, and its processes post returns while others are upgraded.
     """
-    text = orjson.dumps(lines)
-    for member in _EMPTY:
-        text = text.replace(member, b"")
-    return text.decode()
+    return orjson.dumps([_line(line) for line in lines]).decode()
+
+
+def _line(line: LineState) -> dict[str, object]:
+    document: dict[str, object] = {
+        "id": line.id,
+        "qty_milli": line.qty_milli,
+        "paid": line.paid,
+        "accrued": line.accrued,
+        "redeemed_units": line.redeemed_units,
+    }
+    if line.kept:
+        document["kept"] = line.kept
+    if line.cost_units:
+        document["cost_units"] = line.cost_units
+    document["returned_milli"] = line.returned_milli
+    document["refunded"] = line.refunded
+    document["taken_back"] = line.taken_back
+    document["given_back"] = line.given_back
+    return document
 
 
 def lines_from_json(text: str) -> list[LineState]:

@@ -17,10 +17,15 @@ from typing import Literal
 
 import orjson
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from app.telemetry.request_lines import RequestLines
 
 # Of the request that this task works for; set by the HTTP edge, read by every line logged on the way.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+# Where requests' lines go once logging is set up in its JSON form.
+_lines: RequestLines | None = None
 
 # How many lines of code an exception shows, from the one that raised it outwards.
 FRAMES_MAX = 20
@@ -60,12 +65,25 @@ def configure_logging(*, form: Literal["json", "console"], level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _shorten, _text(form)],
         )
     )
+    global _lines  # noqa: PLW0603 - as structlog's own settings, one a process
+    _lines = RequestLines(sys.stderr.buffer) if form == "json" and threshold <= logging.INFO else None
     logging.raiseExceptions = False  # else a line that can't be written is printed with all it holds
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
     for name, least in _QUIET_LOGGERS.items():
         logging.getLogger(name).setLevel(max(least, threshold))
+
+
+def log_request(log: FilteringBoundLogger, facts: dict[str, object], *, request_id: str) -> None:
+    """One request's line: `facts` are ids and figures, in the order in which they are written.
+
+    log: writes it where lines are for people, or a test listens.
+    """
+    if _lines is not None and isinstance(structlog.get_config()["processors"][-1], structlog.processors.JSONRenderer):
+        _lines.say(facts, request_id=request_id)
+    else:
+        log.info("request", **facts)
 
 
 def told_exception(error: BaseException) -> dict[str, object]:
@@ -94,7 +112,7 @@ class Thinned:
 
     SECONDS = 1.0
 
-    def __init__(self, log: structlog.typing.FilteringBoundLogger, *, ticks: Callable[[], float]) -> None:
+    def __init__(self, log: FilteringBoundLogger, *, ticks: Callable[[], float]) -> None:
         self._log = log
         self._ticks = ticks
         self._said: dict[tuple[str, str], tuple[float, int]] = {}  # When last, and how many were left out since.

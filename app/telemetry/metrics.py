@@ -35,6 +35,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.compiled_core import chosen_core
+
 METRICS_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SHARED_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -106,12 +108,12 @@ class Metrics:
         )
         build = Gauge(
             "kopilka_build_info",
-            "1, with the version of the service and of Python",
-            ("version", "python"),
+            "1, with the version of the service and of Python, and whether the core runs compiled or pure",
+            ("version", "python", "core"),
             registry=registry,
             multiprocess_mode="livemax",
         )
-        build.labels(build_version(), platform.python_version()).set(1)
+        build.labels(build_version(), platform.python_version(), chosen_core().form).set(1)
         self._bind()
 
     def _bind(self) -> None:

@@ -175,7 +175,7 @@ def test_a_quote_gives_no_codes_away() -> None:
 
 def test_what_gave_nothing_is_not_told_of() -> None:
     decision = reward_samples.decision()
-    nothing = tuple(effect._replace(given=0, codes=()) for effect in decision.effects)
+    nothing = tuple(replace(effect, given=0, codes=()) for effect in decision.effects)
     document = told(reward_samples.sale(decision=replace(decision, effects=nothing, draws=())))
     assert (document["messages"], document["print"]) == ([], [])
 

@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 
 from app.main import build_app
+from app.one_write import OneWriteProtocol
 from tests.api import samples
 from tests.api.doubles import MemoryService, opened
 
@@ -40,7 +41,13 @@ class Running:
 async def serving(service: MemoryService) -> AsyncIterator[Running]:
     app = build_app(lambda: opened(service), phone_region="RU")
     config = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False, timeout_graceful_shutdown=5
+        app,
+        http=OneWriteProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -139,3 +146,70 @@ async def test_a_service_that_cannot_open_stops_the_start() -> None:
     with pytest.raises(OSError, match="no database"):
         await app({"type": "lifespan"}, receive, send)
     assert sent == ["lifespan.startup.failed"]
+
+
+class _Wire(asyncio.Transport):
+    """The server's end of a connection, that shows each write."""
+
+    def __init__(self) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 1), "peername": ("127.0.0.1", 2)})
+        self.writes: list[bytes] = []
+        self.is_closed = False
+
+    def write(self, data: "bytes | bytearray | memoryview[int]") -> None:
+        self.writes.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def pause_reading(self) -> None:
+        """Nothing is read here."""
+
+    def resume_reading(self) -> None:
+        """Likewise."""
+
+
+def _connected(service: MemoryService) -> tuple[OneWriteProtocol, _Wire]:
+    app = build_app(lambda: opened(service), phone_region="RU")
+    app.open(service)
+    config = uvicorn.Config(app, http=OneWriteProtocol, ws="none", lifespan="off", log_config=None, access_log=False)
+    config.load()
+    protocol, wire = OneWriteProtocol(config, uvicorn.server.ServerState(), {}), _Wire()
+    protocol.connection_made(wire)
+    return protocol, wire
+
+
+async def test_an_answer_is_one_write(service: MemoryService) -> None:
+    protocol, wire = _connected(service)
+    get = b"GET /health/live HTTP/1.1\r\nHost: kopilka\r\n\r\n"
+    protocol.data_received(get)
+    await until(lambda: wire.writes)
+    protocol.data_received(get.replace(b"GET", b"HEAD") + get)  # The second waits for the first one's answer.
+    await until(lambda: len(wire.writes) == 3)
+    heads = [write.partition(b"\r\n\r\n") for write in wire.writes]
+    assert all(head.startswith(b"HTTP/1.1 200 OK\r\n") for head, _, _ in heads)
+    assert [body for _, _, body in heads] == [b'{"status":"ok"}', b"", b'{"status":"ok"}']
+    assert not wire.is_closed
+
+
+async def test_what_is_said_before_the_answer_goes_at_once_and_the_last_word_before_the_end(
+    service: MemoryService,
+) -> None:
+    protocol, wire = _connected(service)
+    head = b"POST /v1/quote HTTP/1.1\r\nHost: kopilka\r\nAuthorization: Bearer till\r\nConnection: close\r\n"
+    protocol.data_received(
+        head + b"Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    )
+    await until(lambda: wire.writes)
+    assert wire.writes == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+    protocol.data_received(b"{}")
+    await until(lambda: wire.is_closed)
+    assert len(wire.writes) == 2
+    assert wire.writes[1].startswith(b"HTTP/1.1 422 ")
+    protocol, wire = _connected(service)
+    protocol.data_received(b"no HTTP\r\n\r\n")
+    assert wire.is_closed
+    assert wire.writes[0].startswith(b"HTTP/1.1 400 ")

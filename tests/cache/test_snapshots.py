@@ -3,31 +3,20 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import cast
 from uuid import UUID
 
-import orjson
 import pytest
 from redis.asyncio import Redis
 
-from app.cache.codec import to_body
 from app.cache.guard import CALL_SECONDS, FAULTS_MAX, REST_SECONDS
 from app.cache.snapshots import TTL_SECONDS, RedisSnapshots
-from app.domain.counters import Count
-from app.domain.draws.records import Slip
-from app.domain.identifiers import CustomerId
-from app.domain.ledger.books import Book, Progress, Purse
-from app.domain.ledger.memory import Measured, Memory
-from app.flows.ledger_port import Patron, Sealed
 from app.flows.ports import Seen
-from app.flows.results import Instant
+from tests.cache.patrons import ANNA, BORIS, array_of, patron, signed, signed_array
 from tests.kit import Stage
-from tests.storm.proxy import Cut, nothing_wrong, proxied
+from tests.storm.proxy import Cut, Swallow, nothing_wrong, proxied
 
-ANNA, BORIS = UUID(int=1), UUID(int=2)
 KEY = f"kopilka:db-1:c:{ANNA.hex}"
 
 
@@ -45,41 +34,6 @@ class Counting:
 
     def cache_fault(self, kind: str, error: BaseException) -> None:
         self.faults += bool(kind and error)
-
-
-def patron(customer: UUID = ANNA, *, revision: int = 1, available: int = 10) -> Patron:
-    moment = datetime(2026, 11, 21, 9, tzinfo=UTC)
-    return Patron(
-        book=Book(
-            customer_id=CustomerId(customer),
-            version=revision,
-            revision=revision,
-            purses={"points": Purse(available=available, pending=2, held=0, floor=0)},
-            tier="gold",
-            progress=Progress(paid=5, purchases=1, units=7, last_purchase_at=moment),
-            memory=Memory(
-                counts={"rule/a/max": Count("2026-11", 7)},
-                slips={"lucky": [Slip("p", moment.date(), "00", "ff", {"misses": 2}, kept=True)]},
-                tier_until=moment,
-                years={2026: Measured(5, 1, 7)},
-                days={"2026-11-21": Measured(5, 1, 7)},
-            ),
-            due_at=moment,
-        ),
-        profile=Sealed(b"wrapped", b"sealed"),
-        registered_at=moment,
-        referrer=UUID(int=9),
-        tags=("a",),
-        segments=("vip",),
-        card_types={"00ff": "gold"},
-        is_gift_card=True,
-        horizon={"points": (Instant(3, moment), None)},
-    )
-
-
-def _signed(value: object) -> bytes:
-    body = orjson.dumps(value)
-    return blake2b(body, key=bytes(32), digest_size=16).digest() + body
 
 
 @pytest.fixture
@@ -111,6 +65,60 @@ async def test_what_was_put_comes_back_whole(snapshots: RedisSnapshots, redis: R
     assert (watch.hits, watch.misses) == (1, 0)
 
 
+async def test_customers_asked_for_at_once_are_read_by_one_call(
+    snapshots: RedisSnapshots, redis: Redis, watch: Counting
+) -> None:
+    others = [UUID(int=number) for number in range(10, 40)]
+    await snapshots.put([patron(other) for other in others[::2]])
+    await snapshots.fill(patron(), mark=(await snapshots.get(ANNA)).mark)  # Redis knows the scripts from now on.
+    before = await _scripts_run(redis)
+    seen = await asyncio.gather(*(snapshots.get(other) for other in [*others, *others]))
+    assert await _scripts_run(redis) - before == 1
+    assert [each.patron is not None for each in seen] == [place % 2 == 0 for place in range(len(others))] * 2
+    found = [each.patron for each in seen if each.patron is not None]
+    assert len({id(each) for each in found}) == len(found), "a customer is changed by who reads it"
+    missing = [(other, each.mark) for other, each in zip([*others, *others], seen, strict=True) if each.patron is None]
+    await asyncio.gather(*(snapshots.fill(patron(other), mark=mark) for other, mark in missing))
+    assert await _scripts_run(redis) - before == 2
+    again = await asyncio.gather(*(snapshots.get(other) for other in others))
+    assert all(each.patron is not None for each in again)
+
+
+async def test_poison_among_others_is_a_miss_of_its_own(snapshots: RedisSnapshots, redis: Redis) -> None:
+    await snapshots.put([patron(), patron(BORIS)])
+    await redis.delete(KEY)
+    await redis.rpush(KEY, "x")
+    anna, boris = await asyncio.gather(snapshots.get(ANNA), snapshots.get(BORIS))
+    assert anna.patron is None
+    assert boris.patron is not None
+
+
+async def test_an_owners_place_of_another_kind_is_emptied(snapshots: RedisSnapshots, redis: Redis) -> None:
+    digest, other = b"d" * 32, b"e" * 32
+    await redis.rpush(f"kopilka:db-1:i:{digest.hex()}", "x")
+    await snapshots.put_owner(other, BORIS)
+    owner, other_owner = await asyncio.gather(snapshots.owner(digest), snapshots.owner(other))
+    assert owner is None
+    assert other_owner == BORIS
+    await snapshots.put_owner(digest, ANNA)
+    assert await snapshots.owner(digest) == ANNA
+
+
+async def test_a_redis_that_was_started_anew_is_asked_without_a_fault(
+    snapshots: RedisSnapshots, redis: Redis, watch: Counting
+) -> None:
+    """It knows no script any more, and has closed the connections."""
+    await snapshots.put([patron()])
+    assert (await snapshots.get(ANNA)).patron is not None
+    await redis.script_flush()
+    await redis.client_kill_filter(_type="normal", skipme=True)
+    await asyncio.sleep(0.05)
+    assert (await snapshots.get(ANNA)).patron is not None
+    await snapshots.put([patron(revision=2)])
+    assert (await snapshots.get(ANNA)).mark == "2"
+    assert watch.faults == 0
+
+
 async def test_an_older_revision_never_replaces_a_newer(snapshots: RedisSnapshots) -> None:
     await snapshots.put([patron(revision=6, available=60)])
     await snapshots.put([patron(revision=5, available=50)])
@@ -129,6 +137,7 @@ async def test_an_older_revision_never_replaces_a_newer(snapshots: RedisSnapshot
         "a huge revision",
         "another release's",
         "the release before's",
+        "a member short",
     ],
 )
 async def test_poison_is_a_miss_and_is_gone(
@@ -145,14 +154,18 @@ async def test_poison_is_a_miss_and_is_gone(
             await redis.hset(KEY, "b", await redis.hget(f"kopilka:db-1:c:{BORIS.hex}", "b"))
         case "a bigger balance":
             body = cast("bytes", await redis.hget(KEY, "b"))
-            await redis.hset(KEY, "b", body.replace(b'"available":10', b'"available":99'))
+            bigger = body.replace(b'["points",10,', b'["points",99,')
+            assert bigger != body
+            await redis.hset(KEY, "b", bigger)
         case "a huge revision":
             await redis.hset(KEY, mapping={"r": 10**12, "b": b"x" * 40})
         case "another release's":
-            await redis.hset(KEY, "b", _signed({"id": "nothing we know"}))
+            await redis.hset(KEY, "b", signed({"id": "nothing we know"}))
         case "the release before's":
-            value = orjson.loads(to_body(patron()))
-            await redis.hset(KEY, "b", _signed({name: value[name] for name in value if name != "memory"}))
+            array = array_of(patron())
+            await redis.hset(KEY, "b", signed_array([array[0] - 1, *array[1:]]))
+        case "a member short":
+            await redis.hset(KEY, "b", signed_array(array_of(patron())[:-1]))
     assert (await snapshots.get(ANNA)).patron is None
     await snapshots.put([patron(revision=2, available=20)])
     got = (await snapshots.get(ANNA)).patron
@@ -253,3 +266,28 @@ async def test_a_redis_that_is_gone_is_a_quick_miss_and_then_left_alone(watch: C
     assert time.monotonic() - started < 50 * 2 * CALL_SECONDS  # The breaker spares us nearly all calls.
     assert FAULTS_MAX <= watch.faults <= 2 * FAULTS_MAX
     await gone.close()
+
+
+async def test_a_redis_that_says_nothing_keeps_nobody_waiting_twice(stage: Stage, watch: Counting) -> None:
+    """Those who come while a call hangs wait with it, and no longer than it may last."""
+    async with proxied(Path(stage.redis_url.removeprefix("unix://"))) as line:
+        host, port = cast("tuple[str, int]", line.address)
+        snapshots = RedisSnapshots(f"redis://{host}:{port}", key=bytes(32), identity=lambda: "db-1", watch=watch)
+        await snapshots.put([patron()])
+        assert (await snapshots.get(ANNA)).patron is not None
+        line.fault = lambda _side, _data: Swallow()
+        started = time.monotonic()
+        first = asyncio.create_task(snapshots.get(ANNA))
+        await asyncio.sleep(CALL_SECONDS / 4)
+        later = [asyncio.create_task(snapshots.get(customer)) for customer in (ANNA, BORIS)]
+        assert await asyncio.gather(first, *later) == [Seen(None, "")] * 3
+        assert time.monotonic() - started < 1.8 * CALL_SECONDS
+        assert watch.faults == 1
+        line.fault = nothing_wrong
+        assert (await snapshots.get(ANNA)).patron is not None, "on a connection made anew"
+        await snapshots.close()
+
+
+async def _scripts_run(redis: Redis) -> int:
+    told = await redis.info("commandstats")
+    return sum(int(told.get(f"cmdstat_{name}", {"calls": 0})["calls"]) for name in ("evalsha", "eval"))

@@ -10,8 +10,9 @@ import pytest
 from app.domain.rejections import Rejected, Rejection
 from app.flows import rounds as rounds_module
 from app.flows.claims import receipt_claim
+from app.flows.post_round import TRIES_MAX
 from app.flows.requests import Receipt
-from app.flows.rounds import IN_FLIGHT_MAX
+from app.flows.rounds import BESIDE_MIN, IN_FLIGHT_MAX, SMALL_MAX
 from tests.flows.rig import Pause, Rig, open_rig
 from tests.kit import Stage
 from tests.storm.audit import audit
@@ -75,6 +76,89 @@ async def test_rounds_in_flight_are_few_and_never_share_a_customer(rig: Rig) -> 
     for pause in pauses:
         pause.go()
     assert [answer["version"] for answer in await asyncio.gather(*asked)] == [1] * len(customers)
+
+
+async def test_what_comes_in_one_turn_of_the_loop_shares_a_round(rig: Rig) -> None:
+    customers = [await rig.customer() for _ in range(3)]
+    rig.watch.sizes.clear()
+    await asyncio.gather(*(rig.give(customer, 1) for customer in customers))
+    assert rig.watch.sizes == [3]
+
+
+@asynccontextmanager
+async def _under_way(rig: Rig, size: int, *, before: str = "write") -> AsyncIterator[None]:
+    """A round of that size, which goes on when the block ends."""
+    pause = Pause()
+    rig.ledger.before[before] = pause
+    customers = [await rig.customer() for _ in range(size)]
+    asked = [asyncio.create_task(rig.give(customer, 1)) for customer in customers]
+    await pause.reached()
+    rig.watch.sizes.clear()
+    yield
+    pause.go()
+    await asyncio.gather(*asked)
+
+
+async def test_beside_a_small_round_another_starts_at_once(rig: Rig) -> None:
+    async with _under_way(rig, SMALL_MAX):
+        assert (await asyncio.wait_for(rig.give(await rig.customer(), 1), SOON_SECONDS))["version"] == 1
+
+
+async def test_beside_a_larger_round_few_wait_and_many_start(rig: Rig) -> None:
+    customers = [await rig.customer() for _ in range(BESIDE_MIN)]
+    async with _under_way(rig, SMALL_MAX + 1):
+        asked = [asyncio.create_task(rig.give(customer, 1)) for customer in customers[1:]]
+        await asyncio.sleep(0.1)
+        assert not rig.watch.sizes
+        asked.append(asyncio.create_task(rig.give(customers[0], 1)))
+        await asyncio.wait_for(asyncio.gather(*asked), SOON_SECONDS)
+        assert rig.watch.sizes == [BESIDE_MIN]
+
+
+async def test_those_who_waited_are_one_round_once_the_larger_one_is_over(rig: Rig) -> None:
+    customers = [await rig.customer() for _ in range(BESIDE_MIN - 1)]
+    async with _under_way(rig, SMALL_MAX + 1):
+        asked = [asyncio.create_task(rig.give(customer, 1)) for customer in customers]
+        await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+    assert sorted(rig.watch.sizes) == [SMALL_MAX + 1, BESIDE_MIN - 1]
+
+
+async def test_a_round_that_has_failed_keeps_nobody_waiting(rig: Rig) -> None:
+    alone = Pause()
+
+    async def fail() -> None:
+        rig.ledger.before["take"] = alone  # The first of its members, when it is tried by itself.
+        raise RuntimeError("nobody foresaw this")
+
+    async with _under_way(rig, SMALL_MAX + 1):
+        rig.ledger.before["take"] = fail
+        waiting = [asyncio.create_task(rig.give(await rig.customer(), 1)) for _ in range(SMALL_MAX + 1)]
+        await asyncio.sleep(0)
+    await alone.reached()
+    assert (await asyncio.wait_for(rig.give(await rig.customer(), 1), SOON_SECONDS))["version"] == 1
+    alone.go()
+    assert [answer["version"] for answer in await asyncio.gather(*waiting)] == [1] * len(waiting)
+
+
+async def test_whoever_waits_for_a_lock_stands_in_nobodys_way(rig: Rig) -> None:
+    """Several of one locked customer, at the head of the queue and each in need of a round of its own."""
+    customer, neighbour = await rig.customer(), await rig.customer()
+    async with rig.owner.transaction():
+        await rig.owner.execute("select from customers where id = $1 for update", customer)
+        asked = [asyncio.create_task(rig.give(customer, 1)) for _ in range(3)]
+        await asyncio.sleep(0.3)
+        assert rig.watch.sizes == [3] * TRIES_MAX  # Each of these rounds passed them over.
+        assert (await asyncio.wait_for(rig.give(neighbour, 1), SOON_SECONDS))["version"] == 1
+    assert sorted(answer["version"] for answer in await asyncio.gather(*asked)) == [1, 2, 3]
+
+
+async def test_draining_waits_for_what_has_not_begun(rig: Rig) -> None:
+    asked = asyncio.create_task(rig.give(await rig.customer(), 1))
+    await asyncio.sleep(0)
+    await rig.rounds.drain()
+    assert asked.done() or (await asyncio.wait_for(asked, SOON_SECONDS))["version"] == 1
+    assert rig.watch.sizes
 
 
 async def test_twins_under_one_key_are_one_posting(rig: Rig) -> None:

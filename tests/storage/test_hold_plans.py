@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.decision import Decision
 from app.flows.ledger_port import HeldSale
-from app.storage import holds, holds_over, ledger, reads
+from app.storage import holds, holds_over, hot_reads, ledger, reads
 from app.storage.holds import sale_from_json, sale_to_json
 from tests.kit import Desk, line, purchase, small_program
 
@@ -40,7 +40,7 @@ _GROWING = r"Seq Scan on (holds|purchases|customers|txs|lots|entries)"
         (holds.READ_HOLD, (_IDS[0],), "holds_pkey"),
         (holds_over.OVER, (1000,), "holds_due"),
         (holds_over.CODES_OVER, (["A"], ["p"]), "coupons_pkey"),
-        (reads.READ_BOOKS, (_IDS,), "holds_open"),
+        (hot_reads.READ_BOOKS, (_IDS,), "holds_open"),
         (reads.PURCHASE, (_IDS[0],), "holds_pkey"),
         (ledger.STORED_ANSWERS, (_IDS,), "holds_pkey"),
         (ledger.LOCK_PURCHASES, (_IDS,), "purchases_other_pkey"),

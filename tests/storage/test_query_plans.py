@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.storage import ledger, reads, round_writes, shared, tiers
+from app.storage import hot_reads, ledger, reads, round_writes, shared, tiers
 from tests.kit import Desk
 
 _IDS = [UUID(int=n) for n in range(1, 4)]
@@ -37,8 +37,8 @@ _GROWING = (
         (shared.WRITE_COUPONS, (_NAMES, [1, 1], _IDS[:2], [False, True], [False, False]), {"coupons_pkey"}),
         (round_writes.UPDATE_PURCHASES, (_IDS, _IDS, ["[]"] * 3, [True] * 3, ["{}"] * 3), {"purchases_other_pkey"}),
         (ledger.SPENT, (_IDS, _IDS), {"entries_other_pkey", "lots_pkey"}),
-        (reads.OWNER, (_DIGESTS[0],), {"identifiers_pkey"}),
-        (reads.READ_BOOKS, (_IDS,), {"customers_pkey", "lots_pkey"}),
+        (hot_reads.OWNERS, (_DIGESTS,), {"identifiers_pkey"}),
+        (hot_reads.READ_BOOKS, (_IDS,), {"customers_pkey", "lots_pkey"}),
         (reads.HISTORY, (_IDS[0], None, 50), {"txs_other_pkey", "entries_other_pkey"}),
         (reads.PAST_VERSION, (_IDS[0], _NOW), {"txs_other_pkey"}),
         (reads.PAST_ENTRIES, (_IDS[0], _NOW), {"txs_other_pkey", "entries_other_pkey"}),

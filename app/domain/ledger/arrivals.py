@@ -26,8 +26,9 @@ def arrivals_of(decision: Decision, program: Program) -> list[Arrival]:
     by_rule: dict[str, dict[str, int]] = {wallet: {} for wallet in decision.accrued}
     for line in decision.lines:
         for part in line.parts:
-            if part.wallet is not None and part.units:
-                units = by_rule[part.wallet]
+            wallet = part.wallet
+            if wallet is not None and part.units:
+                units = by_rule[wallet]
                 units[part.rule] = units.get(part.rule, 0) + part.units
     arrivals = []
     for wallet, rules in by_rule.items():

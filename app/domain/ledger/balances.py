@@ -1,10 +1,9 @@
 """What a customer has in one wallet."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class WalletBalance:
+class WalletBalance(NamedTuple):
     """Units: spendable now (below 0 is a debt), not yet active, set aside."""
 
     available: int = 0

@@ -77,7 +77,10 @@ class Book:
 
     def purse(self, wallet: str) -> Purse:
         """One wallet's purse; a wallet not used so far is empty."""
-        return self.purses.setdefault(wallet, Purse())
+        purse = self.purses.get(wallet)
+        if purse is None:
+            purse = self.purses[wallet] = Purse()
+        return purse
 
     def balances(self, wallets: Iterable[str]) -> dict[str, WalletBalance]:
         """Of the named wallets, in that order, and of whatever else the customer has."""

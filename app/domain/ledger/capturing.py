@@ -110,7 +110,7 @@ def without_draws(decision: Decision) -> Decision:
     return replace(
         decision,
         lines=lines,
-        effects=tuple(effect._replace(codes=()) if effect.codes else effect for effect in effects),
+        effects=tuple(replace(effect, codes=()) if effect.codes else effect for effect in effects),
         verdicts=tuple(
             Verdict(each.rule, Outcome.SKIPPED, "draw") if each.rule in drawn else each for each in decision.verdicts
         ),
@@ -166,11 +166,11 @@ def _cut_parts(parts: Sequence[Part], *, discount: int, accrued: Mapping[str, in
         if wallet is None:
             amounts = allocate(discount, [parts[place].amount for place in mine])
             for place, amount in zip(mine, amounts, strict=True):
-                new[place] = parts[place]._replace(amount=amount)
+                new[place] = replace(parts[place], amount=amount)
         else:
             units = allocate(accrued.get(wallet, 0), [parts[place].units for place in mine])
             for place, portion in zip(mine, units, strict=True):
-                new[place] = parts[place]._replace(units=portion)
+                new[place] = replace(parts[place], units=portion)
     return tuple(part for part in new if part.amount or part.units)
 
 
@@ -205,7 +205,7 @@ def _cut_effects(decision: Decision, lines: Sequence[LineDecision], redeemed: Ma
                 wallet: left_of(units, dropped=shares[wallet][0], qty=shares[wallet][1])
                 for wallet, units in effect.cost.items()
             }
-            effects.append(effect._replace(wanted=effect.wanted - effect.given + given, given=given, cost=cost))
+            effects.append(replace(effect, wanted=effect.wanted - effect.given + given, given=given, cost=cost))
     return effects
 
 

@@ -23,6 +23,8 @@ from enum import StrEnum
 
 
 class Account(StrEnum):
+    __hash__ = str.__hash__  # Enum's own is a call of Python's for each look-up by account.
+
     AVAILABLE = "customer:available"
     PENDING = "customer:pending"
     HELD = "customer:held"
@@ -35,6 +37,8 @@ class Account(StrEnum):
 
 
 class TxKind(StrEnum):
+    __hash__ = str.__hash__  # Likewise.
+
     PURCHASE = "purchase"
     REDEEM = "redeem"
     RETURN = "return"

@@ -58,6 +58,8 @@ class Memory:
             del self.counts[name]
         for year in [year for year in self.years if year < today.year - 1]:
             del self.years[year]
+        if not self.days:
+            return
         first = (today - timedelta(days=DAYS_KEPT - 1)).isoformat()
         for day in [day for day in self.days if day < first]:
             del self.days[day]

@@ -1,15 +1,14 @@
 """When a posting is made, and what it names new things by."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.ledger.books import Book
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """The two times of a posting, and fresh ids in ascending order. `now` is the database's clock: it rules what is
     spendable and what has expired. `at` is the time of the deal: it dates the lots.
     """

@@ -172,7 +172,7 @@ class Moves:
             debt = max(0, -purse.available)
             purse.available += units
             self.entries.append(Entry(Account.AVAILABLE, lot.wallet, units, lot.id, rule))
-            if covers_debt:
+            if covers_debt and (debt or purse.floor):
                 self._cover(lot, min(debt, units))
         self.book.wait_for(lot.next_change())
 

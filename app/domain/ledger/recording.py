@@ -4,8 +4,8 @@ Who may leave a full set of a converting wallet must have loaded the customer's 
 the program has such a wallet, every request with a customer loads them.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from app.domain.identifiers import NOBODY, TxId
 from app.domain.ledger.books import GENESIS, Book
@@ -20,8 +20,7 @@ from app.domain.program import Program
 _BY_CLOCK = frozenset({TxKind.ACTIVATE, TxKind.EXPIRE})
 
 
-@dataclass(frozen=True, slots=True)
-class Chained:
+class Chained(NamedTuple):
     """A posting and the hash that chains it."""
 
     posting: Posting

@@ -126,12 +126,12 @@ def take_back(sold_by: Program, book: Book, day: date | None, *, paid: int, purc
 
 
 def _bucket(program: Program, book: Book, now: datetime) -> Measured | None:
+    if program.tier_window is Window.EVER:
+        return None
     today = now.astimezone(program.timezone).date()
     if program.tier_window is Window.YEAR:
         return book.memory.years.setdefault(today.year, Measured())
-    if program.tier_window is Window.ROLLING_365D:
-        return book.memory.days.setdefault(today.isoformat(), Measured())
-    return None
+    return book.memory.days.setdefault(today.isoformat(), Measured())
 
 
 def _standing(program: Program, book: Book, now: datetime) -> tuple[str | None, datetime | None]:
@@ -190,9 +190,7 @@ def _reached(program: Program, measure: int) -> str | None:
 
 def _higher(program: Program, one: str | None, other: str | None) -> str | None:
     """The later of the two in the program's order; what it doesn't have is below all."""
-    ids = [tier.id for tier in program.tiers]
-    place = max(ids.index(tier) if tier in ids else -1 for tier in (one, other))
-    return ids[place] if place >= 0 else None
+    return next((tier.id for tier in reversed(program.tiers) if tier.id in (one, other)), None)
 
 
 def _can_fall(program: Program, tier: str | None) -> bool:

@@ -6,9 +6,9 @@ from app.domain.amounts import allocate
 from app.domain.basket import ClosedTo
 from app.domain.decision import Part
 from app.domain.rules.bill import Bill
-from app.domain.rules.forms import CompiledLane, CompiledRule
+from app.domain.rules.forms import CompiledRule
 from app.domain.rules.phases import Phase, Proposal
-from app.domain.rules.picking import Picked
+from app.domain.rules.picking import Stand
 
 
 class Accruals(Phase):
@@ -19,9 +19,8 @@ class Accruals(Phase):
         self.accrued: list[dict[str, int]] = [{} for _ in bill.lines]
         self._earlier: Sequence[Mapping[str, int]] = ()
 
-    def begin_lane(self, lane: CompiledLane) -> None:
-        if lane.looks_back:
-            self._earlier = [dict(units) for units in self.accrued]
+    def look_back(self) -> None:
+        self._earlier = [dict(units) for units in self.accrued]
 
     def parts(self, proposal: Proposal) -> Sequence[int]:
         if proposal.by_line is not None:
@@ -31,7 +30,10 @@ class Accruals(Phase):
     def fit(self, proposal: Proposal, parts: Sequence[int]) -> Sequence[int]:  # noqa: ARG002 - units need no room
         return parts
 
-    def _reckon(self, rule: CompiledRule, picked: Picked) -> Proposal | None:
+    def propose(self, rule: CompiledRule, stand: Stand) -> Proposal | None:
+        picked = self.pick(rule, stand)
+        if picked is None:
+            return None
         wallet = rule.wallet or ""
         earlier = [units.get(wallet, 0) for units in self._earlier] if rule.looks_back else ()
         wanted = rule.total(picked, earlier) if rule.total is not None else 0
@@ -50,8 +52,9 @@ class Accruals(Phase):
     def write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None:
         rule_id, kind, wallet = rule.id, rule.kind, rule.wallet or ""
         accrued_by_line, parts_by_line = self.accrued, self.bill.parts
-        for place, part in zip(places, parts, strict=True):
+        for at, part in enumerate(parts):
             if part:
+                place = places[at]
                 accrued = accrued_by_line[place]
                 accrued[wallet] = accrued.get(wallet, 0) + part
                 parts_by_line[place].append(Part(rule_id, kind, 0, wallet, part))

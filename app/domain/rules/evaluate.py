@@ -11,19 +11,20 @@ customer nothing accrues, and to the rules a gift card is nobody, though it pays
 discounts left, and some of them are bought with units: they are decided before redemption and shown after accruals.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from app.domain.basket import Basket, ClosedTo, Visit
+from app.domain.coupons import CouponVerdict
 from app.domain.customer import CustomerFacts
 from app.domain.decision import Decision, Effect, LineDecision
 from app.domain.program import Base
 from app.domain.rules.accruals import Accruals
-from app.domain.rules.bill import Bill
+from app.domain.rules.bill import Bill, Lanes
 from app.domain.rules.compiled import CompiledProgram, compile_program
 from app.domain.rules.costs import refuse_unknown, settle
 from app.domain.rules.facts import Facts
-from app.domain.rules.forms import CompiledLane, CompiledRule, PhaseOf
+from app.domain.rules.forms import PhaseOf
 from app.domain.rules.given import TillFacts, pay, take_discounts
 from app.domain.rules.hints import hints_of
 from app.domain.rules.index import Index
@@ -42,7 +43,6 @@ __all__ = ["Asked", "CompiledProgram", "compile_program", "evaluate"]
 NO_REWARDS: Mapping[str, int] = {}
 NOTHING_KEPT: Mapping[str, int] = {}
 NO_COSTS: Mapping[str, Mapping[str, int]] = {}
-_Lanes = list[tuple[CompiledLane, list[CompiledRule]]]  # Ready to try, by lane.
 
 
 def evaluate(
@@ -77,23 +77,23 @@ def evaluate(
     hits = _index_of(program, visit).touched(basket.lines, names=facts.vouchers.names, event=visit.event)
     tally = Tally(standing, scheme.timezone, basket.lines)
     bill = Bill.open(facts, standing, hits=hits, rewards=rewards, tally=tally)
-    phases = _phases(program, hits)
+    rules = [program.rules[rank] for rank in sorted(hits)]
+    if given is not None:
+        take_discounts(given, bill, [rule for rule in rules if rule.lane.phase is PhaseOf.DISCOUNT])
+        rules = [rule for rule in rules if rule.lane.phase is not PhaseOf.DISCOUNT]
+    discounts, gifts, bonuses, draws = bill.ready(rules)
 
-    effects: list[Effect] = []
-    if given is None:
-        effects = _act(Discounts(bill), phases[PhaseOf.DISCOUNT])
-    else:
-        take_discounts(given, bill, [rule for _, rules in phases[PhaseOf.DISCOUNT] for rule in rules])
-    pieces = _act(Pieces(bill), phases[PhaseOf.REWARD]) if phases[PhaseOf.REWARD] else []
+    effects = _act(Discounts(bill), discounts) if discounts else []
+    pieces = _act(Pieces(bill), gifts) if gifts else []
     redeemed = _redeem(program, bill, customer, redeem) if given is None else pay(redeem, bill, scheme.wallets)
-    accruals = Accruals(bill, bases=_bases(scheme.accrual_base, bill, redeemed.money))
-    effects += _act(accruals, phases[PhaseOf.ACCRUAL])
+    accruals = Accruals(bill, bases=_bases(scheme.accrual_base, bill, redeemed))
+    effects += _act(accruals, bonuses)
     effects += pieces
     lottery = None
-    if phases[PhaseOf.RANDOM] or program.balanced:
+    if draws or program.balanced:
         lottery = Lottery(program, bill, accruals, plain=_plain(program, bill, accruals))
-        for lane, rules in phases[PhaseOf.RANDOM]:
-            lottery.run(lane, bill.ready(rules))
+        for lane, members in draws:
+            lottery.run(lane, members)
         lottery.note_plain(program)
         effects += lottery.effects
     return _decision(program, bill, redeemed, effects, accruals, lottery, has_hints=given is None)
@@ -103,23 +103,10 @@ def _index_of(program: CompiledProgram, visit: Visit) -> Index:
     return program.index if visit.event is None else program.events
 
 
-def _phases(program: CompiledProgram, ranks: Iterable[int]) -> Sequence[_Lanes]:
-    """The rules of those ranks by phase, then by lane, in order."""
-    phases: Sequence[_Lanes] = ([], [], [], [])
-    lane, members = None, list[CompiledRule]()
-    for rank in sorted(ranks):
-        rule = program.rules[rank]
-        if rule.lane is not lane:
-            lane, members = rule.lane, []
-            phases[lane.phase].append((lane, members))
-        members.append(rule)
-    return phases
-
-
-def _act(phase: Phase, lanes: _Lanes) -> list[Effect]:
+def _act(phase: Phase, lanes: Lanes) -> list[Effect]:
     """Let lanes work in a phase, one after another."""
     for lane, rules in lanes:
-        apply_lane(lane, phase.bill.ready(rules), phase)
+        apply_lane(lane, rules, phase)
     return phase.effects
 
 
@@ -132,19 +119,20 @@ def _redeem(program: CompiledProgram, bill: Bill, customer: CustomerFacts | None
     if charged:
         available = {wallet: units - charged.get(wallet, 0) for wallet, units in available.items()}
         strength = None if strength is None else strength - sum(charged.values())
-    places = [place for place, line in enumerate(bill.lines) if ClosedTo.REDEEM not in line.closed_to]
-    payable = Payable(left=bill.left, rooms=bill.rooms, places=places)
+    payable = Payable(bill.left, bill.rooms, bill.open_to(ClosedTo.REDEEM))
     redeemed = redeem_units(
         scheme.redemption, scheme.wallets, payable, available=available, strength=strength, asked=asked
     )
     return redeemed.with_costs(charged, bill.charged) if charged else redeemed
 
 
-def _bases(base: Base, bill: Bill, redeemed: Sequence[int]) -> Sequence[int]:
-    """What accruals look at on each line."""
+def _bases(base: Base, bill: Bill, redeemed: Redeemed) -> Sequence[int]:
+    """What accruals look at on each line; discounts are over, so what lines have left stays as it is."""
     match base:
         case Base.PAID:
-            return [left - money for left, money in zip(bill.left, redeemed, strict=True)]
+            if not redeemed.units:
+                return bill.left
+            return [left - money for left, money in zip(bill.left, redeemed.money, strict=True)]
         case Base.NET:
             return bill.left
         case Base.GROSS:
@@ -175,8 +163,12 @@ def _decision(
     has_hints: bool,
 ) -> Decision:
     vouchers, verdicts = bill.facts.vouchers, bill.verdicts
-    takers = program.takers if vouchers.sent else ()
-    coupons, coupon_uses = judge(vouchers, [Taker(rule.id, rule.coupons, verdicts.get(rule.place)) for rule in takers])
+    uses = bill.tally.uses()
+    coupons: tuple[CouponVerdict, ...] = ()
+    if vouchers.sent:
+        takers = [Taker(rule.id, rule.coupons, verdicts.get(rule.place)) for rule in program.takers]
+        coupons, coupon_uses = judge(vouchers, takers)
+        uses += coupon_uses
     gross, left, money, accrued = bill.gross, bill.left, redeemed.money, accruals.accrued
     kept = () if lottery is None else lottery.kept
     lines = [
@@ -204,7 +196,7 @@ def _decision(
         redeem_terms=redeemed.terms,
         redeemed_units=redeemed.units,
         accrued=accrued_in_all,
-        uses=bill.tally.uses() + coupon_uses,
+        uses=uses,
         draws=() if lottery is None else tuple(lottery.draws),
         coupons=coupons,
         hints=hints_of(program.rules, program.ranks, bill, effects, bases=accruals.stand.worths) if has_hints else (),

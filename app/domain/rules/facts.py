@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
+from app.domain.amounts import gross
 from app.domain.basket import Basket, Visit
 from app.domain.customer import CustomerFacts
 from app.domain.program import Program
@@ -11,7 +12,7 @@ from app.domain.rules.standing import Standing
 from app.domain.rules.vouchers import NO_VOUCHERS, Vouchers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in `app.domain.basket`.
 class Facts:
     """One evaluation's world. Build it with `Facts.of`; everything below `visit` follows from the four fields above it.
 
@@ -55,15 +56,15 @@ class Facts:
         if visit.at.tzinfo is None:
             raise ValueError(f"the visit's instant {visit.at} has no zone")
         local = visit.at.astimezone(program.timezone)
-        line_gross = tuple(line.gross for line in basket.lines)
+        line_gross = tuple([gross(line.price, line.qty_milli) for line in basket.lines])
         paid_by: dict[str, int] = {}
         for payment in basket.payments:
             paid_by[payment.method] = paid_by.get(payment.method, 0) + payment.amount
         return cls(
-            basket=basket,
-            customer=customer,
-            visit=visit,
-            local=local,
+            basket,
+            customer,
+            visit,
+            local,
             today=local.date(),
             wall=local.time(),
             line_gross=line_gross,

@@ -9,7 +9,7 @@ from app.domain.rules.facts import Facts
 NEED_LIST_MAX = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Failure:
     """The first test that failed: its key in the document, what it needed (as the document says it) and what it had.
 
@@ -18,8 +18,8 @@ class Failure:
     """
 
     because: str
-    need: object = None
-    have: object = None
+    need: object | None = None
+    have: object | None = None
 
 
 Test = Callable[[Facts], Failure | None]

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from app.domain.decision import Outcome, Verdict
 from app.domain.program import Combine, Kind, Limit, Period, Rule, Scope
-from app.domain.rules.failures import Failure, Test
+from app.domain.rules.failures import Test
 from app.domain.rules.hinting import Hinter
 from app.domain.rules.picking import Picked, Stand
 from app.domain.rules.rewards import Each, Total
@@ -63,9 +63,6 @@ class Verdicts:
             outdone=Verdict(name, Outcome.OUTDONE, combine.value),
             undrawn=Verdict(name, Outcome.SKIPPED, "draw"),
         )
-
-    def failed(self, failure: Failure) -> Verdict:
-        return Verdict(self.applied.rule, Outcome.SKIPPED, failure.because, failure.need, failure.have)
 
     def cut(self, *, limited_by: str | None, wanted: int) -> Verdict:
         """A limit left nothing of what the rule wanted."""

@@ -43,7 +43,8 @@ def take_discounts(facts: TillFacts, bill: Bill, rules: Iterable[CompiledRule]) 
         if money > gross:
             raise ValueError(f"line {bill.lines[place].id} of {gross} has a discount of {money}")
         bill.left[place] -= money
-        bill.rooms[place] = max(bill.rooms[place] - money, 0)
+        if bill.rooms is not bill.left:
+            bill.rooms[place] = max(bill.rooms[place] - money, 0)
     for rule in rules:
         bill.verdicts[rule.place] = Verdict(rule.id, Outcome.SKIPPED, OFFLINE)
 

@@ -25,7 +25,7 @@ from app.domain.rules.selection import LineTest, compile_lines
 AMOUNT, QTY, UNITS = "amount", "qty", "units"  # What a hint tells to add; see `decision.Hint`.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lack:
     """So much of `what` is missing; `price` is what one unit costs about, None where nothing in the basket says."""
 

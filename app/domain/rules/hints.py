@@ -56,7 +56,7 @@ def hints_of(
 ) -> tuple[Hint, ...]:
     """The hints after everything is decided. `rules` and `ranks` are the program's, `bases` what accruals look at."""
     desk = _Desk(rules, ranks, bill, effects, bases)
-    found: list[tuple[bool, int, int, Hint]] = []
+    found: list[tuple[bool, int, int, Hint]] = []  # What has no price comes last, ties go to what is applied first.
     verdicts = bill.verdicts
     for rank in bill.hits:
         rule = rules[rank]
@@ -71,11 +71,12 @@ def hints_of(
         if lack is not None:
             distance = lack.distance
             found.append((distance is None, distance or 0, rank, Hint(rule.id, lack.what, lack.missing, gives)))
-    return tuple(hint for *_, hint in sorted(found, key=_nearness)[:HINTS_MAX]) if found else ()
+    if len(found) > 1:
+        found = sorted(found, key=_nearness)[:HINTS_MAX]
+    return tuple([hint for *_, hint in found])
 
 
 def _nearness(found: tuple[bool, int, int, Hint]) -> tuple[bool, int, int]:
-    """What has no price comes last; ties go to what is applied first."""
     return found[:3]
 
 
@@ -233,8 +234,12 @@ class _Desk:
         combine = rule.lane.combine
         if combine is Combine.ALL or combine is Combine.SUM:
             return False
-        applied = [(self._rules[self._ranks[effect.rule]], effect) for effect in self._effects]
-        rivals = [(other, effect) for other, effect in applied if other.lane is rule.lane and other is not rule]
+        rules, ranks, lane = self._rules, self._ranks, rule.lane
+        rivals = [
+            (other, effect)
+            for effect in self._effects
+            if (other := rules[ranks[effect.rule]]).lane is lane and other is not rule
+        ]
         if combine is Combine.FIRST or combine is Combine.ONCE:  # What came before has taken the turn, or the units.
             return any(other.rank < rule.rank for other, _ in rivals)
         if not rivals:

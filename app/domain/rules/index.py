@@ -10,7 +10,7 @@ the other rules.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from app.domain.basket import Line
@@ -18,6 +18,7 @@ from app.domain.coupons import normal_code
 from app.domain.program import All, AnyOf, CouponIs, EventIs, GiveBundle, Lists, Rule, Selection, When
 
 Hits = dict[int, list[int] | None]  # By the rule's rank: places of the lines it may be about; None for every line.
+_Table = Mapping[str, tuple[int, ...]]
 
 
 class Anchor(NamedTuple):
@@ -32,9 +33,14 @@ class Anchor(NamedTuple):
 class Index:
     """Ranks by anchor. `always` and `any_event` are those of rules that nothing anchors."""
 
-    always: Mapping[int, None] = field(default_factory=dict)
-    any_event: Mapping[int, None] = field(default_factory=dict)
-    tables: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
+    always: Mapping[int, None]
+    any_event: Mapping[int, None]
+    events: _Table
+    coupons: _Table
+    skus: _Table
+    brands: _Table
+    tags: _Table
+    categories: _Table
 
     @classmethod
     def of(cls, anchors: Iterable[tuple[int, Anchor]]) -> "Index":
@@ -49,21 +55,16 @@ class Index:
             for name in anchor.names:
                 table = tables[anchor.by]
                 table[name] = (*table.get(name, ()), rank)
-        return cls(always, any_event, tables)
-
-    @property
-    def coupons(self) -> Iterable[str]:
-        """All codes and pools that rules hang on."""
-        return self.tables["coupon"]
+        return cls(always, any_event, *[tables[name] for name in _TABLES])
 
     def touched(self, lines: Sequence[Line], *, names: Iterable[str], event: str | None) -> Hits:
         """The rules that a basket touches. `names` are the codes that came with it, and their pools."""
         if event is not None:
-            return dict.fromkeys((*self.any_event, *self.tables["event"].get(event, ())))
+            return dict.fromkeys((*self.any_event, *self.events.get(event, ())))
         hits: Hits = dict(self.always)
         for name in names:
-            hits.update(dict.fromkeys(self.tables["coupon"].get(name, ())))
-        skus, brands, tags, categories = (self.tables[name] for name in ("sku", "brand", "tag", "category"))
+            hits.update(dict.fromkeys(self.coupons.get(name, ())))
+        skus, brands, tags, categories = self.skus, self.brands, self.tags, self.categories
         for place, line in enumerate(lines):
             if line.sku is not None and line.sku in skus:
                 _note(hits, skus[line.sku], place)
@@ -73,8 +74,7 @@ class Index:
                 for tag in line.tags:
                     if tag in tags:
                         _note(hits, tags[tag], place)
-            if categories:
-                path = line.category
+            if categories and (path := line.category):
                 while path:
                     if path in categories:
                         _note(hits, categories[path], place)
@@ -82,7 +82,7 @@ class Index:
         return hits
 
 
-_TABLES = ("event", "coupon", "sku", "brand", "tag", "category")
+_TABLES = ("event", "coupon", "sku", "brand", "tag", "category")  # As `Index` has them.
 
 
 def _note(hits: Hits, ranks: tuple[int, ...], place: int) -> None:

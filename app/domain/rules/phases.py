@@ -7,23 +7,25 @@ lines.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from app.domain.amounts import allocate
 from app.domain.basket import ClosedTo
 from app.domain.decision import Effect, Part
 from app.domain.rules.bill import Bill
 from app.domain.rules.bundle import pick_bundle
-from app.domain.rules.forms import CompiledLane, CompiledLimit, CompiledRule
+from app.domain.rules.forms import CompiledLimit, CompiledRule
 from app.domain.rules.picking import Picked, Stand
 from app.domain.rules.spreading import spread
 
 NO_PLACES = frozenset[int]()
+NO_COST: Mapping[str, int] = {}
 MIN_PRICE = "min_price"  # What limits a discount without room: the lines' floors, at 0 where they have none.
 
 
-class Proposal(NamedTuple):
+@dataclass(slots=True)
+class Proposal:
     """What a rule would give, more than 0, after its own limits and the caps; `by_line` is set where it is known what
     each picked place gets, `limited_by` where it is less than was wanted.
     """
@@ -44,23 +46,22 @@ class Reach:
         self.stand = Stand(worths, bill.qtys_milli, bill.qtys_milli)
         self.effects: list[Effect] = []
         self._closed = bill.closed_to(closed_to) if bill.closed else NO_PLACES
-        self._eligible: Sequence[int] = range(len(bill.lines))
-        if self._closed:
-            self._eligible = [place for place in self._eligible if place not in self._closed]
+        self._eligible = bill.open_to(closed_to)
 
     def pick(self, rule: CompiledRule, stand: Stand) -> Picked | None:
         """What the rule selects; None where that is nothing, with the verdict written."""
         bill = self.bill
-        hits = bill.hits[rule.rank]
-        places: Sequence[int] = self._eligible
-        if hits is not None:
-            places = [place for place in hits if place not in self._closed] if self._closed else hits
+        places: Sequence[int] | None = bill.hits[rule.rank]
+        if places is None:
+            places = self._eligible
+        elif bill.closed:
+            places = [place for place in places if place not in self._closed]
         if rule.matches is not None:
             lines, matches = bill.lines, rule.matches
             places = [place for place in places if matches(lines[place])]
         if rule.undiscounted:
             places = [place for place in places if bill.left[place] == bill.gross[place]]
-        if rule.coupons and bill.closed:
+        if bill.closed and rule.coupons:
             no_coupons = bill.closed_to(ClosedTo.COUPON)
             places = [place for place in places if place not in no_coupons]
         if places and stand.open_milli is not stand.qtys_milli:
@@ -86,16 +87,12 @@ class Reach:
 class Phase(Reach, ABC):
     """One phase at work on one basket."""
 
-    def propose(self, rule: CompiledRule, stand: Stand) -> Proposal | None:
-        """What the rule would give; None where that is nothing, with the verdict written."""
-        picked = self.pick(rule, stand)
-        return None if picked is None else self._reckon(rule, picked)
-
     def commit(self, proposal: Proposal, parts: Sequence[int], *, cut_by: str | None) -> None:
         """Let a proposal happen with these parts of it; `cut_by` says what took the rest of what was proposed."""
         rule, places, bill = proposal.rule, proposal.picked.places, self.bill
-        given = sum(parts)
-        limited_by = cut_by if given < proposal.given else proposal.limited_by
+        given, limited_by = proposal.given, proposal.limited_by
+        if cut_by is not None and sum(parts) < given:
+            given, limited_by = sum(parts), cut_by
         if rule.caps:  # Once more: since it was proposed, others of its lane may have used them.
             parts, cap = bill.tally.fit(rule.caps, places, parts)
             if cap is not None:
@@ -107,15 +104,18 @@ class Phase(Reach, ABC):
         self.write(rule, places, parts)
         if rule.limit is not None:
             bill.tally.count(rule.limit, given, dict(zip(places, parts, strict=True)))
-        effect = Effect(rule.id, rule.kind, proposal.wanted, given, rule.wallet, limited_by)
-        if rule.cost:
-            effect = effect._replace(cost=bill.charge(rule, times=1, places=places, weights=parts))
-        self.effects.append(effect)
+        cost = bill.charge(rule, times=1, places=places, weights=parts) if rule.cost else NO_COST
+        self.effects.append(
+            Effect(rule.id, rule.kind, proposal.wanted, given, rule.wallet, limited_by, None, None, (), cost)
+        )
         bill.verdicts[rule.place] = rule.verdicts.applied
 
+    def look_back(self) -> None:
+        """Keep what earlier lanes gave, for the next one's `multiply`."""
+
     @abstractmethod
-    def begin_lane(self, lane: CompiledLane) -> None:
-        """Look at where things are before the lane's first rule."""
+    def propose(self, rule: CompiledRule, stand: Stand) -> Proposal | None:
+        """What the rule would give; None where that is nothing, with the verdict written."""
 
     @abstractmethod
     def parts(self, proposal: Proposal) -> Sequence[int]:
@@ -128,9 +128,6 @@ class Phase(Reach, ABC):
     @abstractmethod
     def write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None:
         """Let a rule's parts be on their lines."""
-
-    @abstractmethod
-    def _reckon(self, rule: CompiledRule, picked: Picked) -> Proposal | None: ...
 
     def _limited(self, limit: CompiledLimit, given: int) -> tuple[int, str | None]:
         """What the rule's own limit leaves of it, and the limit's word where that is less."""
@@ -150,28 +147,36 @@ class Discounts(Phase):
     def __init__(self, bill: Bill) -> None:
         super().__init__(bill, closed_to=ClosedTo.DISCOUNT, worths=bill.left)
 
-    def begin_lane(self, lane: CompiledLane) -> None:
-        """A discount looks at what lines have left, which is always at hand."""
-
     def parts(self, proposal: Proposal) -> Sequence[int]:
         if proposal.by_line is not None:
             return proposal.by_line
         rooms, picked = self.bill.rooms, proposal.picked
+        if self._is_roomy(picked):
+            return allocate(proposal.given, picked.worths)
         return spread(proposal.given, picked.worths, [rooms[place] for place in picked.places])
+
+    def _is_roomy(self, picked: Picked) -> bool:
+        """Whether lines are taken whole and have no floors: then no share of what they are worth is above its room."""
+        return picked.scale == 1 and self.bill.rooms is self.bill.left
 
     def fit(self, proposal: Proposal, parts: Sequence[int]) -> Sequence[int]:
         rooms = self.bill.rooms
         return [min(part, rooms[place]) for place, part in zip(proposal.picked.places, parts, strict=True)]
 
-    def _reckon(self, rule: CompiledRule, picked: Picked) -> Proposal | None:
-        rooms, by_line = self.bill.rooms, None
-        if rule.each is not None:
-            asked = rule.each(picked)
+    def propose(self, rule: CompiledRule, stand: Stand) -> Proposal | None:
+        picked = self.pick(rule, stand)
+        if picked is None:
+            return None
+        rooms = self.bill.rooms
+        by_line: Sequence[int] | None = None
+        if rule.total is not None:
+            wanted = roomy = rule.total(picked, ())
+            if not self._is_roomy(picked):
+                roomy = min(wanted, sum([rooms[place] for place in picked.places]))
+        else:
+            asked = rule.each(picked) if rule.each is not None else ()
             by_line = [min(part, rooms[place]) for place, part in zip(picked.places, asked, strict=True)]
             wanted, roomy = sum(asked), sum(by_line)
-        else:
-            wanted = rule.total(picked, ()) if rule.total is not None else 0
-            roomy = min(wanted, sum([rooms[place] for place in picked.places]))
         given, limited_by = roomy, MIN_PRICE if roomy < wanted else None
         if rule.limit is not None:
             given, word = self._limited(rule.limit, roomy)
@@ -179,15 +184,19 @@ class Discounts(Phase):
         if not given:
             self._nothing(rule, wanted=wanted, limited_by=limited_by)
             return None
-        if by_line is not None and given < roomy:
+        if len(picked.places) == 1:
+            by_line = (given,)
+        elif by_line is not None and given < roomy:
             by_line = allocate(given, by_line)  # None grows: each share is one of its own part.
         return Proposal(rule, picked, wanted, given, by_line, limited_by)
 
     def write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> None:
-        rule_id, kind = rule.id, rule.kind
-        left, rooms, parts_by_line = self.bill.left, self.bill.rooms, self.bill.parts
-        for place, part in zip(places, parts, strict=True):
+        bill = self.bill
+        left, rooms = bill.left, bill.rooms
+        for at, part in enumerate(parts):
             if part:
+                place = places[at]
                 left[place] -= part
-                rooms[place] -= part
-                parts_by_line[place].append(Part(rule_id, kind, part))
+                if rooms is not left:
+                    rooms[place] -= part
+                bill.parts[place].append(Part(rule.id, rule.kind, part))

@@ -1,6 +1,7 @@
 """What of a basket a rule is about, in exact numbers: whole lines and all their units here, chosen units in `units`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import lcm
 from typing import NamedTuple
 
@@ -14,15 +15,16 @@ class Run(NamedTuple):
     unit_worth: int
 
 
-class Picked(NamedTuple):
+@dataclass(slots=True)
+class Picked:
     """The selected part of some lines; the sequences are parallel to `places`, the lines' places in the basket, which
     ascend.
 
     `worths` are what the selected part has left, times `scale`: whole lines have scale 1, units a common multiple of
     the quantities, so that a third of 1.00 stays exact without a fraction object for each unit. `qtys_milli` is how
-    much of each line is taken. For single units, `runs` are the taken units in the order of choice, in groups of
-    `group`, and `counted_milli` says by place how much of each line was counted for them (`every`); whole lines have
-    neither, and are counted as they are taken.
+    much of each line is taken, empty where all lines are taken whole and none can be closed. For single units, `runs`
+    are the taken units in the order of choice, in groups of `group`, and `counted_milli` says by place how much of each
+    line was counted for them (`every`); whole lines have neither, and are counted as they are taken.
     """
 
     places: Sequence[int]
@@ -41,7 +43,9 @@ class Picked(NamedTuple):
 
 
 class Stand(NamedTuple):
-    """A basket's lines when a rule looks at them: what each has left, its quantity, how much of it is open."""
+    """A basket's lines when a rule looks at them: what each has left, its quantity, how much of it is open; the very
+    same list twice where no rule closes anything.
+    """
 
     worths: Sequence[int]
     qtys_milli: Sequence[int]
@@ -50,16 +54,15 @@ class Stand(NamedTuple):
 
 def pick_lines(places: Sequence[int], stand: Stand) -> Picked:
     """Lines taken whole, or what is open of them; at least something of each line must be."""
-    worths, qtys_milli, open_milli = stand
-    taken_milli = [open_milli[place] for place in places]
-    if open_milli is qtys_milli:
-        return Picked(places, [worths[place] for place in places], 1, taken_milli)
-    return _pick(places, taken_milli, stand)
+    worths, open_milli = stand.worths, stand.open_milli
+    if open_milli is stand.qtys_milli:
+        return Picked(places, [worths[place] for place in places], 1, ())
+    return _pick(places, [open_milli[place] for place in places], stand)
 
 
 def pick_whole_units(places: Sequence[int], stand: Stand) -> Picked | None:
     """All units of the lines: whole ones, and none that are worth nothing; None where there is no such unit."""
-    worths, _, open_milli = stand
+    worths, open_milli = stand.worths, stand.open_milli
     countable = [place for place in places if worths[place] and open_milli[place] >= MILLI]
     if not countable:
         return None
@@ -67,7 +70,7 @@ def pick_whole_units(places: Sequence[int], stand: Stand) -> Picked | None:
 
 
 def _pick(places: Sequence[int], taken_milli: list[int], stand: Stand) -> Picked:
-    worths, qtys_milli, _ = stand
+    worths, qtys_milli = stand.worths, stand.qtys_milli
     whole = [qtys_milli[place] for place in places]
     if taken_milli == whole:
         return Picked(places, [worths[place] for place in places], 1, taken_milli)

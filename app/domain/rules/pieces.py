@@ -14,9 +14,9 @@ from app.domain.basket import ClosedTo
 from app.domain.decision import CostBack, Effect
 from app.domain.program import GiveCoupon, GiveGift, OnReturn
 from app.domain.rules.bill import Bill
-from app.domain.rules.forms import CompiledLane, CompiledRule
+from app.domain.rules.forms import CompiledRule
 from app.domain.rules.phases import Phase, Proposal
-from app.domain.rules.picking import Picked
+from app.domain.rules.picking import Picked, Stand
 
 # A receipt shows each piece and a round takes each code; nobody carries more than a hundred gifts out of a shop.
 PIECES_MAX = 100
@@ -27,9 +27,6 @@ class Pieces(Phase):
 
     def __init__(self, bill: Bill) -> None:
         super().__init__(bill, closed_to=ClosedTo.ACCRUE, worths=bill.left)
-
-    def begin_lane(self, lane: CompiledLane) -> None:
-        """Pieces don't look at what other rules gave."""
 
     def parts(self, proposal: Proposal) -> Sequence[int]:
         return (proposal.given,)
@@ -65,7 +62,10 @@ class Pieces(Phase):
         )
         bill.verdicts[rule.place] = rule.verdicts.applied
 
-    def _reckon(self, rule: CompiledRule, picked: Picked) -> Proposal | None:
+    def propose(self, rule: CompiledRule, stand: Stand) -> Proposal | None:
+        picked = self.pick(rule, stand)
+        if picked is None:
+            return None
         wanted = pieces_wanted(self.bill.rewards.get(rule.id) if rule.cost else None, picked)
         given, limited_by = wanted, None
         if rule.limit is not None:

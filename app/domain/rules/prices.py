@@ -1,12 +1,11 @@
 """What a line's `paid` is a unit, as a fiscal receipt wants it: quantity times unit price, to the last minor unit."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.domain.amounts import MILLI, half_up
 
 
-@dataclass(frozen=True, slots=True)
-class UnitPrice:
+class UnitPrice(NamedTuple):
     """`qty_milli` thousandths at `price` each; `amount` is the sum where the quantity is fractional, else None."""
 
     qty_milli: int

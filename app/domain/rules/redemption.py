@@ -28,7 +28,7 @@ _SHOWN_MAX = 2**53 - 1  # What every reader of JSON holds; no basket comes near 
 _PRECEDENCE = {rejection: place for place, rejection in enumerate(Rejection)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Payable:
     """The lines as discounts left them: `left` and `rooms` of all, `places` of those not closed to `redeem`."""
 
@@ -37,7 +37,7 @@ class Payable:
     places: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Redeemed:
     """What was paid: `money` by line, `units` by wallet, `units_by_line` by line, then wallet; and the terms."""
 
@@ -62,12 +62,15 @@ def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int
 
 @dataclass(slots=True)
 class _Till:
-    """What is left for the next wallet; `weights` and `rooms` are of the payable lines, `money` and `units` of all."""
+    """What is left for the next wallet; `weights` and `rooms` are of the payable lines, `room` is their sum; `money`
+    and `units` are of all.
+    """
 
     scheme: Redemption
     places: Sequence[int]
     share: int
     due: int
+    room: int
     strength: int | None
     weights: list[int]
     rooms: list[int]
@@ -76,16 +79,20 @@ class _Till:
 
     @classmethod
     def open(cls, scheme: Redemption, payable: Payable, *, strength: int | None) -> "_Till":
-        left, rooms, places = payable.left, payable.rooms, payable.places
-        weights = [left[place] for place in places]
+        left, places = payable.left, payable.places
+        if len(places) == len(left):
+            weights, rooms = list(left), list(payable.rooms)
+        else:
+            weights, rooms = [left[place] for place in places], [payable.rooms[place] for place in places]
         return cls(
-            scheme=scheme,
-            places=places,
+            scheme,
+            places,
             share=scheme.max_share * sum(weights) // MICRO,
             due=sum(left) - scheme.min_paid,
+            room=sum(rooms),
             strength=strength,
             weights=weights,
-            rooms=[rooms[place] for place in places],
+            rooms=rooms,
             money=[0] * len(left),
             units_by_line=[{} for _ in left],
         )
@@ -117,7 +124,9 @@ def redeem(
     for wallet in redeemable:
         value, in_wallet = wallets[wallet].value, max(available.get(wallet, 0), 0)
         allowed, terms[wallet] = _reckon(till, value=value, available=in_wallet)
-        wanted = asked.get(wallet, 0)
+        if wallet not in asked:
+            continue
+        wanted = asked[wallet]
         units = terms[wallet].max_units if wanted == "max" else wanted
         if units:
             if (refusal := _refusal(till, wallet, units, available=in_wallet, allowed=allowed)) is not None:
@@ -154,24 +163,20 @@ def _reckon(till: _Till, *, value: int, available: int) -> tuple[int, RedeemTerm
     scheme = till.scheme
     terms = {
         "max_share": max(till.share, 0),
-        "lines_room": sum(till.rooms),
+        "lines_room": till.room,
         "available": min(available * value, _SHOWN_MAX),
         "min_paid": max(till.due, 0),
     }
-    bound_by = min(terms, key=terms.__getitem__)  # The first of equal ones.
-    allowed, cut_by = _whole_steps(terms[bound_by] // value, scheme)
+    least = min(terms.values())
+    allowed, cut_by = _whole_steps(least // value, scheme)
     units = allowed
     if till.strength is not None:
         terms["strength"] = till.strength * value
-        bound_by = min(terms, key=terms.__getitem__)
-        units, cut_by = _whole_steps(terms[bound_by] // value, scheme)
-    return allowed, RedeemTerms(
-        max_units=units,
-        max_money=terms[bound_by],
-        bound_by=cut_by or bound_by,
-        terms=terms,
-        strength_units=till.strength,
-    )
+        least = min(least, terms["strength"])
+        units, cut_by = _whole_steps(least // value, scheme)
+    if cut_by is None:
+        cut_by = next(name for name, money in terms.items() if money == least)  # The first of equal ones.
+    return allowed, RedeemTerms(units, least, cut_by, terms, strength_units=till.strength)
 
 
 def _whole_steps(units: int, scheme: Redemption) -> tuple[int, str | None]:
@@ -209,6 +214,7 @@ def _pay(till: _Till, wallet: str, units: int, *, value: int) -> None:
         till.money[place] += money[at]
         if parts[at]:
             till.units_by_line[place][wallet] = parts[at]
+    till.room -= paid
     till.share -= paid
     till.due -= paid
     if till.strength is not None:

@@ -5,8 +5,7 @@ the lane began with, and then choose. Proposals are taken after their own limits
 take part. Rules come in the order that breaks ties.
 """
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Callable, Mapping, Sequence
 
 from app.domain.program import Combine
 from app.domain.rules.forms import CompiledLane, CompiledRule
@@ -16,26 +15,15 @@ from app.domain.rules.picking import Stand
 
 def apply_lane(lane: CompiledLane, rules: Sequence[CompiledRule], phase: Phase) -> None:
     """Let those rules of a lane act that are ready to."""
-    phase.begin_lane(lane)
-    match lane.combine:
-        case Combine.ALL:
-            _one_after_another(rules, phase)
-        case Combine.ONCE:
-            _each_unit_once(rules, phase)
-        case Combine.SUM:
-            _added_up(_proposals(rules, phase), phase)
-        case Combine.BEST:
-            _most_on_the_receipt(_proposals(rules, phase), phase)
-        case Combine.BEST_LINE:
-            _most_on_each_line(_proposals(rules, phase), phase)
-        case Combine.FIRST:
-            _only(_proposals(rules, phase), phase, winner=0)
-        case _:
-            assert_never(lane.combine)
+    if lane.looks_back:
+        phase.look_back()
+    _MODES[lane.combine](rules, phase)
 
 
 def _proposals(rules: Sequence[CompiledRule], phase: Phase) -> list[Proposal]:
-    return [proposal for rule in rules if (proposal := phase.propose(rule, phase.stand)) is not None]
+    """Of all rules that would give something, on what the lane began with."""
+    stand = phase.stand
+    return [proposal for rule in rules if (proposal := phase.propose(rule, stand)) is not None]
 
 
 def _one_after_another(rules: Sequence[CompiledRule], phase: Phase) -> None:
@@ -56,8 +44,8 @@ def _each_unit_once(rules: Sequence[CompiledRule], phase: Phase) -> None:
                 open_milli[place] -= milli
 
 
-def _added_up(proposals: Sequence[Proposal], phase: Phase) -> None:
-    spread = [(proposal, phase.parts(proposal)) for proposal in proposals]
+def _added_up(rules: Sequence[CompiledRule], phase: Phase) -> None:
+    spread = [(proposal, phase.parts(proposal)) for proposal in _proposals(rules, phase)]
     for proposal, parts in spread:
         fitting = phase.fit(proposal, parts)
         if any(fitting):
@@ -66,8 +54,8 @@ def _added_up(proposals: Sequence[Proposal], phase: Phase) -> None:
             phase.outdo(proposal.rule)
 
 
-def _most_on_the_receipt(proposals: Sequence[Proposal], phase: Phase) -> None:
-    winner = 0
+def _most_on_the_receipt(rules: Sequence[CompiledRule], phase: Phase) -> None:
+    proposals, winner = _proposals(rules, phase), 0
     for place in range(1, len(proposals)):
         challenger, best = proposals[place], proposals[winner]
         if _is_more(challenger.given, challenger.rule, than=best.given, of=best.rule):
@@ -83,22 +71,32 @@ def _only(proposals: Sequence[Proposal], phase: Phase, *, winner: int) -> None:
             phase.outdo(proposal.rule)
 
 
-def _most_on_each_line(proposals: Sequence[Proposal], phase: Phase) -> None:
-    if len(proposals) == 1:
-        _only(proposals, phase, winner=0)
-        return
-    spread = [(proposal, phase.parts(proposal)) for proposal in proposals]
+def _first_of_all(rules: Sequence[CompiledRule], phase: Phase) -> None:
+    _only(_proposals(rules, phase), phase, winner=0)
+
+
+def _most_on_each_line(rules: Sequence[CompiledRule], phase: Phase) -> None:
+    spread = [(proposal, phase.parts(proposal)) for proposal in _proposals(rules, phase)]
     best: dict[int, tuple[int, CompiledRule]] = {}  # By line.
+    is_contested = False
     for proposal, parts in spread:
-        for place, part in zip(proposal.picked.places, parts, strict=True):
-            if part and (place not in best or _is_more(part, proposal.rule, than=best[place][0], of=best[place][1])):
-                best[place] = part, proposal.rule
+        rule, places = proposal.rule, proposal.picked.places
+        for at, part in enumerate(parts):
+            if not part:
+                continue
+            place = places[at]
+            if place in best:
+                is_contested = True
+                if not _is_more(part, rule, than=best[place][0], of=best[place][1]):
+                    continue
+            best[place] = part, rule
     for proposal, parts in spread:
-        rule = proposal.rule
-        pairs = zip(proposal.picked.places, parts, strict=True)
-        kept = [part if part and best[place][1] is rule else 0 for place, part in pairs]
+        rule, places = proposal.rule, proposal.picked.places
+        kept = parts
+        if is_contested:
+            kept = [part if part and best[places[at]][1] is rule else 0 for at, part in enumerate(parts)]
         if any(kept):
-            phase.commit(proposal, kept, cut_by=Combine.BEST_LINE.value)
+            phase.commit(proposal, kept, cut_by=_BEST_LINE)
         else:
             phase.outdo(rule)
 
@@ -108,3 +106,15 @@ def _is_more(units: int, rule: CompiledRule, *, than: int, of: CompiledRule) -> 
     if rule.wallet == of.wallet:
         return units > than
     return units * rule.unit_value > than * of.unit_value
+
+
+_BEST_LINE = Combine.BEST_LINE.value
+# A table, since comparing a lane's mode with one member after another costs up to a microsecond.
+_MODES: Mapping[Combine, Callable[[Sequence[CompiledRule], Phase], None]] = {
+    Combine.ALL: _one_after_another,
+    Combine.SUM: _added_up,
+    Combine.BEST: _most_on_the_receipt,
+    Combine.BEST_LINE: _most_on_each_line,
+    Combine.FIRST: _first_of_all,
+    Combine.ONCE: _each_unit_once,
+}

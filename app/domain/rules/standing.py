@@ -10,7 +10,7 @@ from app.domain.draws.luck import Luck
 from app.domain.draws.records import Slip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in `app.domain.basket`.
 class Standing:
     """`now` is the database's clock: limits, caps and coupons go by it, never by the time of the deal.
 

@@ -13,7 +13,7 @@ from app.domain.program import (
     TagIs,
     TierIs,
 )
-from app.domain.rules.birthdays import days_since_nearest, is_near
+from app.domain.rules.birthdays import days_since, is_near, nearest
 from app.domain.rules.facts import Facts
 from app.domain.rules.failures import Failure, Needs, Test, bounds, is_within, shorten, sorted_names
 
@@ -86,9 +86,8 @@ def birthday(when: Birthday) -> tuple[Test, Needs]:
         birthday = None if facts.customer is None else facts.customer.birthday
         if birthday is None:
             return Failure("birthday", need, None)
-        if is_near(birthday, facts.today, before=before, after=after):
-            return None
-        return Failure("birthday", need, days_since_nearest(birthday, facts.today))
+        days = days_since(birthday, facts.today)
+        return None if is_near(days, before=before, after=after) else Failure("birthday", need, nearest(days))
 
     return test, {"birthday": need}
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from app.cache import snapshots
+from app.cache import scripts
+from app.cache.line import LuaScript
 from app.cache.snapshots import RedisSnapshots
 from app.domain.identifiers import IdentifierKind, TxId
 from app.domain.ledger.books import Book
@@ -75,7 +76,7 @@ def cache_before_commit() -> None:
     A commit that fails leaves what never was; the revisions in the cache, which only tell older from newer, would not
     have refused that. That a redemption never believes the cache keeps it from costing points.
     """
-    snapshots._PUT = replaced(snapshots._PUT, _IF_NOT_OLDER, "if true then")
+    scripts.PUT = LuaScript(replaced(scripts.PUT.text, _IF_NOT_OLDER, "if true then"))
     told: list[Any] = []
     begin, write, put = Rounds.__init__, Round.write, RedisSnapshots.put
 

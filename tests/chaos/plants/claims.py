@@ -26,7 +26,7 @@ def check_then_insert() -> None:
     The customers' lock would hide it from most: whoever finds a customer locked begins anew, with another look at the
     key. So here they wait for it, and the look is as old as the wait is long.
     """
-    round_writes.APPEND = replaced(round_writes.APPEND, INSERT, INSERT_IF_ABSENT)
+    round_writes.WRITE = replaced(round_writes.WRITE, INSERT, INSERT_IF_ABSENT)
     ledger.LOCK_PATRONS = ledger.LOCK_PATRONS_WAITING
     take = Round.take
 

@@ -17,7 +17,7 @@ def read_then_write() -> None:
     else would: versions are unique by their transaction only, and a check of the row sees one writer's sums.
     """
     ledger.LOCK_PATRONS = ledger.LOCK_PATRONS_WAITING = ledger.READ_PATRONS
-    round_writes.UPDATE_CUSTOMERS = replaced(round_writes.UPDATE_CUSTOMERS, " and c.revision = n.revision", "")
+    round_writes.WRITE = replaced(round_writes.WRITE, " and c.revision = n.revision", "")
 
 
 @plant("locks-in-any-order", faults=["clients reset"], emphasis="sales", caught_by=["no deadlocks"])

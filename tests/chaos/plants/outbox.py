@@ -30,7 +30,7 @@ def events_after_commit() -> None:
 
     Nothing would have noticed but the ledger's audit, which counts events.
     """
-    round_writes.APPEND = replaced(round_writes.APPEND, _EVENTS, "")
+    round_writes.WRITE = replaced(round_writes.WRITE, _EVENTS, "")
     write, round_ = Round.write, LedgerDatabase.round
     waiting: dict[int, list[list[object]]] = {}
 

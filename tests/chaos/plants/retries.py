@@ -30,7 +30,7 @@ def retried_commit_without_look_up() -> None:
 
     Keys and receipts are unique rows: the second insert of the same would have been refused; it is passed over.
     """
-    round_writes.APPEND = replaced(round_writes.APPEND, INSERT, INSERT_IF_ABSENT)
+    round_writes.WRITE = replaced(round_writes.WRITE, INSERT, INSERT_IF_ABSENT)
     blind: set[UUID] = set()
     together, read_known = Rounds._post_together, Round.read_known
 
@@ -67,7 +67,7 @@ def keys_in_memory() -> None:
     Unique rows would have refused the second insert; it is passed over. Locks on keys still keep two requests at once
     apart, so only tills that ask again show it.
     """
-    round_writes.APPEND = replaced(round_writes.APPEND, INSERT, INSERT_IF_ABSENT)
+    round_writes.WRITE = replaced(round_writes.WRITE, INSERT, INSERT_IF_ABSENT)
     mine: set[UUID] = set()
     read_known, write = Round.read_known, Round.write
 

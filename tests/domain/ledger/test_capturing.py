@@ -135,7 +135,7 @@ def test_units_that_luck_gave_are_not_shown_nor_that_a_return_leaves_them() -> N
     answer = without_draws(decision)
     assert answer == Decision(
         (LineDecision("1", 1_000, 0, 0, {}, {"points": 4}, parts[:1]),),
-        (effects[0], effects[1]._replace(codes=())),
+        (effects[0], replace(effects[1], codes=())),
         (verdicts[0], Verdict("lucky", Outcome.SKIPPED, "draw"), Verdict("gilt", Outcome.SKIPPED, "draw")),
         {}, {}, {"points": 4}, uses=USES, surprise=True,
     )  # fmt: skip
@@ -169,7 +169,7 @@ def test_a_held_answer_is_a_quote_of_the_same_basket(data: st.DataObject) -> Non
     drawn, quoted = _decided_both_ways(data)
     answer = without_draws(drawn)
     assert [_shown(line) for line in answer.lines] == [_shown(line) for line in quoted.lines]
-    assert answer.effects == tuple(effect._replace(codes=()) for effect in quoted.effects)
+    assert answer.effects == tuple(replace(effect, codes=()) for effect in quoted.effects)
     assert {(each.rule, each.verdict, each.because) for each in answer.verdicts} == {
         (each.rule, each.verdict, each.because) for each in quoted.verdicts
     }

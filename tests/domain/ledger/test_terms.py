@@ -199,3 +199,12 @@ def test_what_shares_terms_shares_a_lot() -> None:
     assert (shop.available, shop.pending) == (18 + 8, 0)
     shop.check()
     assert date(2026, 3, 4) == shop.now.date()
+
+
+def test_times_that_look_alike_have_ends_of_their_own() -> None:
+    zone = ZoneInfo("Europe/Berlin")  # From 3 to 2 in the night of 25 October: half past two comes twice.
+    first, second = (datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=fold) for fold in (0, 1))
+    assert first == second
+    terms = LotTerms(0, 1, ExpireRound.NONE)
+    ends = [dates_of(terms, now=NEVER_LATE, at=at, zone=ZoneInfo("UTC"))[1] for at in (first, second)]
+    assert ends == [datetime(2026, 10, 26, 0, 30, tzinfo=UTC), datetime(2026, 10, 26, 1, 30, tzinfo=UTC)]

@@ -17,7 +17,7 @@ from app.domain.program import (
     Hours,
     Weekday,
 )
-from app.domain.rules.birthdays import birthday_in, is_near
+from app.domain.rules.birthdays import birthday_in, days_since, is_near
 from app.domain.rules.conditions import Failure, compile_window
 from app.domain.rules.facts import Facts
 from tests.domain.rules.visits import ANNA, LINES, NOON, failure, local, program
@@ -160,12 +160,12 @@ def test_a_birthdays_window_includes_both_its_ends(window: tuple[date, int, int,
 
     for offset in range(-40, 41):
         today = begin + timedelta(days=offset)
-        assert is_near(birthday, today, before=before, after=after) == (begin <= today <= end), today
+        assert is_near(days_since(birthday, today), before=before, after=after) == (begin <= today <= end), today
 
 
 def test_a_window_longer_than_half_a_year_is_one_window() -> None:
     days = [date(2026, 1, 1) + timedelta(days=offset) for offset in range(365)]
-    near = [day for day in days if is_near(date(1990, 7, 1), day, before=250, after=0)]
+    near = [day for day in days if is_near(days_since(date(1990, 7, 1), day), before=250, after=0)]
 
     # 250 days before 1 July 2026 is in 2025; 250 days before 1 July 2027 is 24 October 2026.
     assert near == [day for day in days if day <= date(2026, 7, 1) or day >= date(2026, 10, 24)]
@@ -185,7 +185,7 @@ def test_the_window_is_what_walking_day_by_day_finds(birthday: date, today: date
 
     found = any(birthday_in(birthday, day.year) == day for day in walked)
 
-    assert is_near(birthday, today, before=before, after=after) == found
+    assert is_near(days_since(birthday, today), before=before, after=after) == found
 
 
 # --- a rule's own window, and the facts -------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""An answer's head and body in one write.
+
+uvicorn hands them to the connection one after the other, and each becomes a call of the operating system, a packet, and
+a read at the till: 6 µs here and as much there. Here what a connection is given waits for the rest of the answer, or
+for the end of the event loop's turn: so nothing depends on how uvicorn writes, and `100 Continue` still goes at once.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class GatheredWrites(asyncio.Transport):
+    """A connection that gathers what it is given."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._waiting: list[bytes | bytearray | memoryview[Any]] = []
+        # What isn't about writing is asked of the connection itself.
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
+        self.is_closing = transport.is_closing  # type: ignore[method-assign]
+        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
+        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
+
+    def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
+        if not self._waiting:
+            self._loop.call_soon(self.flush)
+        self._waiting.append(data)
+
+    def flush(self) -> None:
+        """Send what waits, if anything does."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._transport.write(b"".join(waiting))
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+
+class OneWriteProtocol(HttpToolsProtocol):
+    """uvicorn's own, on such a connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._gathered = GatheredWrites(transport, self.loop)
+        super().connection_made(self._gathered)
+
+    def on_response_complete(self) -> None:
+        self._gathered.flush()
+        super().on_response_complete()

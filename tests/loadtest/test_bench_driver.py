@@ -1,0 +1,150 @@
+"""The two loops against a service of a few lines: what is counted, and from when on."""
+
+import asyncio
+import time
+
+from loadtest.driver import ClosedLoop, OpenLoop, Tally
+from loadtest.scenarios import Shot
+from loadtest.wire import Answer
+from tests.loadtest.tiny_service import OK, Shots, TinyService, tiny_service
+
+REFUSED = b'HTTP/1.1 409 Conflict\r\ncontent-length: 15\r\n\r\n{"code":"busy"}'
+VERSION_7 = b'HTTP/1.1 201 Created\r\ncontent-length: 14\r\n\r\n{"version": 7}'
+
+
+async def closed(service: TinyService, source: Shots, *, connections: int, seconds: float = 30.0) -> Tally:
+    loop = ClosedLoop(source, host="127.0.0.1", port=service.port)
+    await loop.connect(connections)
+    await loop.run(seconds)
+    loop.close()
+    return loop.tally
+
+
+async def test_every_request_of_a_source_is_sent_and_counted_once() -> None:
+    async with tiny_service() as service:
+        source = Shots(100)
+        tally = await closed(service, source, connections=7)
+    assert (tally.right, tally.wrong, tally.statuses, len(tally.latencies)) == (100, 0, {201: 100}, 100)
+    assert (service.requests, service.connections) == (100, 7)
+    assert set(source.tills) == set(range(7))
+
+
+async def test_a_closed_loop_has_one_request_in_flight_on_each_connection() -> None:
+    async with tiny_service() as service:
+        service.open.clear()
+        running = asyncio.create_task(closed(service, Shots(), connections=5, seconds=0.3))
+        await asyncio.sleep(0.2)
+        assert service.requests == 5
+        await asyncio.sleep(0.2)  # The time is over before anybody is answered.
+        service.open.set()
+        tally = await running
+    assert tally.right == 5
+    assert min(tally.latencies) > 0.3
+
+
+async def test_other_statuses_are_wrong_and_the_first_ones_are_told() -> None:
+    async with tiny_service(lambda number: REFUSED if number % 10 == 0 else OK) as service:
+        tally = await closed(service, Shots(200), connections=4)
+    assert (tally.right, tally.wrong, tally.statuses) == (180, 20, {201: 180, 409: 20})
+    assert tally.errors == ['409 where 201 is right: {"code":"busy"}'] * 5
+
+
+async def test_a_lost_connection_is_a_wrong_answer_and_the_others_go_on() -> None:
+    async with tiny_service(lambda number: None if number == 3 else OK) as service:
+        tally = await closed(service, Shots(50), connections=2)
+    assert (tally.right, tally.wrong, tally.errors) == (49, 1, ["the connection was lost"])
+
+
+async def test_an_answer_without_a_length_is_not_counted_as_right() -> None:
+    endless = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    async with tiny_service(lambda _: endless) as service:
+        tally = await closed(service, Shots(1), connections=1)
+    assert (tally.right, tally.wrong) == (0, 1)
+
+
+async def test_an_open_loop_keeps_its_rate_whatever_the_service_does() -> None:
+    async with tiny_service() as service:
+        loop = OpenLoop(Shots(), host="127.0.0.1", port=service.port, rate=400, seed=1)
+        await loop.connect(4)
+        await loop.run(1.0)
+        loop.close()
+    # A Poisson count of 400 has a deviation of 20.
+    assert 300 < loop.tally.right < 500
+    assert (loop.tally.wrong, loop.tally.unsent) == (0, 0)
+
+
+async def test_the_same_seed_sends_the_same_number() -> None:
+    counts = []
+    async with tiny_service() as service:
+        for _ in range(2):
+            loop = OpenLoop(Shots(), host="127.0.0.1", port=service.port, rate=300, seed=5)
+            await loop.connect(2)
+            await loop.run(0.3)
+            loop.close()
+            counts.append(loop.tally.right)
+    assert counts[0] == counts[1] > 0
+
+
+async def test_latency_counts_from_the_moment_at_which_a_request_was_due() -> None:
+    """A stall of 0.5 s in a second: a closed loop would see two slow answers, in truth half of all waited."""
+    async with tiny_service() as service:
+        loop = OpenLoop(Shots(), host="127.0.0.1", port=service.port, rate=200, seed=2)
+        await loop.connect(2)
+        running = asyncio.create_task(loop.run(1.0))
+        await asyncio.sleep(0.2)
+        service.open.clear()
+        began = time.perf_counter()
+        await asyncio.sleep(0.5)
+        stalled = time.perf_counter() - began
+        service.open.set()
+        await running
+        loop.close()
+    slow = [latency for latency in loop.tally.latencies if latency > 0.05]
+    assert 60 < len(slow) < 140  # about 90 came while it stood still
+    assert 0.8 * stalled < max(slow) < stalled + 0.3
+    assert 0.3 < sorted(slow)[len(slow) // 2] / stalled < 0.8  # evenly spread: the first waited longest
+    assert service.connections > 2  # those who came opened more
+
+
+async def test_what_no_connection_was_left_for_is_told() -> None:
+    async with tiny_service() as service:
+        service.open.clear()
+        loop = OpenLoop(Shots(), host="127.0.0.1", port=service.port, rate=200, seed=3)
+        loop.connections_max = 4
+        loop.drain_seconds = 0.2
+        await loop.run(0.5)
+        service.open.set()
+        loop.close()
+    tally = loop.tally
+    assert (tally.right, tally.errors) == (0, ["no answer"] * 4)
+    assert tally.wrong == 4
+    assert tally.unsent > 50
+
+
+async def test_a_service_that_is_not_there_is_told() -> None:
+    async with tiny_service() as service:
+        port = service.port
+    loop = OpenLoop(Shots(), host="127.0.0.1", port=port, rate=100, seed=3)
+    loop.drain_seconds = 0.1
+    await loop.run(0.2)
+    assert loop.tally.right == 0
+    assert loop.tally.wrong > 0
+    assert loop.tally.errors[0].startswith("no connection")
+
+
+async def test_versions_of_writes_are_kept_for_the_audited_customers() -> None:
+    async with tiny_service(lambda _: VERSION_7) as service:
+        audited = await closed(service, Shots(2, customer=0), connections=1)
+        others = await closed(service, Shots(2, customer=1000), connections=1)
+        reads = await closed(service, Shots(2), connections=1)
+    assert audited.versions == {0: [7, 7]}
+    assert others.versions == {}
+    assert reads.versions == {}
+
+
+def test_a_replay_adds_no_version() -> None:
+    tally = Tally()
+    shot = Shot(b"", 201, is_replay=True, customer=0)
+    tally.take(shot, Answer(status=201, is_replay=True, body=b'{"version":7}'), is_right=True, latency=0.001)
+    assert (tally.right, tally.versions) == (1, {})

@@ -1,0 +1,124 @@
+"""Workers' sockets: connections are spread over them, nobody else gets the address, a dead one's tills find others."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.workers import spread
+from tests.kit import Stage, live
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers share one socket")
+
+MANY = 128
+
+
+@pytest.fixture
+def ports() -> Iterator[list[socket.socket]]:
+    """The sockets of two workers."""
+    port = _bound(("127.0.0.1", 0))
+    port.listen(MANY)
+    two = spread(port, 2)
+    yield two
+    for each in two:
+        each.close()
+
+
+def _bound(address: tuple[str, int]) -> socket.socket:
+    """As a service takes its port."""
+    port = socket.socket()
+    port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        port.bind(address)
+    except OSError:
+        port.close()
+        raise
+    return port
+
+
+def _connect(ports: list[socket.socket]) -> list[int]:
+    """How many of many connections come to each of the sockets that listen."""
+    with ExitStack() as open_ones:
+        for _ in range(MANY):
+            open_ones.enter_context(socket.create_connection(ports[0].getsockname()))
+        return [_taken(port) for port in ports]
+
+
+def _taken(port: socket.socket) -> int:
+    port.setblocking(False)
+    taken = 0
+    while True:
+        try:
+            connection, _ = port.accept()
+        except BlockingIOError:
+            return taken
+        connection.close()
+        taken += 1
+
+
+def test_connections_are_spread_over_the_workers(ports: list[socket.socket]) -> None:
+    # The kernel chooses by hash: of 128 fewer than 32 would come to one of two once in 10^8 times.
+    taken = _connect(ports)
+    assert sum(taken) == MANY
+    assert min(taken) >= MANY // 4
+
+
+def test_one_worker_keeps_the_socket_that_was_taken() -> None:
+    with _bound(("127.0.0.1", 0)) as port:
+        port.listen()
+        assert spread(port, 1) == [port]
+        assert not port.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT)
+
+
+def test_another_service_can_not_take_the_address(ports: list[socket.socket]) -> None:
+    with pytest.raises(OSError, match="in use"):
+        _bound(ports[0].getsockname())
+    ports[0].shutdown(socket.SHUT_RDWR)  # Not even while a worker is dead.
+    with pytest.raises(OSError, match="in use"):
+        _bound(ports[0].getsockname())
+
+
+def test_what_comes_while_a_worker_is_dead_goes_to_the_others(ports: list[socket.socket]) -> None:
+    ports[1].shutdown(socket.SHUT_RDWR)
+    with ExitStack() as open_ones:
+        for _ in range(MANY):
+            open_ones.enter_context(socket.create_connection(ports[0].getsockname()))
+        assert _taken(ports[0]) == MANY
+    ports[1].listen(MANY)
+    assert min(_connect(ports)) >= MANY // 4
+
+
+async def test_tills_are_answered_while_a_killed_worker_is_replaced(stage: Stage) -> None:
+    async with live(stage, workers=2) as service:
+        dead, *_ = workers = _workers(service.process.pid)
+        assert len(workers) == 2
+        os.kill(dead, signal.SIGKILL)
+        in_a_row = 0
+        for _ in range(200):  # Each in a connection of its own. None waits for the next worker: it would be 2 s.
+            async with httpx.AsyncClient(base_url=service.url, timeout=1.5) as http:
+                try:
+                    answer = await http.get("/health/live")
+                except (httpx.ReadError, httpx.RemoteProtocolError):  # Cut off as the worker was found dead.
+                    in_a_row = 0
+                    continue
+            assert answer.status_code == 200
+            in_a_row += 1
+            if in_a_row >= 20 and len(_workers(service.process.pid)) == 2:
+                break
+            await asyncio.sleep(0.05)
+        assert in_a_row >= 20
+        assert dead not in _workers(service.process.pid)
+
+
+def _workers(supervisor: int) -> list[int]:
+    """The processes that uvicorn has started; multiprocessing's own helper isn't one."""
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    told = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    return [pid for pid, command in told.items() if b"spawn_main" in command]
