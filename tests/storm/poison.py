@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import cast
+from uuid import UUID
 
-import orjson
 from redis.asyncio import Redis
+
+from app.cache.codec import from_body, to_body
 
 SIGNATURE_BYTES = 16
 FAR_AHEAD = 10**15  # A revision that no customer reaches.
@@ -45,11 +47,11 @@ class Poison:
     async def ten_times(self, name: str) -> None:
         """What was there, with ten times the points."""
         kept = self._values[name][b"b"]
-        body = orjson.loads(kept[SIGNATURE_BYTES:])
-        for purse in body["purses"].values():
-            purse["available"] *= 10
-        body["revision"] = FAR_AHEAD
-        await self._plant(name, {b"r": b"%d" % FAR_AHEAD, b"b": kept[:SIGNATURE_BYTES] + orjson.dumps(body)})
+        patron = from_body(kept[SIGNATURE_BYTES:], UUID(hex=name.rpartition(":")[2]))
+        for purse in patron.book.purses.values():
+            purse.available *= 10
+        patron.book.revision = FAR_AHEAD
+        await self._plant(name, {b"r": b"%d" % FAR_AHEAD, b"b": kept[:SIGNATURE_BYTES] + to_body(patron)})
 
     async def somebody_elses(self, name: str) -> None:
         other = next(value for key, value in self._values.items() if key != name)
