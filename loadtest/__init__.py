@@ -2,7 +2,7 @@
 
 The map of the replay:
 
-    replay.py     entrance of `python -m app replay FILE`
+    replay.py     entrance of `python -m app replay FILE`; options.py its command line
     receipts/     pure: reads a file of receipts, cleans it, matches returns, plans what is sent; no network, no clock
     till/         the rest: address and key, state file, HTTP with retries, connections, counts, table
     data/         a sample of Online Retail (CC BY 4.0, see its README)

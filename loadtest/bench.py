@@ -29,7 +29,7 @@ from loadtest import cases, database, machine, tables, textbook
 from loadtest.cases import ACCRUE, other
 from loadtest.furnishing import OPENING_POINTS, StandFailed
 from loadtest.generator import ROOT, GeneratorFailed, generate
-from loadtest.measuring import Bench, quiet_run
+from loadtest.measuring import OTHERS_MAX, Bench, quiet_run
 from loadtest.program import program
 from loadtest.report import write as write_chart
 from loadtest.results import Case, Report, Run, read, with_summaries, write
@@ -37,7 +37,6 @@ from loadtest.stand import standing
 from loadtest.textbook.serving import TextbookFailed
 
 WARM_UP_SECONDS = 1.5
-OTHERS_MAX = 0.1
 CHART = ROOT / "loadtest" / "report.html"
 
 

@@ -48,7 +48,7 @@ CONNECTIONS = 64
 SAMPLE_MAX = 100_000  # Customers of the million that come to the tills; all of them would fill the generator.
 VETERANS = 4  # Customers with a long history, of each kind.
 LINES = (5, 50, 500)
-DAY_REQUESTS = 180_000  # An hour at fifty a second.
+DAY_REQUESTS = 180_000  # Of the scenario `day`: an hour at fifty a second.
 
 Tell = Callable[[str], None]
 
@@ -70,7 +70,7 @@ class Factor:
 @dataclass(slots=True)
 class Growth:
     """All that was found. `bytes` are those that a purchase adds, by table, `wal` of the log; `memory` MiB of a worker
-    after each quarter of the day.
+    before the requests of the hour and after each quarter of them.
     """
 
     factors: list[Factor] = field(default_factory=list)
@@ -265,7 +265,7 @@ def _memory(place: Place, growth: Growth, options: Options, tell: Tell) -> None:
     most = max(growth.memory)
     growth.factors.append(Factor(f"memory of a worker under {MEMORY_MAX_MIB} MiB", MEMORY_MAX_MIB / most, 1.0,
                                  f"{most:.0f} MiB at most"))  # fmt: skip
-    growth.factors.append(Factor("memory flat over a day's second half", growth.memory[2] / growth.memory[4], FLAT))
+    growth.factors.append(Factor("memory flat over their second half", growth.memory[2] / growth.memory[4], FLAT))
 
 
 def _rules(place: Place, growth: Growth, options: Options, tell: Tell) -> None:
@@ -306,6 +306,7 @@ def show(growth: Growth, console: Console) -> None:
     for name, added in sorted(growth.bytes.items(), key=lambda pair: -pair[1]):
         sizes.add_row(name, f"{added:,.0f}")
     console.print(sizes)
+    console.print(f"loaded {growth.loaded_a_second:,.0f} customers a second")
 
 
 def main(argv: Sequence[str]) -> int:

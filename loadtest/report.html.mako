@@ -64,7 +64,8 @@
 </%def>
 <h1>Kopilka ${report.version}: benchmark</h1>
 <p class="soft">${report.made_at}; ${report.machine.cores} cores shared by the service, PostgreSQL, Valkey and the load
-generator. Figures are medians of quiet runs; lines across the bars show the lowest and the highest.</p>
+generator. Figures are medians; lines across the bars show the lowest and the highest. Others used up to
+${f"{report.others_most:.0%}"} of the machine in the runs that count; where that is more than a tenth, rates, latencies and goals say little, and processor time suffers least.</p>
 <p><b>${headline}</b>
 % if report.dropped:
 ${len(report.dropped)} ${"runs were" if len(report.dropped) > 1 else "run was"} dropped: others used too much of the machine.

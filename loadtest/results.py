@@ -158,6 +158,11 @@ class Report:
         """Wrong answers in all runs, dropped ones too."""
         return sum(run.wrong for run in (*self.runs, *self.dropped))
 
+    @property
+    def others_most(self) -> float:
+        """The largest part of the machine, 0..1, that others used in a run that counts."""
+        return max((run.others_share for run in self.runs), default=0.0)
+
 
 def summarise(runs: Iterable[Run]) -> tuple[Summary, ...]:
     """One summary a case, in the order in which the cases came first."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
+from loadtest.measuring import OTHERS_MAX
 from loadtest.results import ROLES, Case, Ratio, Report, Run, Spread, Summary
 
 
@@ -38,6 +39,7 @@ def show(report: Report, console: Console) -> None:
             "flushes in that time; it is not one.",
             highlight=False,
         )
+    console.print(_told_of_others(report.others_most), highlight=False)
     if report.dropped:
         console.print(f"{len(report.dropped)} runs were dropped: others used too much of the machine.", highlight=False)
     for case in unmeasured(report):
@@ -47,6 +49,14 @@ def show(report: Report, console: Console) -> None:
         for run in (*report.runs, *report.dropped):
             if run.wrong:
                 console.print(f"  {line_of(run)}", markup=False, highlight=False)
+
+
+def _told_of_others(most: float) -> str:
+    """What others did to the figures; `most`: the largest part of the machine that they used in a run that counts."""
+    told = f"others used up to {most:.0%} of the machine in these runs"
+    if most <= OTHERS_MAX:
+        return f"{told}."
+    return f"{told}: rates, latencies and goals say little, µs of processor time suffer least."
 
 
 def unmeasured(report: Report) -> list[Case]:

@@ -21,7 +21,7 @@ after another from there to the commit, in all processes: a budget or stock is n
 is never slowed. A refusal has nothing to undo.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from app.domain.identifiers import NOBODY, CustomerId
@@ -147,8 +147,10 @@ class Round:
                 self._taken_receipts[ask] = known.claims[digest].answer_id
         return True
 
-    async def lock(self, *, wait: bool) -> None:
-        """The customers of the round in one order; who is taken waits for another round."""
+    async def lock(self, *, wait: bool, about_to_wait: Callable[[], None] = lambda: None) -> None:
+        """The customers of the round in one order; who is taken waits for another round. Where all of the round is
+        about one customer, who is taken, the round itself waits: it has locked nothing that others may need.
+        """
         found = await find_owners(self._tx, self._asks)
         self._asks = found.asks
         self.refusals += found.refusals
@@ -160,11 +162,16 @@ class Round:
             due.update(await self._tx.due_holders(now=self.now, limit=DUE_MAX))
             self._nobodys_due = NOBODY in due
         others = (self._touched | due) - {NOBODY, *ids}
+        if wait and ids:
+            about_to_wait()
         if wait and ids and others:  # Whoever has locked what it needs may wait for nobody any more.
             self._patrons = dict(await self._tx.lock_patrons(sorted(ids), wait=True))
             self._patrons |= await self._tx.lock_patrons(sorted(others), wait=False)
         elif everybody := sorted(ids | others):
             self._patrons = dict(await self._tx.lock_patrons(everybody, wait=wait and bool(ids)))
+            if not self._patrons and len(ids) == 1 and not wait:
+                about_to_wait()
+                self._patrons = dict(await self._tx.lock_patrons(list(ids), wait=True))
         for customer_id in too_many(self._patrons, others & self._patrons.keys()):
             del self._patrons[customer_id]
         for customer_id in due & self._patrons.keys():  # The release before didn't wait for holds.

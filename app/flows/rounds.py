@@ -31,9 +31,7 @@ from app.flows.requests import Answer
 ROUND_MAX = 64  # A purchase costs PostgreSQL 136 µs in rounds of 8, 88 of 32, 87 of 64; a till waits for all.
 IN_FLIGHT_MAX = 2  # One decides while the other commits; more would only divide the same processor.
 BESIDE_MIN = 16  # So many share a round's own 0.7 ms at under 50 µs each: a second one beside another is worth that.
-SMALL_MAX = (
-    2  # Beside a round of no more one starts at once: few are waiting, and the processor isn't what they wait for.
-)
+SMALL_MAX = 2  # Beside a round of no more one starts at once: the processor isn't what anybody waits for.
 # At 1,000 purchases a second the last in the queue waits 2 seconds: beyond that a "no" now is kinder.
 QUEUE_MAX = 2_000
 QUEUE_SECONDS_MAX = 2.0  # The same, where rounds are slow: they wait for a database that says nothing.
@@ -109,7 +107,7 @@ class Rounds:
         self._start()
 
     def _let_others_pass(self) -> None:
-        """A round that has failed may take long: the requests behind it don't wait for it."""
+        """A round that has failed, or waits for a lock, may take long: the requests behind it don't wait for it."""
         task = asyncio.current_task()
         if task in self._in_flight:
             self._in_flight[task] = 0
@@ -137,15 +135,34 @@ class Rounds:
             ):
                 aside.append(ask)
                 continue
-            is_patient = ask.tries >= TRIES_MAX  # It waits for its customer's lock in a round of its own.
+            is_patient = ask.tries >= TRIES_MAX  # It waits for its customer's lock in a round of the customer's own.
             if is_patient and taken:
                 aside.append(ask)
                 break
             seen |= handles
             taken.append(ask)
             if is_patient:
+                taken += self._companions(ask, seen, now=now)
                 break
         self._queue.extendleft(reversed(aside))
+        return taken
+
+    def _companions(self, patient: Ask, seen: set[object], *, now: float) -> list[Ask]:
+        """Whoever else waits for the same customer: one lock serves them all."""
+        taken: list[Ask] = []
+        others: list[Ask] = []
+        while self._queue and len(taken) < ROUND_MAX - 1:
+            ask = self._queue.popleft()
+            is_same = patient.customer is not None and (
+                ask.customer == patient.customer or (ask.owner is not None and ask.owner == patient.owner)
+            )
+            handles = set(ask.handles())
+            if not is_same or handles & seen or handles & self._handled:
+                others.append(ask)
+            elif not _is_too_late(ask, now=now):
+                seen |= handles
+                taken.append(ask)
+        self._queue.extendleft(reversed(others))
         return taken
 
     async def _run(self, asks: list[Ask], handled: set[object]) -> None:
@@ -224,12 +241,12 @@ class Rounds:
         """
         if not asks:
             return []
-        is_patient = len(asks) == 1 and asks[0].tries >= TRIES_MAX
+        is_patient = asks[0].tries >= TRIES_MAX  # Then all of them are about one customer.
         started = asyncio.get_running_loop().time()
         async with self._store.round() as tx:
             round_ = Round(tx, asks, programs=self._programs, answers=self._answers, ends_others=ends_others)
             await round_.claim()
-            await round_.lock(wait=is_patient)
+            await round_.lock(wait=is_patient, about_to_wait=self._let_others_pass)
             await round_.read()
             await round_.share()
             round_.decide()

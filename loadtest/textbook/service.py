@@ -22,7 +22,7 @@ from loadtest.textbook.models import CustomerIn, PurchaseIn, PurchaseOut
 from loadtest.textbook.purchase import answer_of, book_accruals, count, decide, purchase_of, redeem
 from loadtest.textbook.tables import ApiKey, Customer, Event, IdempotencyKey
 
-# Over all workers: more would only wait for the two cores, with rows locked meanwhile.
+# Over all workers: ten for each of two cores, as a team would begin. Other sizes were not measured.
 CONNECTIONS_MAX = 20
 URL, PROGRAM, WORKERS = "TEXTBOOK_URL", "TEXTBOOK_PROGRAM", "TEXTBOOK_WORKERS"  # In the environment.
 

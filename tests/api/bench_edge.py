@@ -1,6 +1,6 @@
 """What the edge costs: processor time a request from the socket's bytes to the answer's, with nothing behind it.
 
-    python -m tests.api.bench_edge [--shared] [--steps] [--gc]
+    python -m tests.api.bench_edge [--shared] [--steps]
 
 Real uvicorn and uvloop, fed with the bytes of 32 tills at once through transports in memory; a service that knows the
 till's key and answers what it was given before. `--shared` counts metrics as one of several workers does, `--steps`
@@ -139,16 +139,16 @@ async def measure(kinds: tuple[str, ...]) -> dict[str, float]:
     import uvicorn
     from uvicorn.server import ServerState
 
-    from app import workers
     from app.api.edge import Edge
     from app.main import build_app
+    from app.one_write import OneWriteProtocol
     from app.telemetry import configure_logging
 
     configure_logging(form="json", level="info")
     edge: Edge = build_app(cast(Any, None), phone_region="RU")
     edge.open(cast(Any, Till()))
     config = uvicorn.Config(
-        edge, http=getattr(workers, "OneWriteProtocol", "httptools"), ws="none", log_config=None, access_log=False,
+        edge, http=OneWriteProtocol, ws="none", log_config=None, access_log=False,
         server_header=False, proxy_headers=False, interface="asgi3", timeout_keep_alive=75,
     )  # fmt: skip
     config.load()

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from app.domain.rejections import Rejected, Rejection
@@ -142,15 +143,54 @@ async def test_a_round_that_has_failed_keeps_nobody_waiting(rig: Rig) -> None:
 
 
 async def test_whoever_waits_for_a_lock_stands_in_nobodys_way(rig: Rig) -> None:
-    """Several of one locked customer, at the head of the queue and each in need of a round of its own."""
+    """Several of one locked customer, at the head of the queue: one round of theirs waits for the lock."""
     customer, neighbour = await rig.customer(), await rig.customer()
     async with rig.owner.transaction():
         await rig.owner.execute("select from customers where id = $1 for update", customer)
         asked = [asyncio.create_task(rig.give(customer, 1)) for _ in range(3)]
         await asyncio.sleep(0.3)
-        assert rig.watch.sizes == [3] * TRIES_MAX  # Each of these rounds passed them over.
+        assert rig.watch.sizes == []
         assert (await asyncio.wait_for(rig.give(neighbour, 1), SOON_SECONDS))["version"] == 1
     assert sorted(answer["version"] for answer in await asyncio.gather(*asked)) == [1, 2, 3]
+    assert rig.watch.sizes == [1, 3]
+
+
+@asynccontextmanager
+async def _locked(stage: Stage, customer: UUID) -> AsyncIterator[None]:
+    """Somebody else has the customer."""
+    somebody = await asyncpg.connect(stage.owner_url)
+    try:
+        async with somebody.transaction():
+            await somebody.execute("select from customers where id = $1 for update", customer)
+            yield
+    finally:
+        await somebody.close()
+
+
+async def test_those_of_a_locked_customer_are_passed_over_with_others_and_then_wait_together(
+    rig: Rig, stage: Stage
+) -> None:
+    customer, neighbour = await rig.customer(), await rig.customer()
+    async with _locked(stage, customer):
+        async with _standing_still(rig):
+            asked = [asyncio.create_task(rig.give(each, 1)) for each in (customer, neighbour, customer)]
+        assert (await asyncio.wait_for(asked[1], SOON_SECONDS))["version"] == 1
+        await asyncio.sleep(0.1)
+        assert not asked[0].done()
+    assert sorted([(await asked[place])["version"] for place in (0, 2)]) == [1, 2]
+    assert rig.watch.sizes[-2:] == [3, 2]
+
+
+async def test_one_who_has_been_passed_over_often_takes_all_of_the_customer_along(rig: Rig, stage: Stage) -> None:
+    customer, neighbour = await rig.customer(), await rig.customer()
+    async with _locked(stage, customer):
+        async with _standing_still(rig):
+            asked = [asyncio.create_task(rig.give(each, 1)) for each in (customer, neighbour, customer)]
+            await asyncio.sleep(0)
+            rig.rounds._queue[0].tries = TRIES_MAX
+        assert (await asyncio.wait_for(asked[1], SOON_SECONDS))["version"] == 1
+    assert sorted([(await asked[place])["version"] for place in (0, 2)]) == [1, 2]
+    assert rig.watch.sizes[-2:] == [1, 2]
 
 
 async def test_draining_waits_for_what_has_not_begun(rig: Rig) -> None:

@@ -33,9 +33,11 @@ async def test_a_closed_loop_has_one_request_in_flight_on_each_connection() -> N
     async with tiny_service() as service:
         service.open.clear()
         running = asyncio.create_task(closed(service, Shots(), connections=5, seconds=0.3))
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            while service.requests < 5:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.4)  # The time is over before anybody is answered.
         assert service.requests == 5
-        await asyncio.sleep(0.2)  # The time is over before anybody is answered.
         service.open.set()
         tally = await running
     assert tally.right == 5
