@@ -3,10 +3,10 @@
 A FastAPI route, pydantic models for what comes in and goes out, an ORM session of SQLAlchemy on asyncpg, one
 transaction a purchase, `SELECT ... FOR UPDATE` of the customer, uvicorn with uvloop and httptools, as many workers as
 ours. Nothing is slow on purpose: statements are prepared and cached, inserts of one table go together, every look-up
-has its index, two workers share twenty connections (other sizes were not measured), the program is compiled once, what
-is there at the start is frozen for the garbage collector, and it is our own core that decides (`evaluate`, as machine
-code where ours is). What it takes was looked at (`loadtest.sampling`): half is the ORM, most of it the flush, a quarter
-FastAPI's layers.
+has its index, two workers share twenty connections (other sizes were not measured), the program is made ready once, and
+it is our own core that decides (`evaluate`). What we have found out by measurement it doesn't have, since no tutorial
+has it: rules as machine code, a socket for each worker, the garbage collector's thresholds. What it takes was looked at
+(`loadtest.sampling`): half is the ORM, most of it the flush, a quarter FastAPI's layers.
 
 What is done in the one transaction: API key, idempotency key, customer by phone, card or id (locked), open lots where
 points are redeemed, the decision, then purchase, lines, entries, lots, event, the customer's balances, counters, tier,

@@ -5,20 +5,15 @@ import socket
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
-from uvicorn.supervisors.multiprocess import Process
 
-from app.workers import spread
 from loadtest.textbook.service import WORKERS
 
 
 class _Workers(Multiprocess):
-    """Gives each worker a socket of its own, as our service does; says the port when all answer."""
+    """Says the port when all answer."""
 
     def init_processes(self) -> None:
-        for port in self.sockets:
-            process = Process(self.config, [port])
-            process.start()
-            self.processes.append(process)
+        super().init_processes()
         for process in self.processes:
             while not process.wait_until_ready(0.2):
                 self.handle_signals()
@@ -56,7 +51,7 @@ def main() -> None:
     if config.workers == 1:
         _Worker(config).run(sockets=[port])
     else:
-        _Workers(config, spread(port, config.workers)).run()
+        _Workers(config, [port]).run()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -39,8 +38,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     app.state.sessions = async_sessionmaker(engine, expire_on_commit=False)
     app.state.program = compile_program(read_program(orjson.loads(os.environ[PROGRAM])))
-    gc.collect()
-    gc.freeze()
     yield
     await engine.dispose()
 

@@ -56,6 +56,7 @@ def serve(
         "TEXTBOOK_URL": own,
         "TEXTBOOK_PROGRAM": json.dumps(program),
         "TEXTBOOK_WORKERS": str(workers),
+        "COMPILED_CORE": "off",
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "loadtest.textbook"], cwd=ROOT, env=environment, stdout=subprocess.PIPE
