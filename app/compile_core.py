@@ -66,6 +66,8 @@ def compile_core(root: Path, *, optimise: str) -> None:
         made = Path(making, "made")
         _compile(root, sources, made, optimise=optimise)
         check_imports(root, made)
+        if key_of(root) != build.name:
+            raise CannotCompile("the sources were changed meanwhile: compile again")
         with contextlib.suppress(OSError):  # Somebody else has made the same meanwhile: it is as good.
             made.rename(build)
     for old in builds.iterdir():

@@ -71,14 +71,17 @@ def chosen_core() -> Core:
 def use_build(build: Path) -> Core:
     """Have the modules of a build found from now on, if it is there and can be loaded."""
     try:
-        modules = json.loads((build / MANIFEST).read_bytes())["modules"]
+        modules = dict(json.loads((build / MANIFEST).read_bytes())["modules"])
+        library = build / modules.pop(LIBRARY)
     except OSError:
         return Core("pure", "the sources or the interpreter have changed since it was compiled")
+    except (ValueError, KeyError, TypeError):
+        return Core("pure", f"the manifest of {build.name} is damaged: compile again")
     if known := sorted(name for name in modules if name in sys.modules):
         return Core("pure", f"{known[0]} was imported before")
     files = {name: build / file for name, file in modules.items()}
     try:
-        _load_library(files.pop(LIBRARY))
+        _load_library(library)
     except ImportError as error:
         return Core("pure", f"the build can't be loaded: {error}")
     sys.meta_path.insert(0, CoreFinder(files))

@@ -60,7 +60,8 @@ async def load(
     """Load a file; what is refused goes to `PATH.refused.jsonl`, which isn't there where nothing is.
 
     Raises:
-        CannotStart: the file or the database can't be read, or somebody else is loading it. What was loaded stays.
+        CannotStart: the file or the database can't be read, or others never stop registering the same customers. What
+            was loaded stays.
     """
     began, tally, source = time.monotonic(), Tally(), CustomerFile(path)
     refused_path = path.with_name(path.name + ".refused.jsonl")
@@ -80,7 +81,10 @@ async def load(
     except Rejected as rejected:
         raise CannotStart(rejected.detail) from None
     except Conflict:
-        raise CannotStart(f"somebody else is loading {path}") from None
+        raise CannotStart(
+            f"the customers of {path} are written elsewhere too, again and again; "
+            "the same command goes on where this one ended"
+        ) from None
     except (DatabaseGone, DatabaseBusy, UnsafeDatabase) as error:
         raise CannotStart(f"the load could not go on ({error}); the same command goes on where it ended") from None
     except OSError as error:

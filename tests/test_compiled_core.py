@@ -203,6 +203,13 @@ def test_a_build_that_cannot_be_loaded_is_left_alone(tmp_path: Path) -> None:
         check_imports(ROOT, tmp_path)
 
 
+@pytest.mark.parametrize("manifest", ["", "{", "{}", "[]", '{"modules": {}}', '{"modules": {"' + LIBRARY + '": 1}}'])
+def test_a_damaged_manifest_is_left_alone(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / MANIFEST).write_text(manifest)
+    core = use_build(tmp_path)
+    assert (core.form, core.because) == ("pure", f"the manifest of {tmp_path.name} is damaged: compile again")
+
+
 def test_a_start_that_requires_the_compiled_core_says_why_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPILED_CORE", "required")
     monkeypatch.setattr("app.config.chosen_core", lambda: Core("pure", "it was never compiled"))

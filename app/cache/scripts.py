@@ -27,13 +27,16 @@ end
 return refused
 """)
 # KEYS: one a customer. ARGV: a mark to leave where there is nothing, seconds for which it stands. The answer, one after
-# another for each key: the revision, or nothing; the body, or the mark where it could be left.
+# another for each key: the revision, or nothing; the body, or the mark where it could be left. A mark that is there
+# stays, for whoever left it and for whoever comes: replaced by each, a customer whom many ask for would never get in.
 GET = LuaScript("""
 local told = {}
 for i, key in ipairs(KEYS) do
-  local there = redis.pcall('HMGET', key, 'r', 'b')
+  local there = redis.pcall('HMGET', key, 'r', 'b', 'm')
   if not there.err and there[1] and there[2] then
     told[2 * i - 1], told[2 * i] = there[1], there[2]
+  elseif not there.err and not there[1] and not there[2] and there[3] then
+    told[2 * i - 1], told[2 * i] = false, there[3]
   else
     redis.call('DEL', key)
     local marked = redis.pcall('HSET', key, 'm', ARGV[1])

@@ -27,7 +27,9 @@ from app.flows.ledger_port import Sealed
 from app.flows.ports import Person, Programs, Vault, fresh_ids
 
 REASON = "opening balance"
-TRIES_MAX = 3  # An identifier may be taken at a till between look and load; the next try sees it.
+# An identifier may be taken at a till between look and load; the next try sees it. Each takes a tenth of a second or
+# two, since all else is done before the look.
+TRIES_MAX = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class LoadTx(Protocol):
         ...
 
     async def report(self, claim: UUID) -> bytes | None:
-        """What was kept of a portion that is loaded already."""
+        """What was kept of a portion that is loaded already; empty where that is gone by now."""
         ...
 
     async def taken(self, digests: Sequence[bytes]) -> AbstractSet[bytes]:
@@ -116,7 +118,7 @@ class LoadCustomers:
 
         Raises:
             DatabaseGone, DatabaseBusy
-            Conflict: somebody else is loading the same rows.
+            Conflict: the same customers are written elsewhere, again and again.
             Rejected: `not_found`, where no program is published and a row brings a balance.
         """
         version, program = 0, None
@@ -137,47 +139,35 @@ class LoadCustomers:
         if kept is not None:
             return _read(kept)
         now, ids = await tx.began(), fresh_ids()
-        customers: list[NewCustomer] = []
         refused = list(portion.refused)
-        named = [(entrant, self._digests(entrant)) for entrant in portion.entrants]
-        taken = set(await tx.taken(sorted(digest for _, found in named for digest, _ in found)))
-        for entrant, found in named:
-            faults = [
-                *(
-                    RefusedRow(entrant.line, f"/{kind}", "taken", "is somebody's already")
-                    for d, kind in found
-                    if d in taken
-                ),
-                *_faults_of(entrant, program, now=now),
-            ]
-            if faults:
+        ready: list[tuple[Entrant, NewCustomer]] = []
+        for entrant in portion.entrants:
+            if faults := list(_faults_of(entrant, program, now=now)):
                 refused += faults
-                continue
-            taken.update(digest for digest, _ in found)
-            moment = Moment.by_clock(now, ids)
-            customers.append(self._made(entrant, found, moment, version, program))
+            else:
+                ready.append((entrant, self._made(entrant, Moment.by_clock(now, ids), version, program)))
+        taken = set(await tx.taken(sorted(digest for _, each in ready for digest, _ in each.identifiers)))
+        customers: list[NewCustomer] = []
+        for entrant, customer in ready:
+            kinds = [kind for digest, kind in customer.identifiers if digest in taken]
+            if kinds:
+                refused += [RefusedRow(entrant.line, f"/{kind}", "taken", "is somebody's already") for kind in kinds]
+            else:
+                taken.update(digest for digest, _ in customer.identifiers)
+                customers.append(customer)
         refused.sort(key=lambda row: (row.line, row.pointer))
         loaded = Loaded(len(customers), sum(each.opening is not None for each in customers), tuple(refused))
         await tx.add(customers, claim=portion.claim, report_id=next(ids), report=_written(loaded))
         return loaded
 
-    def _digests(self, entrant: Entrant) -> tuple[tuple[bytes, str], ...]:
-        return tuple((self._vault.digest(each), each.kind.value) for each in entrant.identifiers)
-
-    def _made(
-        self,
-        entrant: Entrant,
-        identifiers: tuple[tuple[bytes, str], ...],
-        moment: Moment,
-        version: int,
-        program: Program | None,
-    ) -> NewCustomer:
+    def _made(self, entrant: Entrant, moment: Moment, version: int, program: Program | None) -> NewCustomer:
         customer_id, opening = CustomerId(moment.new_id()), None
         book = Book(customer_id=customer_id)
         if entrant.openings and program is not None:
             origin = Origin(program=version, reason=REASON)
             opening = plan_opening(book, program, moment, entrant.openings, origin=origin)
         profile = self._vault.seal(customer_id, entrant.person, wrapped_key=None)
+        identifiers = tuple((self._vault.digest(each), each.kind.value) for each in entrant.identifiers)
         return NewCustomer(book, profile, entrant.tags, identifiers, opening)
 
 
@@ -195,6 +185,8 @@ def _written(loaded: Loaded) -> bytes:
 
 
 def _read(report: bytes) -> Loaded:
+    if not report:
+        return Loaded(0, 0, (), is_repeated=True)
     kept = orjson.loads(report)
     refused = tuple(RefusedRow(**row) for row in kept["refused"])
     return Loaded(kept["customers"], kept["postings"], refused, is_repeated=True)

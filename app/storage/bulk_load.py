@@ -17,7 +17,9 @@ from app.storage.engine import Connection, Database
 
 NOW = "select clock_timestamp()"
 TAKEN = "select digest from identifiers where digest = any($1::bytea[])"
-REPORT = "select a.body from claims c join answers a on a.id = c.answer_id where c.digest = $1"
+REPORT = """
+select coalesce(a.body, ''::bytea) from claims c left join answers a on a.id = c.answer_id where c.digest = $1
+"""
 
 _CUSTOMER = ("id", "version", "balances", "due_at", "head", "updated_at", "registered_at")
 _PROFILE = ("customer_id", "wrapped_key", "sealed", "tags")
@@ -76,17 +78,17 @@ class LoadPortion:
             ),
         )
         await self._copy(
+            "identifiers",
+            _IDENTIFIER,
+            sorted((*pair, owner) for owner, each in zip(owners, customers, strict=True) for pair in each.identifiers),
+        )
+        await self._copy(
             "profiles",
             _PROFILE,
             (
                 (owner, each.profile.wrapped_key, each.profile.sealed, each.tags)
                 for owner, each in zip(owners, customers, strict=True)
             ),
-        )
-        await self._copy(
-            "identifiers",
-            _IDENTIFIER,
-            sorted((*pair, owner) for owner, each in zip(owners, customers, strict=True) for pair in each.identifiers),
         )
         await self._copy(
             "txs",

@@ -191,6 +191,30 @@ async def test_a_reader_fills_in_only_what_nobody_has_touched_since(snapshots: R
     assert 0 < await redis.ttl(KEY) <= TTL_SECONDS
 
 
+async def test_readers_who_come_all_the_time_keep_nobody_out(snapshots: RedisSnapshots) -> None:
+    """Each finds nothing while the first is still reading; the first fills in all the same, and the others no more."""
+    first = await snapshots.get(ANNA)
+    later = [await snapshots.get(ANNA) for _ in range(3)]
+    await snapshots.fill(patron(revision=5, available=50), mark=first.mark)
+    for each in later:
+        await snapshots.fill(patron(revision=4, available=40), mark=each.mark)
+    found = (await snapshots.get(ANNA)).patron
+    assert found is not None
+    assert found.book.revision == 5
+
+
+async def test_no_reader_of_before_a_write_fills_in_after_it(snapshots: RedisSnapshots, redis: Redis) -> None:
+    first, second = await snapshots.get(ANNA), await snapshots.get(ANNA)
+    await snapshots.put([patron(revision=6)])
+    await redis.delete(KEY)
+    third = await snapshots.get(ANNA)
+    for each in (first, second):
+        await snapshots.fill(patron(revision=5), mark=each.mark)
+    assert (await snapshots.get(ANNA)).patron is None
+    await snapshots.fill(patron(revision=6), mark=third.mark)
+    assert (await snapshots.get(ANNA)).patron is not None
+
+
 async def test_a_forgotten_customer_is_read_anew(snapshots: RedisSnapshots) -> None:
     reader = await snapshots.get(ANNA)
     await snapshots.put([patron()])

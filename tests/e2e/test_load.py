@@ -115,10 +115,15 @@ async def test_a_row_that_cannot_be_loaded_stops_no_other(points: Desk, stage: S
         {"card": "G5", "opening": {"points": 0}},
         {"card": "G6", "referrer": "somebody"},
         {"card": "G7"},
+        {"card": "G8", "tags": ["a\0b"]},
+        {"card": "G9", "+79005550013": 1},
+        '{"card": "G10", "card": "G11"}',
+        {"card": "G12", "name": "x" * 70_000},
+        {"card": "G13"},
     ]
     path, said = lines(tmp_path / "all.jsonl", rows), list[str]()
     tally = await run(stage, path, said=said)
-    assert tally.customers == 2
+    assert tally.customers == 3
     assert refused(path) == [
         (2, "/card", "taken"),
         (3, "/phone", "phone"),
@@ -128,9 +133,13 @@ async def test_a_row_that_cannot_be_loaded_stops_no_other(points: Desk, stage: S
         (7, "/opening/0/expires_at", "over"),
         (8, "/card", "taken"),
         (9, "/opening/0/points", "range"),
-        (10, "/referrer", "unknown_field"),
+        (10, "", "unknown_field"),
+        (12, "/tags/0", "text"),
+        (13, "", "unknown_field"),
+        (14, "", "unreadable"),
+        (15, "", "unreadable"),
     ]
-    assert "9 rows refused" in said[0]
+    assert "13 rows refused" in said[0]
     assert str(path) in said[1]
     assert await findings(stage.database_url) == []
 
@@ -185,7 +194,8 @@ async def test_two_loads_of_one_file_at_once_load_it_once(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("phone,shoe size\n+79000000000,43\n", "isn't known: shoe size"),
+        ("phone,shoe size\n+79000000000,43\n", "column 2 is none of"),
+        ("card,name,card\nA,B,C\n", "column 3 twice"),
         ("card\n\xff\n", "no table"),
         (None, "can't be read"),
     ],
@@ -199,6 +209,46 @@ async def test_a_file_that_is_none_is_refused_whole(
     with pytest.raises(CannotStart, match=message):
         await run(stage, path)
     assert not told_of(tmp_path)
+
+
+async def test_portions_are_bounded_by_their_size_too(
+    points: Desk, stage: Stage, owner: asyncpg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.load_files, "PORTION_BYTES", 1_000)
+    path = lines(tmp_path / "all.jsonl", [{"card": f"B{n}", "name": "n" * 200} for n in range(12)])
+    assert (await run(stage, path)).customers == 12
+    assert await owner.fetchval("select count(*) from claims") > 2
+    assert (await run(stage, path)).loaded_before == 12
+
+
+async def test_customers_who_register_meanwhile_are_passed_over(
+    points: Desk, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A till registers one of them between the look and the load, more than once."""
+    path = lines(tmp_path / "all.jsonl", [{"card": f"M{n}", "opening": {"points": 1}} for n in range(20)])
+    taken, registered = LoadPortion.taken, list[str]()
+
+    async def beaten(self: LoadPortion, digests: Sequence[bytes]) -> Any:
+        found = await taken(self, digests)
+        if len(registered) < 3:
+            registered.append(await points.register(card=f"M{len(registered)}"))
+        return found
+
+    monkeypatch.setattr(LoadPortion, "taken", beaten)
+    tally = await run(stage, path)
+    assert (tally.customers, len(registered)) == (17, 3)
+    assert refused(path) == [(line, "/card", "taken") for line in (1, 2, 3)]
+    assert await findings(stage.database_url) == []
+
+
+async def test_a_portion_whose_report_is_gone_is_not_loaded_again(
+    points: Desk, stage: Stage, owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    path = lines(tmp_path / "all.jsonl", [{"card": "L1", "opening": {"points": 1}}])
+    await run(stage, path)
+    await owner.execute("delete from answers")
+    assert (await run(stage, path)).customers == 0
+    assert (await found(points, {"card": "L1"}))["version"] == 1
 
 
 async def test_balances_need_a_program(stage: Stage, tmp_path: Path) -> None:
