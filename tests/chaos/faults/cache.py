@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 from redis.asyncio import Redis
 
+from app.cache.codec import from_body
 from tests.chaos.faults import Scene, fault
 from tests.storm.poison import SIGNATURE_BYTES, Poison
 
@@ -35,7 +37,7 @@ async def poisoned(scene: Scene) -> None:
         poison = Poison(redis)
         await poison.keep()
         # Lies of an earlier time, about customers nobody has asked for since, are no material for new ones.
-        poison._values = {name: value for name, value in poison._values.items() if _is_genuine(value)}
+        poison._values = {name: value for name, value in poison._values.items() if _is_genuine(name, value)}
         names = sorted(poison._values)
         while time.monotonic() < over and len(names) > 1:
             for name in names:
@@ -62,8 +64,12 @@ async def out_of_memory(scene: Scene) -> None:
             await redis.config_set(str(name), str(value))
 
 
-def _is_genuine(value: Mapping[bytes, bytes]) -> bool:
-    return value.get(b"b", b"")[SIGNATURE_BYTES : SIGNATURE_BYTES + 1] == b"{"
+def _is_genuine(name: str, value: Mapping[bytes, bytes]) -> bool:
+    try:
+        from_body(value.get(b"b", b"")[SIGNATURE_BYTES:], UUID(hex=name.rpartition(":")[2]))
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
 
 
 @asynccontextmanager
