@@ -9,7 +9,6 @@ with the other; with a socket each, about 32. The supervisor holds them too, so 
 no connection; one that died is put aside until its successor listens, and tills find the others.
 """
 
-import contextlib
 import os
 import signal
 import socket
@@ -203,13 +202,21 @@ class _Supervisor(Multiprocess):
     def _put_aside(self, port: socket.socket) -> None:
         """Nobody takes connections there until the next worker listens: the kernel gives them to the others."""
         if self.sockets.count(port) == 1:
-            with contextlib.suppress(OSError):  # It doesn't listen: its worker has died twice.
-                port.shutdown(socket.SHUT_RDWR)
+            put_aside(port)
 
     def terminate_all(self) -> None:
         for port in self.sockets:
             port.close()  # Else new connections would wait here until the last worker has ended.
         super().terminate_all()
+
+
+def put_aside(port: socket.socket) -> None:
+    """Make a socket listen no more, so that it may listen again.
+
+    Not twice: shut down while it doesn't listen, the kernel would give every later connection an end from its start.
+    """
+    if port.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        port.shutdown(socket.SHUT_RDWR)
 
 
 def _forget(process: Process) -> None:

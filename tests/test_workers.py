@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.workers import spread
+from app.workers import put_aside, spread
 from tests.kit import Stage, live
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers share one socket")
@@ -93,6 +93,22 @@ def test_what_comes_while_a_worker_is_dead_goes_to_the_others(ports: list[socket
         assert _taken(ports[0]) == MANY
     ports[1].listen(MANY)
     assert min(_connect(ports)) >= MANY // 4
+
+
+def test_a_socket_that_was_put_aside_twice_serves_its_next_worker(ports: list[socket.socket]) -> None:
+    """As where a worker died, and the next one could not start."""
+    one, other = ports
+    other.close()
+    for _ in range(2):
+        put_aside(one)
+    one.listen(MANY)
+    with socket.create_connection(one.getsockname()) as till:
+        answerer, _ = one.accept()
+        with answerer:
+            till.sendall(b"?")
+            assert answerer.recv(1) == b"?"
+            answerer.sendall(b"!")
+            assert till.recv(1) == b"!"
 
 
 async def test_tills_are_answered_while_a_killed_worker_is_replaced(stage: Stage) -> None:

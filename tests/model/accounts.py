@@ -98,7 +98,8 @@ class Purchase:
 @dataclass
 class Hold:
     """Value set aside until `expires_at`: `units` of lots in the order taken, and of a basket the `purchase` that it
-    would be as a whole, its `decision` and the `codes` that wait to be given out.
+    would be as a whole (of what was captured, once it is), its `decision` and the `codes` that wait to be given out.
+    `goods` are the quantities that were captured from, once they are: a second capture is held against those.
     """
 
     number: int
@@ -109,6 +110,7 @@ class Hold:
     decision: Json = field(default_factory=dict)
     codes: list[str] = field(default_factory=list)
     state: str = "held"
+    goods: dict[str, Fraction] | None = None
 
     def is_over(self, now: datetime) -> bool:
         return self.state == "held" and self.expires_at <= now

@@ -106,13 +106,15 @@ class Holds(Books):
     def capture(self, place: int, *, lines: list[Json] | None, now: datetime) -> Json | Refused:
         """Make it final: all, or `[{"id", "qty"}]` of its basket."""
         hold = self.holds[place]
-        whole = {} if hold.purchase is None else {id_: line.qty for id_, line in hold.purchase.lines.items()}
+        whole = hold.goods
+        if whole is None:
+            whole = {} if hold.purchase is None else {id_: line.qty for id_, line in hold.purchase.lines.items()}
         stays = whole if lines is None else {line["id"]: number(line["qty"]) for line in lines}
         if any(qty > whole.get(id_, 0) for id_, qty in stays.items()):
             return Refused(["validation_error"])
         if refused := self.is_ended(hold, now):
             return refused
-        hold.state = "captured"
+        hold.state, hold.goods = "captured", whole
         if hold.purchase is None:
             return self.capture_units(hold, now)
         gone = {id_: 1 - stays.get(id_, Fraction(0)) / qty for id_, qty in whole.items()}

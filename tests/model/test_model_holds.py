@@ -177,6 +177,15 @@ def test_more_than_is_held_is_not_captured() -> None:
     assert capture(books)["totals"]["accrued"] == {"points": 10}
 
 
+def test_a_second_capture_is_held_against_what_was_held() -> None:
+    """Its lines were there, though the first capture left one of them out."""
+    books = bank(BONUS)
+    hold(books, (2, 100), (1, 50))
+    capture(books, {"0": 1})
+    assert capture(books, {"0": 2, "1": 1}) == Refused(["hold_already_resolved"])
+    assert capture(books, {"0": 3}) == Refused(["validation_error"])
+
+
 @examples(150)
 @given(st.data())
 def test_nothing_is_made_or_lost(data: st.DataObject) -> None:
