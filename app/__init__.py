@@ -18,6 +18,7 @@ A functional core inside an imperative shell: the core decides, the shell fetche
                 slow the tills; draw_check.py recomputes draws
     load.py     customers and balances of another scheme, brought in from a file (load_files.py)
     config.py   settings, keyring.py the service's secrets, addresses.py, schema.py, verification.py (the self-audit)
+    progress.py how far a long command is
     one_write.py  an answer's head and body in one write
     compiled_core.py  the core as machine code where it was compiled (compile_core.py)
     proof_check.py  checks a saved proof; by itself, so that anybody may read and run it

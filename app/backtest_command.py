@@ -8,12 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.api.backtest_page import page_of
 from app.backtest import Asked, backtest, run_asked, workers_here
 from app.config import CannotStart
+from app.progress import progress_bar
 from app.storage.backtests import open_past
 
 
@@ -57,16 +56,7 @@ def _instant(text: str | None, option: str) -> datetime | None:
 
 async def _try(url: str, draft: str | None, asked: Asked, *, workers: int) -> dict[str, Any]:
     document = await _kept_draft(url) if draft is None else _read(draft)
-    with Progress(
-        TextColumn("deciding again"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    ) as bar:
+    with progress_bar("deciding again", is_shown=sys.stderr.isatty()) as bar:
         task = bar.add_task("baskets", total=None)
 
         async def tell(done: int, total: int | None) -> bool:

@@ -6,7 +6,6 @@ back, that each day's commitment is the one its first ticket was drawn by; and t
 whose time of entering ended on one of the days.
 """
 
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
@@ -17,8 +16,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from app.config import CannotStart
 from app.domain.draws.checking import Disagreement, recheck
@@ -31,6 +29,7 @@ from app.domain.program import Program
 from app.domain.programs import ProgramInvalid, read_program
 from app.flows.failures import DatabaseGone
 from app.flows.ports_audit import DrawsCheck, Found
+from app.progress import progress_bar
 from app.storage.draws import DrawnPurchase, DrawsSnapshot, Original, open_draws
 from app.vault import KeyringVault
 
@@ -85,7 +84,7 @@ async def verify_draws(
         CannotStart: the database can't be read, or the connection was lost on the way.
     """
     started, tally = time.monotonic(), Tally()
-    with _bar(is_shown=progress) as bar:
+    with progress_bar("checking draws", is_shown=progress) as bar:
         async for finding in _findings(database_url, vault, first, last, tally, bar):
             tally.findings += 1
             if tally.findings == 1:
@@ -103,7 +102,7 @@ def as_check(database_url: str, vault: KeyringVault) -> DrawsCheck:
 
     async def check(day: date) -> list[Found]:
         try:
-            with _bar(is_shown=False) as bar:
+            with progress_bar("checking draws", is_shown=False) as bar:
                 findings = [each async for each in _findings(database_url, vault, day, day, Tally(), bar)]
         except CannotStart:
             raise DatabaseGone("the draws can't be read") from None
@@ -279,19 +278,3 @@ def _as_told(purchase: DrawnPurchase) -> Iterator[Finding]:
 
 def _text(told: Iterable[tuple[str, str, str | None]]) -> str:
     return ", ".join(f"{rule} {ticket} {prize or 'nothing'}" for rule, ticket, prize in told) or "no draws"
-
-
-def _bar(*, is_shown: bool) -> Progress:
-    """On standard error, gone when done; rows that share its terminal are written above it."""
-    return Progress(
-        TextColumn("checking draws"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        redirect_stderr=False,
-        disable=not is_shown,
-    )

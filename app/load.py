@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.clock import DatabaseClock
 from app.config import CannotStart, Settings
@@ -24,6 +22,7 @@ from app.flows.load_customers import LoadCustomers, Loaded
 from app.flows.publish_program import ProgramShelf
 from app.keyring import Keyring
 from app.load_files import CustomerFile
+from app.progress import progress_bar
 from app.storage.bulk_load import LoadDatabase
 from app.storage.engine import Database, UnsafeDatabase
 from app.storage.housekeeping import Housekeeping
@@ -71,7 +70,7 @@ async def load(
         await Housekeeping(database).ensure_partitions()
         shelf = ProgramShelf(ReadsDatabase(database), clock=DatabaseClock())
         loader = LoadCustomers(LoadDatabase(database), programs=shelf, vault=KeyringVault(keyring))
-        with refused_path.open("wb") as refused, _bar() as bar:
+        with refused_path.open("wb") as refused, progress_bar("loading", is_shown=sys.stderr.isatty()) as bar:
             task = bar.add_task("customers", total=source.rows)
             for portion in source.portions(region=settings.phone_region):
                 loaded = await loader.load(portion)
@@ -98,16 +97,3 @@ async def load(
     if tally.refused_rows:
         say(f"which rows and why: {refused_path}")
     return tally
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("loading"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )

@@ -5,18 +5,17 @@ All is read in one snapshot, so it may run beside a busy service. What each chec
 """
 
 import re
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import asyncpg
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from app.config import CannotStart
 from app.domain.ledger.audit import CountersAudit, CustomerAudit, Finding, Terms, read_terms
+from app.progress import progress_bar
 from app.storage.audit import Folder, open_snapshot
 from app.storage.audit_roots import audit_roots
 from app.storage.audit_strays import find_strays
@@ -62,7 +61,7 @@ async def verify(
     """
     started = time.monotonic()
     tally = Tally()
-    with _bar(is_shown=progress) as bar:
+    with progress_bar("verifying", is_shown=progress) as bar:
         async for finding in _audit(database_url, tally, bar, kept or {}):
             tally.findings += 1
             if tally.findings == 1:
@@ -77,7 +76,7 @@ async def verify(
 
 async def findings(database_url: str, *, kept: Mapping[date, bytes] | None = None) -> list[Finding]:
     """All findings, in the order found. Raises `CannotStart`."""
-    with _bar(is_shown=False) as bar:
+    with progress_bar("verifying", is_shown=False) as bar:
         return [finding async for finding in _audit(database_url, Tally(), bar, kept or {})]
 
 
@@ -150,19 +149,3 @@ async def _audit_folder(
     audit.close()
     for finding in audit.take_findings():
         yield finding
-
-
-def _bar(*, is_shown: bool) -> Progress:
-    """On standard error, gone when done; rows that share its terminal are written above it."""
-    return Progress(
-        TextColumn("verifying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        redirect_stderr=False,
-        disable=not is_shown,
-    )

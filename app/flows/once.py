@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from app.domain.rejections import Rejected
 from app.flows import refusals
-from app.flows.claims import key_claim
+from app.flows.claims import key_claim, lock_of
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
 from app.flows.ledger_port import Changes, NewClaim, RoundTx
 from app.flows.ports import Answers, fresh_ids
@@ -62,7 +62,7 @@ class Once(Generic[Tx]):
     async def _attempt(self, write: Write, act: Callable[[Tx], Awaitable[Answer]]) -> Answer:
         key = key_claim(write.caller, write.key)
         async with self._store.round() as tx:
-            taken = await tx.take([int.from_bytes(key.bytes[:8], "big", signed=True)])
+            taken = await tx.take([lock_of(key)])
             if not taken.is_free[0]:
                 raise refusals.key_running()
             claim = (await tx.read_known(claims=[key], identifiers=[], customers=[])).claims.get(key)

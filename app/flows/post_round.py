@@ -32,11 +32,12 @@ from app.domain.rejections import Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
-from app.flows.ledger_port import Changes, Known, NewClaim, Patron, RoundTx, Shared, StoredHold, StoredPurchase
+from app.flows.claims import lock_of
+from app.flows.ledger_port import Changes, Known, NewClaim, Patron, RoundTx, Shared, StoredPurchase
 from app.flows.ports import Answers, Programs, fresh_ids
 from app.flows.requests import Answer
 from app.flows.round_holds import DUE_MAX, RoundHolds, is_due, may_see, note_ends, too_many
-from app.flows.round_owners import find_owners, owners_of
+from app.flows.round_owners import check_standing, find_owners, owners_of
 from app.flows.shared_use import Wanted, apply
 
 TRIES_MAX = 3  # Rounds that may skip a taken customer before one waits for it, for the database's lock timeout at most.
@@ -86,7 +87,7 @@ class Round:
     async def claim(self) -> None:
         """Which keys and receipts are new, which answered; who the customers are."""
         places = [(ask, digest) for ask in self._asks for digest in (ask.key, *(digest for _, digest in ask.receipts))]
-        taken = await self._tx.take([_lock_of(digest) for _, digest in places])
+        taken = await self._tx.take([lock_of(digest) for _, digest in places])
         self.now, self._newest = taken.now, taken.program
         self._ends_others = self._ends_others and taken.has_due_holds
         if not self._asks:
@@ -148,8 +149,8 @@ class Round:
         return True
 
     async def lock(self, *, wait: bool, about_to_wait: Callable[[], None] = lambda: None) -> None:
-        """The customers of the round in one order; who is taken waits for another round. Where all of the round is
-        about one customer, who is taken, the round itself waits: it has locked nothing that others may need.
+        """The customers in one order; who is taken waits for another round. A round that is all about one customer, who
+        is taken, waits itself: it has locked nothing that others may need.
         """
         found = await find_owners(self._tx, self._asks)
         self._asks = found.asks
@@ -162,13 +163,14 @@ class Round:
             due.update(await self._tx.due_holders(now=self.now, limit=DUE_MAX))
             self._nobodys_due = NOBODY in due
         others = (self._touched | due) - {NOBODY, *ids}
-        if wait and ids:
+        wait = wait and bool(ids)
+        if wait:
             about_to_wait()
-        if wait and ids and others:  # Whoever has locked what it needs may wait for nobody any more.
+        if wait and others:  # Whoever has locked what it needs may wait for nobody any more.
             self._patrons = dict(await self._tx.lock_patrons(sorted(ids), wait=True))
             self._patrons |= await self._tx.lock_patrons(sorted(others), wait=False)
         elif everybody := sorted(ids | others):
-            self._patrons = dict(await self._tx.lock_patrons(everybody, wait=wait and bool(ids)))
+            self._patrons = dict(await self._tx.lock_patrons(everybody, wait=wait))
             if not self._patrons and len(ids) == 1 and not wait:
                 about_to_wait()
                 self._patrons = dict(await self._tx.lock_patrons(list(ids), wait=True))
@@ -267,7 +269,7 @@ class Round:
         if ask.hold is not None and (hold is None or not may_see(ask, hold)):
             raise refusals.no_hold()
         if patron is not None:
-            _check_standing(ask, patron, hold)
+            check_standing(ask, patron, hold)
         if ask in self._taken_receipts:
             raise Rejected(
                 Rejection.DUPLICATE_RECEIPT,
@@ -336,20 +338,3 @@ class Round:
             self.refusals.append((ask, refusals.busy("The customer or the receipt is busy.")))
         else:
             self.left.append(ask)
-
-
-def _check_standing(ask: Ask, patron: Patron, hold: StoredHold | None) -> None:
-    """Who is blocked may only get back; whose books don't add up may do all that takes no units.
-
-    Raises:
-        Rejected: `customer_blocked`.
-    """
-    if patron.is_blocked and not ask.frees:
-        raise refusals.blocked()
-    if patron.is_frozen and ask.spends and (hold is None or hold.state.units):
-        raise refusals.frozen()
-
-
-def _lock_of(digest: UUID) -> int:
-    """An advisory lock's number: the digest's first 8 bytes as a signed integer."""
-    return int.from_bytes(digest.bytes[:8], "big", signed=True)

@@ -1,4 +1,6 @@
-"""Whose purchases and holds the requests of a round name: their customers are locked with the others."""
+"""Whose purchases and holds the requests of a round name: their customers are locked with the others. And what each may
+do, as they stand.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,7 +9,7 @@ from app.domain.identifiers import NOBODY, CustomerId
 from app.domain.rejections import Rejected
 from app.flows import refusals
 from app.flows.asks import Ask
-from app.flows.ledger_port import Known, RoundTx
+from app.flows.ledger_port import Known, Patron, RoundTx, StoredHold
 
 
 @dataclass(slots=True)
@@ -66,3 +68,15 @@ async def owners_of(tx: RoundTx, asks: Iterable[Ask], known: Known) -> set[Custo
     if holds := {ask.hold for ask in asks if ask.hold is not None}:
         owners |= set((await tx.hold_owners(sorted(holds))).values())
     return owners
+
+
+def check_standing(ask: Ask, patron: Patron, hold: StoredHold | None) -> None:
+    """Who is blocked may only get back; whose books don't add up may do all that takes no units.
+
+    Raises:
+        Rejected: `customer_blocked`.
+    """
+    if patron.is_blocked and not ask.frees:
+        raise refusals.blocked()
+    if patron.is_frozen and ask.spends and (hold is None or hold.state.units):
+        raise refusals.frozen()
