@@ -25,7 +25,7 @@ help:
 	@echo "make run      set up and serve on 127.0.0.1:8000 (PORT, HOST, DATA_DIR … as in: $(PY) -m app settings)"
 	@echo "make test     set up and run all tests (ARGS=… for pytest)"
 	@echo "make setup    only the environment"
-	@echo "make check    format, lint, import contracts, types"
+	@echo "make check    format, lint, import contracts, types, licences and known vulnerabilities of what is locked"
 	@echo "make compile  the core as machine code, which then runs by itself (needs a C compiler)"
 	@echo "make bench    purchases a second beside pgbench and a textbook service (QUICK=1: 90 seconds)"
 	@echo "make bench-rules   what evaluating a basket costs      make chaos    the long fault suite"
@@ -48,6 +48,8 @@ check: $(DEVELOPMENT)
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m mypy --strict $(CODE)
+	$(PY) -m tests.supply_chain licences
+	$(PY) -m tests.supply_chain vulnerabilities
 
 format: $(DEVELOPMENT)
 	$(PY) -m ruff format .
@@ -56,20 +58,26 @@ format: $(DEVELOPMENT)
 compile: $(DEVELOPMENT)
 	@$(PY) -m app.compile_core
 
+# What is measured is the compiled core, built first where it isn't there (half a minute); without a C compiler, or with
+# COMPILED_CORE=off, the Python. The report says which.
+BUILD_FIRST := [ "$$COMPILED_CORE" = off ] || $(PY) -m app.compile_core ||:
+
 # About ten minutes on a quiet machine, 90 seconds with QUICK=1. SECONDS=, REPEATS=, WORKERS=, CUSTOMERS=, FLUSH_MS= size it,
 # COMPARE=… is an earlier report's JSON, DATA=… where reports are kept; ARGS=… for the rest (--others-max 1 drops no run).
 BENCH := $(if $(QUICK),--quick) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(REPEATS),--repeats $(REPEATS)) \
 	$(if $(WORKERS),--workers $(WORKERS)) $(if $(CUSTOMERS),--customers $(CUSTOMERS)) \
 	$(if $(FLUSH_MS),--flush-ms $(FLUSH_MS)) $(if $(COMPARE),--compare $(COMPARE)) $(if $(DATA),--data $(DATA)) $(ARGS)
 bench: $(DEVELOPMENT)
+	@$(BUILD_FIRST)
 	@$(PY) -m loadtest.bench $(BENCH)
 
 bench-rules: $(DEVELOPMENT)
 	@COMPILED_CORE=$${COMPILED_CORE:-auto} $(PY) -m tests.domain.rules.bench_evaluate
 	@COMPILED_CORE=$${COMPILED_CORE:-auto} $(PY) -m tests.domain.backtest.bench_trial
 
-# About twenty minutes: a million customers, long histories. ARGS=… for it: --customers, --purchases, --day-requests …
+# At most twenty minutes: a million customers, long histories. ARGS=… for it: --customers, --purchases, --day-requests …
 growth: $(DEVELOPMENT)
+	@$(BUILD_FIRST)
 	@$(PY) -m loadtest.growth $(ARGS)
 
 # ARGS=… for it: scenarios, --seconds, --connections.

@@ -10,14 +10,17 @@ A functional core inside an imperative shell: the core decides, the shell fetche
     flows/      one file a use case; rounds.py and post_round.py are the hot path; ports*.py say what flows need
     storage/    PostgreSQL        cache/  Redis        api/  HTTP        vault.py  personal data, sealed
     clock.py    the database's time                    telemetry/  logs and metrics
-    wiring.py   the one place that knows every concrete class; background.py, for what jobs do
+    wiring.py   the one place that knows every concrete class; background.py, for what jobs do; deed_log.py, for the
+                audit log of any process
 
     cli.py      the commands (`python -m app`); serve.py, workers.py, jobs_process.py: the processes they start
     main.py     the ASGI entrance; jobs.py the background work; demo/ a program, customers and keys to try
     backtest.py a draft tried on past baskets: backtest_command.py, backtest_worker.py; beside.py starts what must not
                 slow the tills; draw_check.py recomputes draws
+    key_command.py  keys made, rotated, listed from the command line
     load.py     customers and balances of another scheme, brought in from a file (load_files.py)
-    config.py   settings, keyring.py the service's secrets, addresses.py, schema.py, verification.py (the self-audit)
+    config.py   settings, keyring.py the service's secrets, weak_secrets.py what is refused of them, addresses.py,
+                schema.py, verification.py (the self-audit)
     progress.py how far a long command is
     one_write.py  an answer's head and body in one write
     compiled_core.py  the core as machine code where it was compiled (compile_core.py)

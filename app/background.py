@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.clock import DatabaseClock
 from app.config import Settings
+from app.deed_log import log_on
 from app.flows.ledger_roots import LedgerRoots
 from app.flows.ports_audit import DrawsCheck
 from app.flows.publish_program import ProgramShelf
@@ -58,26 +59,28 @@ async def open_background(
     snapshots = snapshots_of(keyring, database, redis_url)
     housekeeping = Housekeeping(database)
     try:
-        yield Background(
-            database=database,
-            queue=QueueDatabase(database),
-            housekeeping=housekeeping,
-            relay=Relay(FeedDatabase(database)),
-            roots=LedgerRoots(RootsDatabase(database)),
-            sweep=Sweep(
-                LedgerDatabase(database),
+        async with log_on(database, part="jobs") as log:
+            yield Background(
+                database=database,
+                queue=QueueDatabase(database),
                 housekeeping=housekeeping,
-                programs=ProgramShelf(ReadsDatabase(database), clock=DatabaseClock()),
-                snapshots=snapshots,
-            ),
-            audit=SelfAudit(
-                SelfAuditDatabase(database),
-                snapshots=snapshots,
-                watch=Watch(METRICS),
-                ticks=time.monotonic,
-                draws=check_draws,
-            ),
-        )
+                relay=Relay(FeedDatabase(database)),
+                roots=LedgerRoots(RootsDatabase(database)),
+                sweep=Sweep(
+                    LedgerDatabase(database),
+                    housekeeping=housekeeping,
+                    programs=ProgramShelf(ReadsDatabase(database), clock=DatabaseClock()),
+                    snapshots=snapshots,
+                ),
+                audit=SelfAudit(
+                    SelfAuditDatabase(database),
+                    snapshots=snapshots,
+                    watch=Watch(METRICS),
+                    ticks=time.monotonic,
+                    draws=check_draws,
+                    log=log,
+                ),
+            )
     finally:
         await snapshots.close()
         await database.close()

@@ -138,15 +138,19 @@ def verify(
     roots: Annotated[
         list[str] | None, typer.Option("--root", metavar="DATE=HEX", help="A day's root that was kept; repeatable.")
     ] = None,
+    log_heads: Annotated[
+        list[str] | None,
+        typer.Option("--log-head", metavar="INSTANCE/SEQ=HEX", help="A kept row of the audit log; repeatable."),
+    ] = None,
 ) -> None:
     """Recompute sums, balances, versions, lots and hashes from the entries; a row a finding, exit code 1 if any."""
-    from app.verification import read_kept
+    from app.verification import read_kept, read_kept_heads
     from app.verification import verify as verify_ledger
 
-    kept, settings = read_kept(roots or []), read_settings()
+    kept, heads, settings = read_kept(roots or []), read_kept_heads(log_heads or []), read_settings()
     with ready_database(settings) as addresses:
         url, watched = addresses.database_url, sys.stderr.isatty()
-        found = asyncio.run(verify_ledger(url, say=typer.echo, progress=watched, kept=kept))
+        found = asyncio.run(verify_ledger(url, say=typer.echo, progress=watched, kept=kept, kept_heads=heads))
     if found:
         raise typer.Exit(1)
 
@@ -212,45 +216,60 @@ def create_key(
     shop: Annotated[list[str] | None, typer.Option(help="The shop; several for a shop's key.")] = None,
     terminal: Annotated[str | None, typer.Option(help="The till of a pos key.")] = None,
     partner: Annotated[str | None, typer.Option(help="Whose shop it is, for rules that test `partner`.")] = None,
+    signed_by: Annotated[
+        str | None, typer.Option(metavar="FILE", help="An Ed25519 public key, PEM, that its writes must be signed by.")
+    ] = None,
+    certificate_sha256: Annotated[
+        str | None, typer.Option(metavar="HEX", help="SHA-256 of the client certificate that it must come with.")
+    ] = None,
 ) -> None:
     """Make a key and print it once, as one JSON object {"id","key","role"}."""
-    import orjson
+    from app.key_command import create
 
-    from app.storage import keys as storage
+    settings = read_settings()
+    with ready_database(settings) as addresses:
+        made = create(
+            addresses.database_url,
+            env=settings.key_env,
+            role=role,
+            shops=shop or [],
+            terminal=terminal,
+            partner=partner,
+            signed_by=signed_by,
+            certificate_sha256=certificate_sha256,
+        )
+    typer.echo(made)
 
-    with ready_database(read_settings()) as addresses:
-        try:
-            made = asyncio.run(
-                storage.create_key(
-                    addresses.database_url, role=role, shops=shop or [], terminal=terminal, partner=partner
-                )
-            )
-        except ValueError as error:
-            raise CannotStart(str(error)) from None
-    typer.echo(orjson.dumps({"id": made.id, "key": made.key, "role": made.role}).decode())
+
+@keys.command("rotate")
+def rotate_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")]) -> None:
+    """Make a second key with the same role, shops, terminal and demands, and print it once, as `create` does."""
+    from app.key_command import rotate
+
+    settings = read_settings()
+    with ready_database(settings) as addresses:
+        made = rotate(addresses.database_url, key_id, env=settings.key_env)
+    typer.echo(made)
+    tell(f"both keys work; when the new one is in place: python -m app keys revoke {key_id}")
 
 
 @keys.command("list")
 def list_keys() -> None:
     """List keys, a JSON object a line; the keys themselves are not kept."""
-    import orjson
-
-    from app.storage import keys as storage
+    from app.key_command import listed
 
     with ready_database(read_settings()) as addresses:
-        for key in asyncio.run(storage.list_keys(addresses.database_url)):
-            typer.echo(orjson.dumps(key).decode())
+        for line in listed(addresses.database_url):
+            typer.echo(line)
 
 
 @keys.command("revoke")
 def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")]) -> None:
     """Revoke a key; it is refused within seconds."""
-    from app.storage import keys as storage
+    from app.key_command import revoke
 
     with ready_database(read_settings()) as addresses:
-        known = asyncio.run(storage.revoke_key(addresses.database_url, key_id))
-    if not known:
-        raise CannotStart(f"there is no key {key_id}")
+        revoke(addresses.database_url, key_id)
     tell(f"revoked {key_id}")
 
 

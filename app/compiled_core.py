@@ -4,9 +4,9 @@
 compiled ever lies beside a source, where it would shadow the edited file. KEY is a hash over the sources of the whole
 domain and the interpreter's binary interface, so a build serves exactly the sources and the Python it was made of: one
 byte of difference, and the Python runs. The same decisions come out of both; tests/test_compiled_core.py holds them to
-it. Measured: evaluating 20 rules over five lines takes 45 µs of 98 compiled; over the varied baskets of
-tests/flows/bench_settle.py 61 of 100, and settling a purchase 240 of 290. The ledger compiled too would win 10 more and
-double what compiling takes, so it stays Python.
+it. Measured: deciding a basket of the benchmark, five lines and 20 rules, takes 25 µs of 83 compiled; between all else
+that settling a purchase does (tests/flows/bench_settle.py) 36 of 91, and settling it 160 of 210. The ledger compiled
+too would win 10 more and double what compiling takes, so it stays Python.
 
 The choice falls once a process, before anything has imported the domain (`app/__init__.py`), and needs nothing but the
 standard library. `COMPILED_CORE` says `auto` (compiled where there is a build), `off`, or `required`, which
@@ -33,8 +33,10 @@ MANIFEST = "manifest.json"
 LIBRARY = "kopilka_core__mypyc"  # What the compiled modules have in common: all their code.
 SETTING = "COMPILED_CORE"
 SECRETS = Path("/run/secrets")  # `app.config` reads settings there too.
-# Values stay Python: compiled, a dataclass is still made by interpreted code (measured: nothing won), and serialisers,
-# pickles and subclasses know it as it is.
+# Values stay Python: serialisers, pickles and subclasses know a dataclass as it is, and from Python compiled attributes
+# are slower to read. What the rules make by the dozen for themselves has an `__init__` of its own, since that of a
+# dataclass is interpreted also where the class is compiled; and it holds lists, which machine code goes through without
+# asking what they are. A constant that is `Final` is no look-up there.
 COMPILED = ("app/domain/amounts.py", "app/domain/rules/[!_]*.py")
 
 

@@ -8,17 +8,19 @@ place for container secrets; the environment wins). An empty variable counts as 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Self
 from urllib.parse import urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.addresses import plain_database_url
 from app.compiled_core import chosen_core
 from app.domain.amounts import AMOUNT_MAX
+from app.domain.key_text import KeyEnv
 
 CONTAINER_SECRETS = Path("/run/secrets")
 
@@ -37,6 +39,9 @@ DemoProgram = Literal[
 
 # What pydantic puts before the part that tells something.
 _PYDANTIC_PREFIX = re.compile(r"^(Value error, |Input )")
+
+# As a browser writes it: no path, no wildcard, lower case.
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 
 
 class CannotStart(Exception):
@@ -92,6 +97,12 @@ class Settings(BaseSettings):
     offline_allowance_hours: int = Field(
         default=24, ge=1, le=8_760, description="for how long such an allowance is good, in hours"
     )
+    adjust_confirm_above: int = Field(
+        default=0,
+        ge=0,
+        le=AMOUNT_MAX,
+        description="an adjustment of more units waits until a second person approves it; 0: none does",
+    )
     returns_any_shop: bool = Field(default=False, description="true lets a shop take back what another shop has sold")
     publish_backtest_hours: int = Field(
         default=0,
@@ -115,6 +126,45 @@ class Settings(BaseSettings):
         description="the core as machine code: auto (where make compile has made it), off, or required to start",
     )
 
+    key_env: KeyEnv = Field(
+        default=KeyEnv.LIVE,
+        description="live or test: what keys are made for here, and which are taken; keys without a check always are",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="addresses or networks of proxies whose Client-Cert is believed, parted by commas; none else's is",
+    )
+    internal_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="a port of its own for /docs, /openapi.json and /metrics; PORT then has nothing there",
+    )
+    internal_host: str = Field(default="127.0.0.1", min_length=1, description="address that INTERNAL_PORT listens on")
+    cors_origins: str = Field(
+        default="",
+        description="pages that may call from a browser, as https://a.example,https://b.example; none else may",
+    )
+    hsts_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=63_072_000,
+        description="for how long browsers ask for this name by https only, in seconds; 0: nothing is said of it",
+    )
+    connections_max: int = Field(
+        default=4_096, ge=1, le=1_000_000, description="connections that a worker holds; a further one gets 503"
+    )
+    head_bytes_max: int = Field(
+        default=32_768, ge=1_024, le=1_048_576, description="bytes of a request's first line and headers; more gets 431"
+    )
+    headers_max: int = Field(default=100, ge=10, le=10_000, description="headers of a request; more gets 431")
+    head_seconds_max: int = Field(
+        default=10, ge=1, le=3_600, description="seconds that the head of a request may take to come; then it gets 408"
+    )
+    body_seconds_max: int = Field(
+        default=60, ge=1, le=3_600, description="seconds that a body may take to come, and an answer to be taken"
+    )
+
     @field_validator("database_url", "database_owner_url")
     @classmethod
     def _is_a_database_address(cls, value: str | None) -> str | None:
@@ -127,7 +177,29 @@ class Settings(BaseSettings):
             raise ValueError("must be an address that begins with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("log_format", "log_level", "compiled_core", mode="before")
+    @field_validator("cors_origins")
+    @classmethod
+    def _is_a_list_of_origins(cls, value: str) -> str:
+        origins = [origin.strip() for origin in value.split(",") if origin.strip()]
+        if not all(_ORIGIN.fullmatch(origin) for origin in origins):
+            raise ValueError("must be origins as a browser sends them, as https://shop.example, parted by commas")
+        return ",".join(origins)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _is_a_list_of_networks(cls, value: str) -> str:
+        if any(network.prefixlen == 0 for network in _networks(value)):
+            raise ValueError("must not be everybody")
+        return value
+
+    @field_validator("internal_port")
+    @classmethod
+    def _is_another_port(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and value == info.data.get("port"):
+            raise ValueError("must be another one than PORT")
+        return value
+
+    @field_validator("log_format", "log_level", "compiled_core", "key_env", mode="before")
     @classmethod
     def _takes_any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -150,6 +222,16 @@ class Settings(BaseSettings):
         if value.upper() not in SUPPORTED_REGIONS:
             raise ValueError("must be a two-letter region with a numbering plan, as RU or KZ")
         return value.upper()
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """CORS_ORIGINS, one by one."""
+        return tuple(self.cors_origins.split(",")) if self.cors_origins else ()
+
+    @property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """TRUSTED_PROXIES, one by one."""
+        return tuple(_networks(self.trusted_proxies))
 
     @property
     def secrets_path(self) -> Path:
@@ -192,6 +274,15 @@ def describe_settings() -> Iterator[SettingFact]:
         if isinstance(field.default, bool):
             default = default.lower()
         yield SettingFact(name=name.upper(), default=default, meaning=field.description or "")
+
+
+def _networks(text: str) -> Iterator[IPv4Network | IPv6Network]:
+    """Raises ValueError."""
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            yield ip_network(name)
+        except ValueError:
+            raise ValueError("must be addresses or networks, as 10.0.0.7 or 10.1.0.0/16, parted by commas") from None
 
 
 def _refuse(error: ValidationError) -> NoReturn:

@@ -16,6 +16,7 @@ from app.config import Settings
 from app.engines import engines_for
 from app.engines.process import child_command, end
 from app.keyring import open_keyring
+from app.weak_secrets import check_secrets
 
 # A job in progress is finished or rolled back in this time; it is safe to run again.
 STOP_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
@@ -32,6 +33,7 @@ def run_jobs(settings: Settings, *, say: Callable[[str], None]) -> None:
     """Runs the jobs in this process until SIGTERM or SIGINT."""
     from app.schema import check_durability, prepare_schema
 
+    check_secrets(settings, say=say)
     with engines_for(settings, say=say, lasting=True) as addresses:
         prepare_schema(addresses, say=say)
         check_durability(addresses, allow_unsafe=settings.allow_unsafe_database)

@@ -25,6 +25,8 @@ from pathlib import Path
 from app.config import CannotStart
 
 KEY_BYTES = 32
+# Of 32 random bytes about 30 differ; that 16 or fewer do, as in text of hexadecimal digits, comes once in 10^25 keys.
+DISTINCT_MIN = 17
 
 
 class BadKeyring(CannotStart):
@@ -82,7 +84,18 @@ def open_keyring(path: Path, *, data_dir: Path) -> Keyring:
             stored = _add_missing(path)
     except OSError as error:
         raise BadKeyring(f"SECRETS_FILE {path} cannot be used: {error.strerror}") from None
-    return Keyring(**{name: _key(stored, name, path=path) for name in NAMES})
+    keys = {name: _key(stored, name, path=path) for name in NAMES}
+    _refuse_weak(keys, path=path)
+    return Keyring(**keys)
+
+
+def _refuse_weak(keys: dict[str, bytes], *, path: Path) -> None:
+    """Keys that somebody made by hand: zeros, words, one for everything."""
+    for name, key in keys.items():
+        if len(set(key)) < DISTINCT_MIN:
+            raise BadKeyring(f"SECRETS_FILE {path}: the key {name} is not random; put 32 random bytes in its place")
+        if list(keys.values()).count(key) > 1:
+            raise BadKeyring(f"SECRETS_FILE {path}: the key {name} stands there twice; each purpose needs its own")
 
 
 def _key(stored: dict[str, object], name: str, *, path: Path) -> bytes:

@@ -5,17 +5,20 @@ wherever the same file is sent. Rows that can't be loaded stop none of the other
 own, by line and without personal data.
 """
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from hashlib import file_digest
 from pathlib import Path
 
 import orjson
 
 from app.clock import DatabaseClock
 from app.config import CannotStart, Settings
+from app.deed_log import command_deed, log_on
 from app.domain.rejections import Rejected
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone
 from app.flows.load_customers import LoadCustomers, Loaded
@@ -89,6 +92,7 @@ async def load(
     except OSError as error:
         raise CannotStart(f"{refused_path} can't be written: {error.strerror}") from None
     finally:
+        await _note(database, path, tally)
         await database.close()
         with suppress(OSError):
             if not refused_path.stat().st_size:
@@ -97,3 +101,26 @@ async def load(
     if tally.refused_rows:
         say(f"which rows and why: {refused_path}")
     return tally
+
+
+async def _note(database: Database, path: Path, tally: Tally) -> None:
+    """What was loaded goes to the audit log, also where the load ended half-way; a database that is away is not waited
+    for.
+    """
+    if not tally.customers:
+        return
+    details: dict[str, str | int | bool] = {
+        "customers": tally.customers - tally.loaded_before,
+        "loaded_before": tally.loaded_before,
+        "postings": tally.postings,
+        "refused_rows": len(tally.refused_rows),
+        "sha256": await asyncio.to_thread(_sha256_of, path),
+    }
+    with suppress(DatabaseGone, OSError):
+        async with log_on(database, part="load") as log:
+            await log.note(command_deed("load", details=details))
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

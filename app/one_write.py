@@ -36,6 +36,10 @@ class GatheredWrites(asyncio.Transport):
             waiting, self._waiting = self._waiting, []
             self._transport.write(b"".join(waiting))
 
+    def write_eof(self) -> None:
+        self.flush()
+        self._transport.write_eof()
+
     def close(self) -> None:
         self.flush()
         self._transport.close()

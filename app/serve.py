@@ -25,6 +25,7 @@ from app.engines import Addresses, engines_for
 from app.jobs_process import jobs_beside
 from app.keyring import Keyring, open_keyring
 from app.schema import check_durability, prepare_schema
+from app.weak_secrets import check_secrets
 from app.workers import BACKLOG, answer, spread
 
 # A service that was killed has its port closed by the kernel at once, its workers within a tick of their loop.
@@ -33,8 +34,14 @@ PORT_SECONDS_MAX = 1.0
 
 def serve_until_stopped(settings: Settings, *, with_jobs: bool, with_demo: bool) -> int:
     """Serves until SIGTERM or SIGINT; the process's exit code. Raises `CannotStart`."""
-    with _stopped_by_signal() as from_now_on_gently, contextlib.closing(take_port(settings)) as port:
+    check_secrets(settings, say=say)
+    with contextlib.ExitStack() as taken:
+        from_now_on_gently = taken.enter_context(_stopped_by_signal())
+        port = taken.enter_context(contextlib.closing(take_port(settings)))
         settings = settings.model_copy(update={"port": port.getsockname()[1]})
+        internal = None
+        if settings.internal_port is not None:
+            internal = taken.enter_context(contextlib.closing(take_port(_inside(settings), prefix="INTERNAL_")))
         with engines_for(settings, say=say, lasting=True) as addresses:
             prepare_schema(addresses, say=say)
             check_durability(addresses, allow_unsafe=settings.allow_unsafe_database)
@@ -42,9 +49,11 @@ def serve_until_stopped(settings: Settings, *, with_jobs: bool, with_demo: bool)
             facts = _demo(settings, addresses, keyring, wanted=with_demo)
             _tell_children(settings, addresses)
             ports = _listen(port, settings)
+            if internal is not None:
+                internal.listen(BACKLOG)
             with jobs_beside(say=say) if with_jobs else contextlib.nullcontext():
                 from_now_on_gently()
-                return answer(settings, ports, ready=lambda: _say_ready(settings, facts))
+                return answer(settings, ports, internal=internal, ready=lambda: _say_ready(settings, facts))
 
 
 def say(line: str) -> None:
@@ -52,14 +61,17 @@ def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the command line speaks
 
 
-def take_port(settings: Settings) -> socket.socket:
-    """A bound socket that doesn't listen yet: nobody connects to a service that isn't ready."""
+def take_port(settings: Settings, *, prefix: str = "") -> socket.socket:
+    """A bound socket that doesn't listen yet: nobody connects to a service that isn't ready.
+
+    prefix: what stands before PORT and HOST in the settings' names.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError:
-        raise CannotStart(f"setting HOST {settings.host} is not an address of this machine") from None
+        raise CannotStart(f"setting {prefix}HOST {settings.host} is not an address of this machine") from None
     give_up = time.monotonic() + PORT_SECONDS_MAX
     while True:
         taken = socket.socket(family, kind, protocol)
@@ -69,10 +81,15 @@ def take_port(settings: Settings) -> socket.socket:
         except OSError as error:
             taken.close()
             if time.monotonic() > give_up:
-                raise _no_port(settings, error) from None
+                raise _no_port(settings, error, prefix=prefix) from None
             time.sleep(0.1)
         else:
             return taken
+
+
+def _inside(settings: Settings) -> Settings:
+    """The settings as they would be of a service at INTERNAL_PORT."""
+    return settings.model_copy(update={"host": settings.internal_host, "port": settings.internal_port})
 
 
 def _listen(port: socket.socket, settings: Settings) -> list[socket.socket]:
@@ -84,9 +101,10 @@ def _listen(port: socket.socket, settings: Settings) -> list[socket.socket]:
         raise _no_port(settings, error) from None
 
 
-def _no_port(settings: Settings, error: OSError) -> CannotStart:
+def _no_port(settings: Settings, error: OSError, *, prefix: str = "") -> CannotStart:
     if error.errno == errno.EADDRINUSE:
-        return CannotStart(f"port {settings.port} on {settings.host} is in use: choose another with PORT or --port")
+        another = f"{prefix}PORT" if prefix else "PORT or --port"
+        return CannotStart(f"port {settings.port} on {settings.host} is in use: choose another with {another}")
     return CannotStart(f"port {settings.port} on {settings.host} cannot be listened on: {error.strerror}")
 
 
@@ -120,7 +138,7 @@ def _say_ready(settings: Settings, facts: DemoFacts | None) -> None:
     """The last lines of a start: the address, the documents' address, a call that works."""
     base = base_url(settings)
     say(f"Kopilka answers on {base}")
-    say(f"documentation:  {base}/docs")
+    say(f"documentation:  {base if settings.internal_port is None else base_url(_inside(settings))}/docs")
     if facts is not None:
         say("price a basket for the demo customer:")
         say(quote_call(facts, base=base))

@@ -15,8 +15,10 @@ from rich.progress import Progress
 
 from app.config import CannotStart
 from app.domain.ledger.audit import CountersAudit, CustomerAudit, Finding, Terms, read_terms
+from app.domain.ledger.audit.deeds import KeptHead
 from app.progress import progress_bar
 from app.storage.audit import Folder, open_snapshot
+from app.storage.audit_deeds import audit_deeds
 from app.storage.audit_roots import audit_roots
 from app.storage.audit_strays import find_strays
 
@@ -25,6 +27,7 @@ ROWS_SAID_MAX = 1_000  # Whoever reads the report has seen enough by then, and g
 # The driver says a connection that was cut in one of many ways.
 _LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _COLUMNS = ("check", "customer", "transaction", "expected", "found")
+_KEPT_HEAD = re.compile(r"([^/=\s]{1,64})/([1-9][0-9]{0,17})=([0-9A-Fa-f]{64})")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -48,13 +51,19 @@ class Tally:
 
 
 async def verify(
-    database_url: str, *, say: Callable[[str], None], progress: bool, kept: Mapping[date, bytes] | None = None
+    database_url: str,
+    *,
+    say: Callable[[str], None],
+    progress: bool,
+    kept: Mapping[date, bytes] | None = None,
+    kept_heads: Sequence[KeptHead] = (),
 ) -> int:
     """Audit the whole ledger; says a row a finding (columns parted by tabs) and a summary; returns how many were found.
 
     Args:
         progress: show a bar on standard error.
         kept: days' roots that somebody has kept.
+        kept_heads: heads of the audit log's chains that somebody has kept.
 
     Raises:
         CannotStart: the database can't be read, or the connection was lost on the way.
@@ -62,7 +71,7 @@ async def verify(
     started = time.monotonic()
     tally = Tally()
     with progress_bar("verifying", is_shown=progress) as bar:
-        async for finding in _audit(database_url, tally, bar, kept or {}):
+        async for finding in _audit(database_url, tally, bar, kept or {}, kept_heads):
             tally.findings += 1
             if tally.findings == 1:
                 say("\t".join(_COLUMNS))
@@ -74,10 +83,12 @@ async def verify(
     return tally.findings
 
 
-async def findings(database_url: str, *, kept: Mapping[date, bytes] | None = None) -> list[Finding]:
+async def findings(
+    database_url: str, *, kept: Mapping[date, bytes] | None = None, kept_heads: Sequence[KeptHead] = ()
+) -> list[Finding]:
     """All findings, in the order found. Raises `CannotStart`."""
     with progress_bar("verifying", is_shown=False) as bar:
-        return [finding async for finding in _audit(database_url, Tally(), bar, kept or {})]
+        return [finding async for finding in _audit(database_url, Tally(), bar, kept or {}, kept_heads)]
 
 
 def read_kept(texts: Sequence[str]) -> dict[date, bytes]:
@@ -96,13 +107,26 @@ def read_kept(texts: Sequence[str]) -> dict[date, bytes]:
     return kept
 
 
+def read_kept_heads(texts: Sequence[str]) -> list[KeptHead]:
+    """Heads of the audit log as an auditor has kept them, each `INSTANCE/SEQ=HEX`. Raises `CannotStart`."""
+    heads = []
+    for text in texts:
+        match = _KEPT_HEAD.fullmatch(text)
+        if match is None:
+            raise CannotStart(f"{text} is no head of the audit log: write INSTANCE/SEQ= and its 64 hexadecimal digits")
+        heads.append(KeptHead(match[1], int(match[2]), bytes.fromhex(match[3]), by="somebody"))
+    return heads
+
+
 def row_of(finding: Finding) -> str:
     """One line, whatever stands in the database."""
     cells = (finding.check, finding.customer or "-", finding.tx or "-", finding.expected, finding.found)
     return "\t".join(_UNPRINTABLE.sub("?", cell) for cell in cells)
 
 
-async def _audit(database_url: str, tally: Tally, bar: Progress, kept: Mapping[date, bytes]) -> AsyncIterator[Finding]:
+async def _audit(
+    database_url: str, tally: Tally, bar: Progress, kept: Mapping[date, bytes], kept_heads: Sequence[KeptHead]
+) -> AsyncIterator[Finding]:
     try:
         async with open_snapshot(database_url) as snapshot:
             terms = {version: read_terms(document) for version, document in (await snapshot.programs()).items()}
@@ -115,6 +139,8 @@ async def _audit(database_url: str, tally: Tally, bar: Progress, kept: Mapping[d
             async for finding in find_strays(snapshot):
                 yield finding
             async for finding in audit_roots(snapshot, kept):
+                yield finding
+            async for finding in audit_deeds(snapshot, kept_heads):
                 yield finding
             async for folder in snapshot.folders():
                 async for finding in _audit_folder(folder, terms, counters, tally, tell=tell):

@@ -8,8 +8,10 @@ from datetime import timedelta
 
 import structlog
 
+from app.api.adjustments import ADJUSTMENT_ANSWERS
 from app.api.answers import JsonAnswers, to_bytes
 from app.api.cards import card_bytes, gift_card_bytes, gift_card_numbers_bytes
+from app.api.key_schemas import KeyBytes
 from app.api.offline import results_bytes
 from app.api.prize_draw_schemas import prize_draw_document
 from app.beside import Beside
@@ -17,13 +19,17 @@ from app.cache.absent import NoSnapshots
 from app.cache.snapshots import RedisSnapshots
 from app.clock import DatabaseClock
 from app.config import Settings
+from app.deed_log import log_on
 from app.domain.ledger.chart import Account, TxKind
 from app.domain.ledger.plans import Chained
+from app.flows.callers import Callers
+from app.flows.confirm_adjustments import ConfirmAdjustments
 from app.flows.failures import DrawSecretDiffers
 from app.flows.keep_cards import KeepCards
 from app.flows.keep_coupons import KeepCoupons
 from app.flows.keep_customer import KeepCustomer
 from app.flows.keep_gift_cards import KeepGiftCards
+from app.flows.keep_keys import KeepKeys
 from app.flows.keep_segments import KeepSegments, SegmentTx
 from app.flows.ledger_roots import LedgerRoots
 from app.flows.loyalty import Loyalty
@@ -33,12 +39,14 @@ from app.flows.offline_sale import OfflineSales
 from app.flows.once import Once
 from app.flows.place_hold import PlaceHold
 from app.flows.ports import Snapshots
+from app.flows.ports_audit_log import AuditLog
 from app.flows.ports_coupons import CouponTx
 from app.flows.ports_customers import CustomerTx
 from app.flows.post_event import PostEvent
 from app.flows.post_offline import PostOffline
 from app.flows.publish_program import ProgramShelf, PublishProgram
 from app.flows.quote_basket import QuoteBasket
+from app.flows.read_audit_log import ReadAuditLog
 from app.flows.read_coupons import ReadCoupons
 from app.flows.read_customer import ReadCustomer
 from app.flows.read_draws import ReadDraws
@@ -56,6 +64,8 @@ from app.flows.use_cases import UseCases
 from app.flows.watch_books import WatchBooks
 from app.keyring import Keyring
 from app.storage import migrate
+from app.storage.adjustments import AdjustmentsDatabase
+from app.storage.audit_log import AuditLogDatabase
 from app.storage.backtests import BacktestsDatabase
 from app.storage.cards import CardsDatabase
 from app.storage.coupons import CouponsDatabase
@@ -64,6 +74,7 @@ from app.storage.draws import DrawsDatabase
 from app.storage.engine import Database
 from app.storage.feed import FeedDatabase
 from app.storage.housekeeping import Housekeeping
+from app.storage.key_rounds import KeysDatabase, fresh_key
 from app.storage.ledger import LedgerDatabase
 from app.storage.offline import OfflineDatabase
 from app.storage.prize_draws import PrizeDrawsDatabase
@@ -88,6 +99,9 @@ class Watch:
 
     def round_done(self, *, size: int, seconds: float) -> None:
         self._metrics.round_posted(size=size, seconds=seconds)
+
+    def round_redone(self) -> None:
+        self._metrics.round_redone()
 
     def round_failed(self, error: BaseException, *, retried: int) -> None:
         self._metrics.round_failed(retried=retried)
@@ -136,9 +150,13 @@ async def open_service(
     snapshots = snapshots_of(keyring, database, redis_url)
     try:
         await Housekeeping(database).ensure_partitions()
-        service = Loyalty(_assemble(settings, keyring, database, snapshots, database_url=database_url))
-        yield service
-        await service.drain()
+        clock = DatabaseClock()
+        async with log_on(database, part="serve", clock=clock) as audit:
+            service = Loyalty(
+                _assemble(settings, keyring, database, snapshots, clock=clock, audit=audit, database_url=database_url)
+            )
+            yield service
+            await service.drain()
     finally:
         await snapshots.close()
         await database.close()
@@ -151,9 +169,15 @@ def snapshots_of(keyring: Keyring, database: Database, redis_url: str | None) ->
 
 
 def _assemble(
-    settings: Settings, keyring: Keyring, database: Database, snapshots: Snapshots, *, database_url: str
+    settings: Settings,
+    keyring: Keyring,
+    database: Database,
+    snapshots: Snapshots,
+    *,
+    clock: DatabaseClock,
+    audit: AuditLog,
+    database_url: str,
 ) -> UseCases:
-    clock = DatabaseClock()
     vault = KeyringVault(keyring)
     answers = JsonAnswers()
     reads = ReadsDatabase(database)
@@ -162,16 +186,21 @@ def _assemble(
     making: Once[CouponTx] = Once(codes, answers=answers)
     plastic = CardsDatabase(database)
     groups = SegmentsDatabase(database)
+    keys = KeysDatabase(database)
     grouping: Once[SegmentTx] = Once(groups, answers=answers)
     once: Once[CustomerTx] = Once(CustomersDatabase(database), answers=answers)
     shelf = ProgramShelf(reads, clock=clock)
     limits = AtLimits(timedelta(hours=settings.at_max_age_hours) if settings.at_max_age_hours else None)
     rounds = Rounds(store, programs=shelf, answers=answers, snapshots=snapshots, clock=clock, watch=Watch(METRICS))
     customers = ReadCustomer(reads, snapshots=snapshots, programs=shelf, vault=vault, clock=clock)
+    points = MovePoints(rounds, vault=vault, answers=answers)
     return UseCases(
         rounds=rounds,
         purchases=RecordPurchase(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
-        points=MovePoints(rounds, vault=vault, answers=answers),
+        points=points,
+        adjustments=_adjustments(settings, database, points, programs=shelf, answers=answers),
+        audit=audit,
+        deeds=ReadAuditLog(AuditLogDatabase(database)),
         events=PostEvent(rounds, vault=vault, answers=answers, limits=limits),
         offline=_offline(settings, keyring, rounds, store=store, database=database, programs=shelf, answers=answers),
         lookups=_lookups(settings, keyring, customers, programs=shelf, clock=clock),
@@ -204,6 +233,8 @@ def _assemble(
         coupons=KeepCoupons(making, vault=vault, answers=answers, choose=secrets.choice),
         codes=ReadCoupons(codes, programs=shelf),
         draws=ReadDraws(DrawsDatabase(database), programs=shelf, vault=vault),
+        callers=Callers(keys, env=settings.key_env),
+        keys=KeepKeys(Once(keys, answers=answers), keys, make=lambda: fresh_key(settings.key_env), answers=KeyBytes()),
         prize_draws=_prize_draws(PrizeDrawsDatabase(database), vault=vault, answers=answers),
         segments=KeepSegments(grouping, groups, groups, vault=vault, snapshots=snapshots, answers=answers),
         feed=ReadEvents(FeedDatabase(database)),
@@ -271,6 +302,20 @@ def _offline(
         vault=vault,
         answers=answers,
         results=results_bytes,
+    )
+
+
+def _adjustments(
+    settings: Settings, database: Database, points: MovePoints, *, programs: ProgramShelf, answers: JsonAnswers
+) -> ConfirmAdjustments:
+    store = AdjustmentsDatabase(database)
+    return ConfirmAdjustments(
+        Once(store, answers=answers),
+        store,
+        points,
+        programs=programs,
+        answers=ADJUSTMENT_ANSWERS,
+        above=settings.adjust_confirm_above,
     )
 
 

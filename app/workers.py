@@ -6,10 +6,12 @@ nothing new is accepted, what is in progress finishes within `GRACE_SECONDS`, th
 Each worker listens at a socket of its own, over which the kernel spreads the connections (`spread`). On one socket for
 all, whoever is awake takes what comes: of 64 tills that connected at once, 64 were with one of two workers and none
 with the other; with a socket each, about 32. The supervisor holds them too, so a worker that is replaced in order loses
-no connection; one that died is put aside until its successor listens, and tills find the others.
+no connection; one that died is put aside until its successor listens, and tills find the others. All workers listen at
+INTERNAL_PORT where it is set: what it answers is the same from each.
 """
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,10 +25,10 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
+from app.api.connections import ConnectionLimits, LimitedConfig, LimitedProtocol
 from app.compiled_core import chosen_core
 from app.config import CannotStart, Settings
 from app.engines.child import end_with_parent
-from app.one_write import OneWriteProtocol
 from app.telemetry import configure_logging
 from app.telemetry.metrics import forget_process, share_metrics
 
@@ -35,6 +37,9 @@ GRACE_SECONDS = 10
 # Tills keep a connection between customers.
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048  # Connections that wait to be taken: a chain's tills after an interruption, a second's worth.
+
+# A worker has these beside its connections: engines, logs, the loop's own.
+OTHER_DESCRIPTORS = 128
 
 # Names the supervisor to its workers.
 _SUPERVISOR = "KOPILKA_SUPERVISOR"
@@ -60,17 +65,40 @@ def spread(port: socket.socket, workers: int) -> list[socket.socket]:
     return ports
 
 
-def answer(settings: Settings, ports: Sequence[socket.socket], *, ready: Callable[[], None]) -> int:
+def answer(
+    settings: Settings,
+    ports: Sequence[socket.socket],
+    *,
+    internal: socket.socket | None = None,
+    ready: Callable[[], None],
+) -> int:
     """Answers on the listening sockets, one a worker, until SIGTERM or SIGINT; calls `ready` once, when requests are
     answered.
 
+    internal: INTERNAL_PORT's.
+
     The exit code: 0 after a stop, 1 when the application can't start.
     """
-    config = uvicorn.Config(
+    config = _config(settings)
+    shared = [] if internal is None else [internal]
+    if settings.workers == 1:
+        return _answer_here(config, [*ports, *shared], ready=ready)
+    os.environ[_SUPERVISOR] = str(os.getpid())
+    try:
+        share_metrics(settings.metrics_path)
+    except OSError as error:
+        raise CannotStart(f"METRICS_DIR {settings.metrics_path} cannot be written: {error.strerror}") from None
+    supervisor = _Supervisor(config, ports, shared=shared, ready=ready)
+    supervisor.run()
+    return 1 if supervisor.failed else 0
+
+
+def _config(settings: Settings) -> LimitedConfig:
+    config = LimitedConfig(
         "app.workers:application",
         factory=True,
         loop="uvloop",
-        http=OneWriteProtocol,
+        http=LimitedProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",
@@ -82,17 +110,32 @@ def answer(settings: Settings, ports: Sequence[socket.socket], *, ready: Callabl
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        headers=[("strict-transport-security", f"max-age={settings.hsts_seconds}")] if settings.hsts_seconds else [],
     )
-    if settings.workers == 1:
-        return _answer_here(config, ports[0], ready=ready)
-    os.environ[_SUPERVISOR] = str(os.getpid())
+    config.limits = ConnectionLimits(
+        connections_max=room_for(settings.connections_max),
+        head_bytes_max=settings.head_bytes_max,
+        headers_max=settings.headers_max,
+        head_seconds_max=settings.head_seconds_max,
+        body_seconds_max=settings.body_seconds_max,
+    )
+    return config
+
+
+def room_for(connections: int) -> int:
+    """How many of so many connections this process and its children may hold: the system's limit of open files is
+    raised as far as an ordinary user may. Beyond it no connection would be refused in order.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     try:
-        share_metrics(settings.metrics_path)
-    except OSError as error:
-        raise CannotStart(f"METRICS_DIR {settings.metrics_path} cannot be written: {error.strerror}") from None
-    supervisor = _Supervisor(config, ports, ready=ready)
-    supervisor.run()
-    return 1 if supervisor.failed else 0
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (OSError, ValueError):  # macOS allows less than it says.
+        allowed = soft
+    return max(1, min(connections, allowed - OTHER_DESCRIPTORS))
 
 
 def application() -> object:
@@ -114,10 +157,10 @@ def application() -> object:
     sys.exit(STARTUP_FAILURE)
 
 
-def _answer_here(config: uvicorn.Config, port: socket.socket, *, ready: Callable[[], None]) -> int:
+def _answer_here(config: uvicorn.Config, ports: list[socket.socket], *, ready: Callable[[], None]) -> int:
     server = _Server(config, ready=ready)
     try:
-        server.run(sockets=[port])
+        server.run(sockets=ports)
     except SystemExit as stop:
         return 1 if stop.code == STARTUP_FAILURE else 0
     return 0 if server.started else 1
@@ -141,8 +184,17 @@ class _Supervisor(Multiprocess):
     start from a stop.
     """
 
-    def __init__(self, config: uvicorn.Config, ports: Sequence[socket.socket], *, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        ports: Sequence[socket.socket],
+        *,
+        shared: Sequence[socket.socket],
+        ready: Callable[[], None],
+    ) -> None:
+        """`shared`: all workers listen there."""
         super().__init__(config, list(ports))
+        self._shared = shared
         self._ready = ready
         self._has_answered = False
         self.failed = False
@@ -195,7 +247,7 @@ class _Supervisor(Multiprocess):
         """Likewise."""
 
     def _started(self, place: int) -> Process:
-        process = Process(self.config, [self.sockets[place]])
+        process = Process(self.config, [self.sockets[place], *self._shared])
         process.start()
         return process
 
@@ -205,7 +257,7 @@ class _Supervisor(Multiprocess):
             put_aside(port)
 
     def terminate_all(self) -> None:
-        for port in self.sockets:
+        for port in (*self.sockets, *self._shared):
             port.close()  # Else new connections would wait here until the last worker has ended.
         super().terminate_all()
 

@@ -13,12 +13,14 @@ of the benchmark:
     cases.py      what is measured in which round, and the goals    measuring.py  one run; noisy ones again
     stand.py      a service with engines of its own                 furnishing.py keys, program, customers
     program.py    the twenty rules    goods.py   baskets of real receipts    scenarios.py  what tills ask
-    generator.py  the process that loads    driver.py  closed and open loop    wire.py  HTTP as bytes
+    generator.py  the process that loads    driver.py  closed loop, counts    open_loop.py  arrivals at a rate
+    wire.py  HTTP as bytes
     database.py   pgbench    textbook/  the service to compare with    machine.py  processor time, others' share
     results.py    runs, medians, ratios, JSON    tables.py  for people    report.py  the page
 
 `profile.py` is the entrance of `make profile`, with `sampling.py` and `layers.py`; `growth.py` that of `make growth`,
-with `whereabouts.py`: who was loaded.
+with `place.py` (a service into which customers were loaded), `whereabouts.py` (who they are), `growing.py` (the
+measurements) and `factors.py` (what was found).
 
 Nothing in here is imported by the service.
 """

@@ -2,6 +2,7 @@
 
     stand      a service with engines of its own, the program of twenty rules, tills, customers
     rounds     in each: pgbench, purchases, the textbook, all one after another; some rounds the other scenarios, too
+    open loop  at half of the capacity, which is the median of all rounds
     report     medians, spread, ratios round by round, a table, JSON, a chart
 
 A run in which others used more than a tenth of the machine is dropped and made again, a few times. A wrong answer
@@ -147,25 +148,32 @@ class Measure(Protocol):
 
 
 def go_round(measure: Measure, options: Options, tell: Callable[[str], None]) -> tuple[list[Run], list[Run]]:
-    """All rounds: the runs that count, and those that were dropped."""
+    """All rounds, then the open loop: the runs that count, and those that were dropped."""
     runs: list[Run] = []
     dropped: list[Run] = []
+
+    def add(case: Case, *, repeat: int, before: Sequence[Run]) -> None:
+        run, noisy = quiet_run(
+            partial(measure, case, repeat=repeat, before=before),
+            others_max=options.others_max,
+            tell=lambda run: tell(tables.line_of(run)),
+        )
+        dropped.extend(noisy)
+        if run is None:
+            tell(f"{case.label}: no quiet run in this round")
+        else:
+            runs.append(run)
+
     for repeat in range(options.repeats):
         tell(f"round {repeat + 1} of {options.repeats}")
         for case in cases.round_of(repeat, repeats=options.repeats, flush_ms=options.flush_ms):
-            if case.is_open and cases.capacity(runs) is None:
-                tell(f"{case.label}: left out, no quiet run told the capacity")
-                continue
-            run, noisy = quiet_run(
-                partial(measure, case, repeat=repeat, before=runs),
-                others_max=options.others_max,
-                tell=lambda run: tell(tables.line_of(run)),
-            )
-            dropped += noisy
-            if run is None:
-                tell(f"{case.label}: no quiet run in this round")
-            else:
-                runs.append(run)
+            add(case, repeat=repeat, before=runs)
+    if (capacity := cases.capacity(runs)) is None:
+        tell(f"{cases.OPEN.label}: left out, no quiet run told the capacity")
+        return runs, dropped
+    tell(f"open loop at half of the capacity of {capacity:,.0f}/s")
+    for repeat in range(cases.open_repeats(options.repeats)):
+        add(cases.OPEN, repeat=repeat, before=runs)
     return runs, dropped
 
 
@@ -179,8 +187,9 @@ def keep(report: Report, data: Path) -> list[Path]:
 
 
 def _settings(options: Options) -> dict[str, str]:
+    core = chosen_core()  # The service's, too: same sources, same environment.
     return {
-        "core": chosen_core().form,
+        "core": core.form if core.form == "compiled" else f"{core.form} ({core.because})",
         "workers": str(options.workers),
         "customers": str(options.customers),
         "seconds": f"{options.seconds:g}",

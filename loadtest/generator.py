@@ -22,8 +22,9 @@ from pathlib import Path
 import uvloop
 
 from loadtest import machine
-from loadtest.driver import ClosedLoop, OpenLoop, Source, Tally
+from loadtest.driver import ClosedLoop, Source, Tally
 from loadtest.machine import Usage
+from loadtest.open_loop import OpenLoop
 from loadtest.results import Role
 from loadtest.scenarios import Chain, Scenario, Shot
 from loadtest.till.report import percentile
@@ -40,8 +41,9 @@ ROOT = Path(__file__).parents[1]
 @dataclass(frozen=True, slots=True)
 class Job:
     """What to do. `rate` None: closed loop over `connections`; else arrivals a second of an open loop, which begins
-    with so many connections. `is_audited`: the service keeps versions and tells them. `root`: the process below which
-    all processes are the benchmark's. `lines` of a basket; `requests`: after so many it ends, before its time is up."""
+    with so many connections. `warm_up_seconds`: the same before it, uncounted. `is_audited`: the service keeps
+    versions and tells them. `root`: the process below which all processes are the benchmark's. `lines` of a basket;
+    `requests`: after so many it ends, before its time is up."""
 
     port: int
     chain: str  # a file
@@ -54,11 +56,12 @@ class Job:
     is_audited: bool = True
     lines: int = 5
     requests: int | None = None
+    warm_up_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it. `seconds`: until the last answer; latencies in ms over all answers, None without any."""
+    """What came of it. `seconds`: until the last answer; latencies in ms over all requests, None without any."""
 
     seconds: float
     right: int
@@ -86,7 +89,7 @@ def generate(job: Job) -> Outcome:
             capture_output=True,
             text=True,
             check=False,
-            timeout=job.seconds + SPARE_SECONDS,
+            timeout=job.warm_up_seconds + job.seconds + SPARE_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
         raise GeneratorFailed(f"no outcome within {error.timeout:.0f} s") from error
@@ -109,6 +112,9 @@ async def perform(job: Job) -> Outcome:
     else:
         loop = OpenLoop(source, host=HOST, port=job.port, rate=job.rate, seed=job.seed)
     await loop.connect(job.connections)
+    if job.warm_up_seconds:
+        await loop.run(job.warm_up_seconds)
+        loop.tally.begin_again()
     before, processor_began = machine.look(job.root), time.process_time()
     seconds = await loop.run(job.seconds)
     processor_seconds, usage = time.process_time() - processor_began, before.until(machine.look(job.root))
@@ -125,6 +131,7 @@ def _outcome(tally: Tally, *, seconds: float, processor_seconds: float, usage: U
         micros = percentile(latencies, percent=percent)
         return None if micros is None else micros / 1000
 
+    answers = sum(tally.statuses.values())
     return Outcome(
         seconds=seconds,
         right=tally.right,
@@ -135,8 +142,8 @@ def _outcome(tally: Tally, *, seconds: float, processor_seconds: float, usage: U
         p99_ms=milliseconds(99),
         max_ms=milliseconds(100),
         processor_us={
-            **usage.processor_us(len(latencies)),
-            "generator": processor_seconds * 1_000_000 / max(len(latencies), 1),
+            **usage.processor_us(answers),
+            "generator": processor_seconds * 1_000_000 / max(answers, 1),
         },
         others_share=usage.others_share,
         errors=tuple(tally.errors),

@@ -20,7 +20,7 @@ _TEMPLATE = Template(  # noqa: S702 - "h" escapes every value
 WIDTH = 1000
 # Of a figure that meets its goal, misses it, has none: its colour's name, and the word beside it.
 KINDS: Mapping[bool | None, str] = {True: "met", False: "missed", None: "plain"}
-WORDS: Mapping[bool | None, str] = {True: "met", False: "not met", None: ""}
+WORDS: Mapping[bool | None, str] = {True: "reached", False: "missed", None: ""}
 PERCENTILES = {"p50": "half of all answers within", "p99": "99 of 100 within", "max": "the slowest"}
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 
@@ -90,11 +90,11 @@ def page_of(report: Report) -> str:
 
 
 def headline_of(report: Report) -> str:
-    """As in `5 of 7 goals are met.`"""
+    """As in `5 of 7 goals are reached.`"""
     verdicts = [ratio.is_met for ratio in report.ratios if ratio.is_met is not None]
     if not verdicts:
         return "No figure has a goal."
-    return f"{sum(verdicts)} of {len(verdicts)} goals are met."
+    return f"{sum(verdicts)} of {len(verdicts)} goals are reached."
 
 
 def bars_of_ratios(ratios: Sequence[Ratio]) -> list[Bar]:

@@ -4,6 +4,7 @@
     hot       the same, by one customer
     redeem    the same, each pays with as many points as it may
     replay    purchases that were answered already, with their keys
+    visit     a basket is priced for each customer once, in turn
     quote     a basket is priced        balance  a balance is read        lookup  a customer is looked up
     day       a mixed day of a chain, by `DAY`; some customers come far more often than others
 
@@ -176,7 +177,14 @@ class Scenario:
         return Shot(data, 201, customer=known.customer)
 
     def quote(self, till: _Heads) -> Shot:
-        body = b'{"customer":%b,"basket":%b}' % (self._reference(self._customer()), self._basket())
+        return self._quote(till, self._customer())
+
+    def visit(self, till: _Heads) -> Shot:
+        self._sent += 1
+        return self._quote(till, (self._sent - 1) % len(self._ids))
+
+    def _quote(self, till: _Heads, customer: int) -> Shot:
+        body = b'{"customer":%b,"basket":%b}' % (self._reference(customer), self._basket())
         return Shot(request(till.quote, body), 200)
 
     def balance(self, till: _Heads) -> Shot:
@@ -197,6 +205,7 @@ class Scenario:
             "replay": self.replay,
             "return": self.give_back,
             "quote": self.quote,
+            "visit": self.visit,
             "balance": self.balance,
             "lookup": self.lookup,
             "day": self.day,

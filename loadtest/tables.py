@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
+from loadtest.cases import GOALS
 from loadtest.measuring import OTHERS_MAX
 from loadtest.results import ROLES, Case, Ratio, Report, Run, Spread, Summary
 
@@ -31,7 +32,7 @@ def show(report: Report, console: Console) -> None:
         highlight=False,
     )
     console.print(_cases(report.summaries))
-    console.print(_goals(report.ratios))
+    console.print(_figures(ratio for ratio in report.ratios if ratio.goal is None))
     flushes = sorted({run.flush_ms for run in report.runs if run.flush_ms is not None})
     if flushes:
         console.print(
@@ -44,6 +45,7 @@ def show(report: Report, console: Console) -> None:
         console.print(f"{len(report.dropped)} runs were dropped: others used too much of the machine.", highlight=False)
     for case in unmeasured(report):
         console.print(f"no quiet run of: {case.label}", highlight=False)
+    console.print(_goals(report.ratios))
     if report.wrong:
         console.print(f"[bold red]{report.wrong} wrong answers[/bold red]", highlight=False)
         for run in (*report.runs, *report.dropped):
@@ -85,11 +87,9 @@ def compare(new: Report, old: Report, console: Console) -> None:
 
 
 def _cases(summaries: Iterable[Summary]) -> Table:
-    table = Table(
+    table = _right(
         "case", "runs", "/s", "min..max", "p50 ms", "p99 ms", "max ms", *(f"µs {role}" for role in ROLES), "µs"
     )
-    for column in table.columns[1:]:
-        column.justify = "right"
     for one in summaries:
         table.add_row(
             one.case.label,
@@ -109,19 +109,34 @@ def _milliseconds(spread: Spread | None) -> str:
     return "" if spread is None else f"{spread.median:.1f}"
 
 
+def _figures(ratios: Iterable[Ratio]) -> Table:
+    table = _right("figure without a goal", "median of the rounds", "min..max", "rounds")
+    for ratio in ratios:
+        table.add_row(ratio.name, *_told(ratio))
+    return table
+
+
 def _goals(ratios: Iterable[Ratio]) -> Table:
-    table = Table("figure", "median of the rounds", "min..max", "rounds", "goal", "met")
+    """Every goal, whether or not there is a figure for it."""
+    table = _right("goal", "", "median of the rounds", "min..max", "rounds", "")
+    judged = [ratio for ratio in ratios if ratio.goal is not None]
+    for ratio in judged:
+        sign = "≤" if ratio.is_lower_better else "≥"
+        table.add_row(ratio.name, f"{sign} {ratio.goal:g}", *_told(ratio), "reached" if ratio.is_met else "MISSED")
+    measured = {ratio.name for ratio in judged}
+    for name in (name for name in GOALS if name not in measured):
+        table.add_row(name, f"{'≤' if name.endswith(' ms') else '≥'} {GOALS[name]:g}", "", "", "", "not measured")
+    return table
+
+
+def _told(ratio: Ratio) -> tuple[str, str, str]:
+    value = ratio.value
+    return f"{value.median:.2f}", f"{value.low:.2f}..{value.high:.2f}", str(ratio.rounds)
+
+
+def _right(*columns: str) -> Table:
+    """A table whose columns, but the first, are numbers."""
+    table = Table(*columns)
     for column in table.columns[1:]:
         column.justify = "right"
-    for ratio in ratios:
-        value = ratio.value
-        sign = "≤" if ratio.is_lower_better else "≥"
-        table.add_row(
-            ratio.name,
-            f"{value.median:.2f}",
-            f"{value.low:.2f}..{value.high:.2f}",
-            str(ratio.rounds),
-            "" if ratio.goal is None else f"{sign} {ratio.goal:g}",
-            {True: "yes", False: "NO", None: ""}[ratio.is_met],
-        )
     return table

@@ -2,7 +2,8 @@
 
 On one machine the generator's time is taken from the service, and a client library takes as much as the service
 does. None of the well-kept load generators on PyPI sends a new idempotency key with each request cheaply: locust takes
-ten times as much, wrk and k6 aren't there. So: keep-alive connections, one request at a time on each, 20 µs a request.
+ten times as much, wrk and k6 aren't there. So: keep-alive connections, one request at a time on each, some 15 µs a
+request.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._buffer = b""
         self._transport: asyncio.WriteTransport | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None
 
     def send(self, request: bytes) -> None:
         """The answer to the request before must have come."""

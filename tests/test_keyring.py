@@ -85,7 +85,7 @@ def test_a_keyring_shows_no_key(tmp_path: Path) -> None:
 def test_the_key_of_allowances_needs_nothing_new_in_a_file_of_an_earlier_release(tmp_path: Path) -> None:
     elsewhere = tmp_path / "secrets.json"
     names = ("master", "lookup", "signing", "cache", "draws")
-    keys = {name: base64.b64encode(bytes([place]) * KEY_BYTES).decode() for place, name in enumerate(names)}
+    keys = {name: base64.b64encode(bytes(range(place, place + KEY_BYTES))).decode() for place, name in enumerate(names)}
     elsewhere.write_text(json.dumps(keys))
     keyring = open_keyring(elsewhere, data_dir=tmp_path / "data")
     assert json.loads(elsewhere.read_text()) == keys

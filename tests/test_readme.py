@@ -42,7 +42,7 @@ KINDS = {
     "an id": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "a time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)",
     "a token": r"[\w-]{40,}\.[\w-]{20,}",
-    "a key": r"kpl_live_(\w{12}_[\w-]{43}|…)",
+    "a key": r"kpl_live_(\w{12}_[\w-]{43}\w{6}|…)",
     "a key's id": r"[0-9a-f]{12}",
 }
 # Connections of a process of ours, as long as it runs.
@@ -207,7 +207,7 @@ def test_the_listed_metrics_are_those_that_are_served(newcomer: Newcomer) -> Non
 
 def test_the_diagram_shows_the_phases_of_a_round_in_their_order() -> None:
     phases = [name for name, member in vars(Round).items() if callable(member) and not name.startswith("_")]
-    assert phases == ["claim", "lock", "read", "share", "decide", "write"]
+    assert phases == ["glance", "claim", "lock", "read", "share", "decide", "write"]
     (diagram,) = [block for block in readme.blocks() if block.language == "mermaid"]
     told = re.findall(r": (\w+)", diagram.text)
     shown = [word for word in told if word in {*phases, "commit", "tell"}]

@@ -3,14 +3,19 @@
 edge         the pipeline that every call passes: route, key, body, checks, handler, answer; exchange is what it
              carries, with routing, headers, query, body and replies for its steps
 crowd        who is let in, and who is told at once that it would take too long
+connections  what a connection may take before there is a request: bytes, seconds, how many there are
+cors         pages of other origins that may call; ports_apart: a port of its own for what isn't public
+docs_page    /docs: Swagger UI from here
 calls        what an operation is, and one call of it
 operations   the table of all operations, from purchases, customers, cards, events, coupons, segments, programs,
-             backtests, draws, prize_draws, holds, feed, ledger, ledger_findings, ops
+             backtests, draws, prize_draws, holds, feed, keys, ledger, ledger_findings, ops
+deeds        what of a request the audit log is told; audit_log: how it is read; adjustments: a second person's say
 offline      receipts made without connection, one by one, and the keys of allowances; offline_schemas: their shape
 schemas      what callers send (pydantic, strict): sales; customer_schemas, coupon_schemas, hold_schemas,
-             prize_draw_schemas; fields: single values; program_schema: also the JSON Schema of the document;
-             load_schemas: rows of a file of customers
+             prize_draw_schemas, key_schemas; fields: single values; program_schema: also the JSON Schema of the
+             document; load_schemas: rows of a file of customers
 lines        lines of a basket: the usual ones straight to the domain's, others by their model
+signatures   what a key may demand: signed writes; certificates: its client certificate, through a trusted proxy
 identity     references to customers; receipts: shops and terminals; sale_requests: bodies to domain values
 answers      the bytes of every answer; sale_answer, record_answer (a stored one), draw_answer, customer_answer,
              coupon_answers, hold_answers, masking beside it; backtest_page: a report for people

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from app.domain.rejections import Rejected, Rejection
+from app.flows.ports_audit_log import Details
 from app.flows.requests import Answer, Caller, Role, Write
 from app.flows.service import Service
 
@@ -23,6 +24,7 @@ SUPPORT = frozenset({Role.SUPPORT, Role.ADMIN})
 MARKETERS = frozenset({Role.MARKETER, Role.ADMIN})
 PROGRAM_READERS = MARKETERS | {Role.ANALYST}
 FEED_READERS = frozenset({Role.ANALYST, Role.OPS, Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
 WRITERS = TILLS_AND_SUPPORT | MARKETERS  # Everyone who has idempotency keys.
 
 # The caller of operations that need no key.
@@ -53,6 +55,8 @@ class Call:
     phone_region: str
     is_russian: bool
     write: Write | None
+    ip: str = ""
+    request_id: str = ""
 
     @property
     def service(self) -> Service:
@@ -96,6 +100,9 @@ class Operation:
     does not describe to the last member; None: the handler looks itself. `speaks`: good answers hold sentences by
     Accept-Language, as those do that may be asked to `explain`. `is_long`: an answer takes seconds by its nature, so it
     tells nothing of how long others will wait.
+
+    Writes by people go to the audit log, with what `noted` says of them; `notes_itself`: the flow has done that
+    already. For the roles of `unmasked_for` the answer shows personal data in clear, which goes there too.
     """
 
     method: str
@@ -118,6 +125,9 @@ class Operation:
     media_type: str = JSON_TYPE
     description: str = ""
     examples: Mapping[str, object] = field(default_factory=dict)
+    noted: Callable[[Call], Details] | None = None
+    notes_itself: bool = False
+    unmasked_for: frozenset[Role] = frozenset()
 
     @property
     def has_sentences(self) -> bool:

@@ -1,6 +1,7 @@
 """The calls about a customer: register, find, change, and what they have."""
 
 from app.api import answers
+from app.api.adjustments import AdjustmentAnswer
 from app.api.answers_schema import (
     BalanceAnswer,
     CustomerAnswer,
@@ -148,6 +149,7 @@ OPERATIONS = (
         path="/v1/customers/{id}",
         name="customer",
         summary="Profile, balances, tier and the way to the next",
+        unmasked_for=SUPPORT,
         description="Personal data is masked for tills and shops, in clear for support and admin.",
         tag="Customers",
         handler=customer,
@@ -160,6 +162,7 @@ OPERATIONS = (
         path="/v1/customers/{id}",
         name="update",
         summary="Change a profile: only what is sent changes",
+        noted=lambda call: {"changed": " ".join(sorted(call.body.model_fields_set))},
         description="Phone, card and external id only by support and admin. The answer is masked, since it is stored.",
         tag="Customers",
         handler=update,
@@ -212,13 +215,15 @@ OPERATIONS = (
         path="/v1/customers/{id}/adjust",
         name="adjust",
         summary="Add or take away units, with a reason",
+        description="Above `ADJUST_CONFIRM_ABOVE` units: 202, and a second person decides it (`/v1/adjustments`).",
         tag="Customers",
         handler=adjust,
         roles=SUPPORT,
         body=AdjustBody,
-        answers={201: PostedAnswer},
+        answers={201: PostedAnswer, 202: AdjustmentAnswer},
         refusals=(_MISSING, Rejection.CUSTOMER_BLOCKED, Rejection.INSUFFICIENT_POINTS),
         is_write=True,
+        noted=lambda call: {"wallet": call.body.wallet, "points": call.body.points},
         examples={"a present": {"wallet": "points", "points": 100, "reason": "an apology"}},
     ),
 )

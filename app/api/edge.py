@@ -1,7 +1,7 @@
 """The pipeline that every call passes, a plain ASGI application.
 
-    X-Request-Id -> route -> crowd -> key -> role -> Accept -> Content-Type -> body -> JSON -> Idempotency-Key
-    -> models of body and query -> handler -> bytes
+    X-Request-Id -> route -> crowd -> key, and what it demands besides -> role -> Accept -> Content-Type -> body -> JSON
+    -> Idempotency-Key -> models of body and query -> handler -> bytes
 
 No framework stands between the server and a handler: its layers cost 150 µs a request, this pipeline about 60. FastAPI
 carries the documentation and the lifespan, and is asked for nothing else.
@@ -11,7 +11,7 @@ waiting and not the write. While the service stops, new writes get 503 and those
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -20,12 +20,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api import headers as read
 from app.api.body import ClientGone, fingerprint, parse_json, read_body
 from app.api.calls import ANYONE, JSON_TYPE, Call, Operation
+from app.api.certificates import ClientCertificates
 from app.api.crowd import Crowd
+from app.api.deeds import noted_read, noted_write, refusal
 from app.api.errors import internal_error, problem
 from app.api.exchange import Exchange, Served
 from app.api.query import parse_query
 from app.api.replies import Reply, send_page, send_reply
 from app.api.routing import Router
+from app.api.signatures import Signed, check_signature
 from app.domain.rejections import Rejected, Rejection
 from app.flows.requests import Answer, Caller, Write
 from app.flows.service import Service
@@ -33,6 +36,8 @@ from app.telemetry import METRICS, request_id
 
 CLIENT_GONE_STATUS = 499  # Only in logs and metrics; nobody is there to read it.
 DRAIN_SECONDS = 10.0  # The longest that any request may take.
+# After a body that took longer to come its key is looked at again: who was revoked meanwhile may have begun thousands.
+BODY_TRUST_SECONDS = 1.0
 
 _log = structlog.get_logger("app.api")
 
@@ -41,12 +46,19 @@ class Edge:
     """Serves `operations` by a service that is opened later; `pages` answers at `page_paths` and has the lifespan."""
 
     def __init__(
-        self, operations: Iterable[Operation], *, pages: ASGIApp, page_paths: Iterable[str] = (), phone_region: str
+        self,
+        operations: Iterable[Operation],
+        *,
+        pages: ASGIApp,
+        page_paths: Iterable[str] = (),
+        phone_region: str,
+        certificates: ClientCertificates | None = None,
     ) -> None:
         self._router = Router((each.method, each.path, Served(each)) for each in operations)
         self._pages = pages
         self._page_paths = frozenset(page_paths)
         self._phone_region = phone_region
+        self._certificates = certificates or ClientCertificates()
         self._service: Service | None = None
         self._is_stopping = False
         self._writes: set[asyncio.Task[Answer]] = set()
@@ -99,12 +111,18 @@ class Edge:
             answer = await self._answer(exchange, served)
             return Reply.of(answer, media_type=served.operation.media_type, has_sentences=served.has_sentences)
         except Rejected as rejected:
+            self._tally(exchange, rejected)
             return Reply.of(problem(rejected, request_id=exchange.request_id))
         except ClientGone:
             raise
         except Exception:  # noqa: BLE001 - the last net: what nobody foresaw is logged, and told as nothing but 500
             _log.exception("request_failed", route=exchange.route)
             return Reply.of(internal_error(request_id=exchange.request_id))
+
+    def _tally(self, exchange: Exchange, rejected: Rejected) -> None:
+        deed = refusal(exchange, rejected)
+        if deed is not None and self._service is not None:
+            self._service.tally(deed)
 
     def _route(self, exchange: Exchange) -> Served:
         found = self._router.find(exchange.path.decode("latin-1"))
@@ -114,7 +132,9 @@ class Edge:
         exchange.route = place.template
         method = "GET" if exchange.method == "HEAD" else exchange.method
         served = place.by_method.get(method)
-        if served is None:
+        if served is not None:
+            exchange.operation = served.operation.name
+        else:
             allow = place.allow
             raise Rejected(
                 Rejection.METHOD_NOT_ALLOWED, f"This path answers {', '.join(allow)}.", facts={"allow": allow}
@@ -124,20 +144,24 @@ class Edge:
     async def _answer(self, exchange: Exchange, served: Served) -> Answer:
         operation, service = served.operation, self._service
         headers = exchange.headers = read.read_headers(exchange.scope["headers"])
-        caller, wait = ANYONE, 0.0
+        caller, wait, signed = ANYONE, 0.0, None
         if operation.roles is not None:
             wait = self._crowd.enter(exchange, now=exchange.arrived)
             if service is None:
                 raise Rejected(Rejection.UNAVAILABLE, "The service is starting or stopping.")
             caller = await service.authenticate(read.bearer_key(headers))
             exchange.key_id = caller.key_id
+            if caller.signed_by is not None or caller.certificate_sha256 is not None:
+                signed = self._admit(exchange, operation, caller)
             if caller.role not in operation.roles:
                 raise Rejected(Rejection.INSUFFICIENT_SCOPE, f"A key of the role {caller.role} may not do that.")
         if operation.media_type is JSON_TYPE:
             read.check_accept(headers)
-        raw, document = await self._body(exchange, operation)
+        raw, document = await self._body(exchange, operation, signed)
+        if service is not None and operation.roles is not None and exchange.age() > BODY_TRUST_SECONDS:
+            await service.authenticate(read.bearer_key(headers))
         query = parse_query(exchange.scope["query_string"])
-        is_write = operation.is_write and not (operation.can_preview and query.get("preview") == "true")
+        is_write = _is_write(operation, query)
         key = read.idempotency_key(headers) if is_write else ""
         patience = read.patience_seconds(headers)
         if patience is not None and wait > patience:
@@ -153,13 +177,31 @@ class Edge:
             phone_region=self._phone_region,
             is_russian=read.is_russian(headers),
             write=None,
+            ip=exchange.ip,
+            request_id=exchange.request_id,
         )
         if not is_write:
-            return await operation.handler(call)
+            return await (noted_read(operation, call) if operation.unmasked_for else operation.handler(call))
         call.write = _write(exchange, document, caller=caller, key=key, patience=patience)
         return await self._write(operation, call)
 
-    async def _body(self, exchange: Exchange, operation: Operation) -> tuple[bytes, Any]:
+    def _admit(self, exchange: Exchange, operation: Operation, caller: Caller) -> Signed | None:
+        """Raises `Rejected(UNAUTHENTICATED)` where a request lacks what its key demands besides itself."""
+        scope = exchange.scope
+        if caller.certificate_sha256 is not None:
+            self._certificates.check(caller.certificate_sha256, address=exchange.ip, pairs=scope["headers"])
+        if caller.signed_by is None or not _is_write(operation, parse_query(scope["query_string"])):
+            return None
+        return check_signature(
+            scope["headers"],
+            method=exchange.method,
+            path=exchange.path,
+            query=scope["query_string"],
+            key_id=caller.key_id,
+            public_key=caller.signed_by,
+        )
+
+    async def _body(self, exchange: Exchange, operation: Operation, signed: Signed | None) -> tuple[bytes, Any]:
         """The body's bytes and its JSON value; None where there is none and none is needed."""
         if operation.is_long:
             self._crowd.leave(exchange)
@@ -169,6 +211,8 @@ class Edge:
             read.check_content_type(exchange.headers)
         self._crowd.leave(exchange)  # As long as the caller sends, it waits for nothing of ours.
         raw = await read_body(exchange.receive, headers=exchange.headers, size_max=operation.body_max)
+        if signed is not None:
+            signed.check_body(raw)
         if operation.roles is not None and not operation.is_long:
             self._crowd.come_back(exchange, now=asyncio.get_running_loop().time())
         if operation.body is None:
@@ -181,7 +225,7 @@ class Edge:
         """Run a write to its end, whatever becomes of whoever waits for it."""
         if self._is_stopping:
             raise Rejected(Rejection.UNAVAILABLE, "The service is stopping.")
-        task = asyncio.create_task(operation.handler(call))
+        task = asyncio.create_task(noted_write(operation, call))
         self._writes.add(task)
         task.add_done_callback(self._settle)
         return await asyncio.shield(task)
@@ -190,6 +234,10 @@ class Edge:
         self._writes.discard(task)
         if not task.cancelled():
             task.exception()  # Looked at here, since nobody may be waiting any more.
+
+
+def _is_write(operation: Operation, query: Mapping[str, str]) -> bool:
+    return operation.is_write and not (operation.can_preview and query.get("preview") == "true")
 
 
 def _write(exchange: Exchange, document: object, *, caller: Caller, key: str, patience: float | None) -> Write:

@@ -14,7 +14,7 @@ INTERNAL_ERROR = "internal_error"
 # What is over after a second: another request with the same key, a lock, a restart of the database's connections.
 RETRY_AFTER_MS = 1_000
 
-_TYPE_PREFIX = "urn:kopilka:problem:"
+TYPE_PREFIX = "urn:kopilka:problem:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ KINDS: Mapping[Rejection, Kind] = {
     Rejection.BUDGET_EXHAUSTED: Kind(409, "The reward is used up"),
     Rejection.QUOTE_CHANGED: Kind(409, "The quote is no longer true"),
     Rejection.DRAW_NOT_READY: Kind(409, "The prize draw isn't ready for it"),
+    Rejection.ADJUSTMENT_DECIDED: Kind(409, "The adjustment has been decided"),
     Rejection.BACKTEST_REQUIRED: Kind(409, "The draft has not been tried on past baskets"),
 }
 
@@ -66,7 +67,7 @@ def problem(rejected: Rejected, *, request_id: str) -> Answer:
     rejection = rejected.rejection
     kind = KINDS[rejection]
     document: dict[str, object] = {
-        "type": _TYPE_PREFIX + rejection,
+        "type": TYPE_PREFIX + rejection,
         "title": kind.title,
         "status": kind.status,
         "detail": rejected.detail,
@@ -87,7 +88,7 @@ def problem(rejected: Rejected, *, request_id: str) -> Answer:
 def internal_error(*, request_id: str) -> Answer:
     """What nobody foresaw. A write may or may not have happened: the same key tells."""
     document = {
-        "type": _TYPE_PREFIX + INTERNAL_ERROR,
+        "type": TYPE_PREFIX + INTERNAL_ERROR,
         "title": "Something went wrong",
         "status": 500,
         "detail": "The service failed to answer. Repeat the request with the same Idempotency-Key.",

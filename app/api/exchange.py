@@ -53,7 +53,8 @@ class Exchange:
     """One request on its way through, and what will be said of it in the log."""
 
     __slots__ = (
-        "arrived", "began", "headers", "key_id", "method", "params", "path", "receive", "request_id", "route", "scope",
+        "arrived", "began", "headers", "key_id", "method", "operation", "params", "path", "receive", "request_id",
+        "route", "scope",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
@@ -68,6 +69,15 @@ class Exchange:
         self.params: Mapping[str, str] = {}
         self.route = NO_ROUTE
         self.key_id = ""
+        self.operation = ""  # Its name, once there is a route.
+
+    @property
+    def ip(self) -> str:
+        return read.client_address(self.scope)
+
+    def age(self) -> float:
+        """Seconds since it came."""
+        return asyncio.get_running_loop().time() - self.arrived
 
     def tell(self, *, status: int, code: str | None) -> None:
         """Metrics and the one log line of a request: ids and figures, nothing that was sent."""

@@ -10,8 +10,11 @@ ledger before it answers.
 
 Send `Authorization: Bearer KEY`. A key has a role; a key of `pos` or `shop` belongs to a shop and a terminal, and what
 is sent with it happens there. `marketer` writes programs, `analyst` reads them, `support` looks up, corrects and
-adjusts, `ops` looks after the service, `admin` may do all. `/health/*`, `/metrics`, `/openapi.json`, `/docs` and what
-anybody checks draws with (`GET /v1/draws/*`, `GET /v1/prize-draws/*`) need no key.
+adjusts, `ops` looks after the service, `admin` may do all. A terminal has at most two live keys, so that one can be
+put in the other's place; a revoked one is refused everywhere within 5 seconds. A key may demand more than itself: that
+its writes are signed (RFC 9421, Ed25519, over `@method`, `@path`, `@query`, `content-digest` and `idempotency-key`), or
+that it comes with its client certificate. Whatever is wrong with a key is the same 401. `/health/*`, `/metrics`,
+`/openapi.json`, `/docs` and what anybody checks draws with (`GET /v1/draws/*`, `GET /v1/prize-draws/*`) need no key.
 
 ## Writing once
 
@@ -51,7 +54,8 @@ _ERRORS = """\
 
 Every error is `application/problem+json`. `code` is stable, `retryable` says whether the same request may succeed
 later, `errors` points at each mistake: an RFC 6901 pointer into the body, or `/query/NAME`, `/header/NAME`. *Kept*
-answers are final for their idempotency key.
+answers are final for their idempotency key. What never became a request is answered likewise, and its connection ended:
+400 `malformed_request`, 408 `request_timeout`, 431 `headers_too_large`, 503 `overloaded`.
 
 | status | code | kept | retryable |
 | --- | --- | --- | --- |

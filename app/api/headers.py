@@ -5,12 +5,15 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from starlette.types import Scope
+
 from app.domain.rejections import Fault, Rejected, Rejection, unauthenticated
 
 Headers = dict[bytes, bytes]
 
 KEY_LENGTH_MAX = 255  # Contract, section 2.
-BEARER_LENGTH_MAX = 256  # A key has 64 characters or fewer; what is longer needs no look-up.
+BEARER_LENGTH_MAX = 256  # A key has 71 characters; what is much longer needs no look at all.
+ADDRESS_LENGTH_MAX = 64  # Of IPv6 with a zone.
 DEADLINE_MS_MAX = 600_000  # Nobody waits ten minutes at a till.
 
 _SPELLINGS_CACHED = 128  # Of Accept, Content-Type and Accept-Language; a fleet of tills sends a handful.
@@ -40,6 +43,14 @@ def request_id(pairs: Sequence[tuple[bytes, bytes]]) -> str:
         if name == b"x-request-id" and _SANE_REQUEST_ID.fullmatch(value):
             return value.decode("ascii")
     return os.urandom(16).hex()
+
+
+def client_address(scope: Scope) -> str:
+    """Where a request comes from: the other end of the connection, "" where that has no address. What a request says
+    of itself counts for nothing.
+    """
+    client = scope.get("client")
+    return str(client[0])[:ADDRESS_LENGTH_MAX] if client else ""
 
 
 def bearer_key(headers: Headers) -> str:

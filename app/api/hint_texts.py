@@ -1,11 +1,16 @@
 """What to add to a basket to reach more, as a sentence: `Add 120.00 for 5 %.`"""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
 
 from app.api.speech import Speech
 from app.domain.decision import Hint
 from app.domain.program import Kind, Rule
+
+_REWARDS_CACHED: Final = 1_024  # What a few programs' rules and steps give, in both languages.
 
 
 def hint_document(hint: Hint, *, rule: Rule | None, speech: Speech) -> dict[str, object]:
@@ -28,14 +33,17 @@ def hint_text(*, what: str, missing: int, gives: Mapping[str, Any], rule: Rule |
             more = speech.say(f"Add {speech.quantity(missing)} more", f"Добавьте ещё {speech.quantity(missing)}")
         case _:
             more = speech.say(f"Add {missing} more", f"Добавьте ещё {missing} шт.")
-    given = _given(gives, rule, speech)
+    is_accrual = rule is not None and (rule.kind is Kind.BONUS or rule.kind is Kind.CASHBACK)
+    given = _given(orjson.dumps(gives), None if rule is None else rule.wallet, speech, is_accrual=is_accrual)
     return speech.say(f"{more} for {given}.", f"{more} — будет {given}.")
 
 
-def _given(gives: Mapping[str, Any], rule: Rule | None, speech: Speech) -> str:
-    """What a rule would give, by its kind and the key of its `give`."""
-    if rule is not None and rule.kind in {Kind.BONUS, Kind.CASHBACK}:
-        return _accrual(gives, rule, speech)
+@lru_cache(maxsize=_REWARDS_CACHED)
+def _given(written: bytes, wallet: str | None, speech: Speech, *, is_accrual: bool) -> str:
+    """What a rule would give, by its kind and the key of its `give`, which is written as JSON."""
+    gives = orjson.loads(written)
+    if is_accrual:
+        return _accrual(gives, wallet, speech)
     english, russian = _reward(gives, speech)
     return speech.say(english, russian)
 
@@ -63,8 +71,8 @@ def _reward(gives: Mapping[str, Any], speech: Speech) -> tuple[str, str]:
     return texts
 
 
-def _accrual(gives: Mapping[str, Any], rule: Rule, speech: Speech) -> str:
-    wallet = f" ({rule.wallet})" if rule.wallet else ""
+def _accrual(gives: Mapping[str, Any], into: str | None, speech: Speech) -> str:
+    wallet = f" ({into})" if into else ""
     match gives:
         case {"percent": percent}:
             told = speech.decimal(percent)

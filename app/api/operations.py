@@ -1,6 +1,8 @@
 """The table of all operations; the edge serves it, the OpenAPI document lists it."""
 
 from app.api import (
+    adjustments,
+    audit_log,
     backtests,
     cards,
     coupons,
@@ -9,6 +11,7 @@ from app.api import (
     events,
     feed,
     holds,
+    keys,
     ledger,
     ledger_findings,
     offline,
@@ -36,5 +39,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *prize_draws.OPERATIONS,
     *ledger.OPERATIONS,
     *ledger_findings.OPERATIONS,
+    *keys.OPERATIONS,
+    *adjustments.OPERATIONS,
+    *audit_log.OPERATIONS,
     *ops.OPERATIONS,
 )

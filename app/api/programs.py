@@ -1,5 +1,7 @@
 """The calls of those who write the program: draft, check, publish, read, go back."""
 
+from hashlib import sha256
+
 from app.api import answers
 from app.api.answers_schema import DraftAnswer, FindingsAnswer, ProgramAnswer, ProgramVersionsAnswer, PublishedAnswer
 from app.api.calls import MARKETERS, PROGRAM_BODY_MAX, PROGRAM_READERS, Call, Operation
@@ -64,6 +66,7 @@ OPERATIONS = (
         is_write=True,
         scans=True,
         body_max=PROGRAM_BODY_MAX,
+        noted=lambda call: {"sha256": sha256(call.raw).hexdigest()},
         examples={
             "points for every 100 roubles": {
                 "currency": "RUB",

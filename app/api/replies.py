@@ -12,14 +12,25 @@ from app.flows.requests import Answer
 
 Header = tuple[bytes, bytes]
 
-# Answers hold balances and names: nothing on the way may keep them, no browser may guess what they are.
-_ALWAYS: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+# Answers hold balances and names: nothing on the way may keep them, no browser may guess what they are, nor tell others
+# where it found them, and no page of others may frame them.
+ALWAYS: tuple[Header, ...] = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+# What a browser may load for an answer that it shows: nothing; for a page of ours the style that stands in it.
+NO_PAGE: Header = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_PAGE: Header = (
+    b"content-security-policy",
+    b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+)
 _REPLAYED: Header = (b"idempotent-replayed", b"true")
 _VARIES: Header = (b"vary", b"Accept-Language")
 _CHALLENGE: Header = (b"www-authenticate", b'Bearer realm="kopilka"')
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Reply:
     """`code` is that of the problem document, None for good answers."""
 
@@ -59,7 +70,8 @@ async def send_reply(send: Send, reply: Reply, *, request_id: str, is_head: bool
                 (b"content-type", reply.media_type),
                 (b"content-length", b"%d" % len(reply.body)),
                 (b"x-request-id", request_id.encode()),
-                *_ALWAYS,
+                *ALWAYS,
+                _PAGE if reply.media_type.startswith(b"text/html") else NO_PAGE,
                 *reply.extra,
             ],
         }
@@ -68,11 +80,14 @@ async def send_reply(send: Send, reply: Reply, *, request_id: str, is_head: bool
 
 
 async def send_page(pages: ASGIApp, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
-    """A page of the documentation, with our headers on it."""
+    """A page of the documentation, with our headers on it; one that loads something brings its own policy."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_ALWAYS]
+            headers = [*message["headers"], (b"x-request-id", request_id.encode()), *ALWAYS]
+            if not any(name == NO_PAGE[0] for name, _ in headers):
+                headers.append(NO_PAGE)
+            message["headers"] = headers
         await send(message)
 
     await pages(scope, receive, send_with_headers)

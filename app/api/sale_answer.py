@@ -4,7 +4,7 @@ from app.api.draw_answer import draw_document
 from app.api.explaining import explained, limit_text
 from app.api.hint_texts import hint_document
 from app.api.sentences import coupon_text
-from app.api.speech import Speech
+from app.api.speech import Speech, speech_of
 from app.api.told import told_of
 from app.domain.amounts import quantity
 from app.domain.coupons import CouponVerdict
@@ -27,8 +27,7 @@ def balances_document(balances: Balances) -> dict[str, object]:
 def sale_document(sale: Sale) -> dict[str, object]:
     """JSON-ready; ids and instants are left to the serialiser."""
     decision, customer = sale.decision, sale.customer
-    gross, discount, redeemed = decision.gross, decision.discount, decision.redeemed
-    speech = Speech(sale.scheme.currency, is_russian=sale.is_russian)
+    speech = speech_of(sale.scheme.currency, is_russian=sale.is_russian)
     with_codes = sale.state not in {_QUOTED, _HELD}
     told = told_of(decision, sale.scheme, balances=sale.balances, with_codes=with_codes, speech=speech)
     document: dict[str, object] = {
@@ -41,10 +40,10 @@ def sale_document(sale: Sale) -> dict[str, object]:
         "customer": None if customer is None else {"id": customer.id, "tier": customer.tier, "name": customer.name},
         "version": sale.version,
         "totals": {
-            "gross": gross,
-            "discount": discount,
-            "redeemed": redeemed,
-            "paid": gross - discount - redeemed,
+            "gross": decision.gross,
+            "discount": decision.discount,
+            "redeemed": decision.redeemed,
+            "paid": decision.paid,
             "redeemed_units": decision.redeemed_units,
             "accrued": {wallet: decision.accrued.get(wallet, 0) for wallet in sale.scheme.wallets},
         },
@@ -78,7 +77,7 @@ def sale_document(sale: Sale) -> dict[str, object]:
 def event_document(posted: EventPosted) -> dict[str, object]:
     """What another act than a purchase brought."""
     decision = posted.decision
-    speech = Speech(posted.scheme.currency, is_russian=posted.is_russian)
+    speech = speech_of(posted.scheme.currency, is_russian=posted.is_russian)
     told = told_of(decision, posted.scheme, balances=posted.balances, with_codes=True, speech=speech)
     document: dict[str, object] = {
         "id": posted.tx_id,
@@ -100,7 +99,20 @@ def event_document(posted: EventPosted) -> dict[str, object]:
 
 
 def _line(line: LineDecision, qty_milli: int) -> dict[str, object]:
+    """Loops, not comprehensions, each of which is a call: an answer has a dozen of them."""
     paid = line.paid
+    prices: list[dict[str, object]] = []
+    for qty, price, amount in split_price(paid=paid, qty_milli=qty_milli):
+        pair: dict[str, object] = {"qty": quantity(qty), "price": price}
+        if amount is not None:
+            pair["amount"] = amount
+        prices.append(pair)
+    parts: list[dict[str, object]] = []
+    for part in line.parts:
+        if part.wallet is None:
+            parts.append({"rule": part.rule, "kind": part.kind, "amount": part.amount})
+        else:
+            parts.append({"rule": part.rule, "kind": part.kind, "wallet": part.wallet, "units": part.units})
     return {
         "id": line.id,
         "gross": line.gross,
@@ -108,18 +120,8 @@ def _line(line: LineDecision, qty_milli: int) -> dict[str, object]:
         "redeemed": line.redeemed,
         "paid": paid,
         "accrued": line.accrued,
-        "prices": [
-            {"qty": quantity(qty), "price": price}
-            if amount is None
-            else {"qty": quantity(qty), "price": price, "amount": amount}
-            for qty, price, amount in split_price(paid=paid, qty_milli=qty_milli)
-        ],
-        "parts": [
-            {"rule": part.rule, "kind": part.kind, "amount": part.amount}
-            if part.wallet is None
-            else {"rule": part.rule, "kind": part.kind, "wallet": part.wallet, "units": part.units}
-            for part in line.parts
-        ],
+        "prices": prices,
+        "parts": parts,
     }
 
 

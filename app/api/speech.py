@@ -8,6 +8,7 @@ pages may lack. Digits aren't grouped, as they aren't beside them on the receipt
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from app.domain.amounts import quantity
@@ -22,6 +23,7 @@ _EXPONENTS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("CLF", "UYW"), 4),
 }  # fmt: skip
 _EXPONENT_USUAL = 2
+_SPEECHES_CACHED = 16  # A program has one currency, and there are two languages.
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,9 @@ class Speech:
     @property
     def _mark(self) -> str:
         return "," if self.is_russian else "."
+
+
+@lru_cache(maxsize=_SPEECHES_CACHED)
+def speech_of(currency: str, *, is_russian: bool) -> Speech:
+    """The same value for everybody: each answer needs one."""
+    return Speech(currency, is_russian=is_russian)

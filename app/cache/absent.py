@@ -26,8 +26,8 @@ class NoSnapshots:
     async def forget(self, customer_ids: Sequence[UUID]) -> None:
         return None
 
-    async def owner(self, digest: bytes) -> UUID | None:
-        return None
+    async def find(self, digest: bytes) -> tuple[UUID | None, Seen]:
+        return None, Seen(None, "")
 
     async def put_owner(self, digest: bytes, customer_id: UUID) -> None:
         return None

@@ -26,30 +26,54 @@ for i, key in ipairs(KEYS) do
 end
 return refused
 """)
-# KEYS: one a customer. ARGV: a mark to leave where there is nothing, seconds for which it stands. The answer, one after
-# another for each key: the revision, or nothing; the body, or the mark where it could be left. A mark that is there
-# stays, for whoever left it and for whoever comes: replaced by each, a customer whom many ask for would never get in.
-GET = LuaScript("""
-local told = {}
-for i, key in ipairs(KEYS) do
+# What is there of one customer: the revision, or nothing; the body, or the mark where it could be left. A mark that is
+# there stays, for whoever left it and for whoever comes: replaced by each, a customer whom many ask for would never get
+# in.
+_LOOK = """
+local function look(key, mark, seconds)
   local there = redis.pcall('HMGET', key, 'r', 'b', 'm')
   if not there.err and there[1] and there[2] then
-    told[2 * i - 1], told[2 * i] = there[1], there[2]
+    return there[1], there[2]
   elseif not there.err and not there[1] and not there[2] and there[3] then
-    told[2 * i - 1], told[2 * i] = false, there[3]
-  else
-    redis.call('DEL', key)
-    local marked = redis.pcall('HSET', key, 'm', ARGV[1])
-    if type(marked) == 'table' and marked.err then
-      told[2 * i - 1], told[2 * i] = false, false
-    else
-      redis.call('EXPIRE', key, ARGV[2])
-      told[2 * i - 1], told[2 * i] = false, ARGV[1]
-    end
+    return false, there[3]
   end
+  redis.call('DEL', key)
+  local marked = redis.pcall('HSET', key, 'm', mark)
+  if type(marked) == 'table' and marked.err then return false, false end
+  redis.call('EXPIRE', key, seconds)
+  return false, mark
+end
+local told = {}
+"""
+# KEYS: one a customer. ARGV: a mark to leave where there is nothing, seconds for which it stands. The answer: two
+# values for each key, one after another.
+GET = LuaScript(
+    _LOOK
+    + """
+for i, key in ipairs(KEYS) do
+  told[2 * i - 1], told[2 * i] = look(key, ARGV[1], ARGV[2])
 end
 return told
-""")
+"""
+)
+# KEYS: one an identifier. ARGV: the same, then how customers' keys begin. The answer: three values for each key; first
+# what is there, which begins with the owner's id, then what is there of that customer.
+FIND = LuaScript(
+    _LOOK
+    + """
+local hex = string.rep('%02x', 16)
+for i, key in ipairs(KEYS) do
+  local owner = redis.pcall('GET', key)
+  if type(owner) == 'table' and owner.err then redis.call('DEL', key) owner = false end
+  local revision, body = false, false
+  if owner and #owner == 32 then
+    revision, body = look(ARGV[3] .. string.format(hex, string.byte(owner, 1, 16)), ARGV[1], ARGV[2])
+  end
+  told[3 * i - 2], told[3 * i - 1], told[3 * i] = owner, revision, body
+end
+return told
+"""
+)
 # KEYS: one a reader. ARGV: seconds to live, then for each key the mark (or the revision) that was seen, revision, body.
 # A reader was slow where somebody has written since, or where the place was emptied: what it read may be older than
 # what was there.
@@ -64,16 +88,6 @@ for i, key in ipairs(KEYS) do
     redis.call('EXPIRE', key, ARGV[1])
   end
 end
-""")
-# KEYS: one an identifier. The answer: what is there for each.
-OWNERS = LuaScript("""
-local told = {}
-for i, key in ipairs(KEYS) do
-  local there = redis.pcall('GET', key)
-  if type(there) == 'table' and there.err then redis.call('DEL', key) there = false end
-  told[i] = there
-end
-return told
 """)
 # KEYS: one an identifier. ARGV: seconds to live, then the owner for each key; what is there stays.
 PUT_OWNERS = LuaScript("""

@@ -71,7 +71,7 @@ class RedisSnapshots:
         lines = ConnectionPool.from_url(url, **common)
         self._reads, self._writes = Line(lines), Line(lines)
         self._bodies = Together(self._read_bodies, most=KEYS_MAX, patience=_Untold)
-        self._owners = Together(self._read_owners, most=KEYS_MAX, patience=_Untold)
+        self._found = Together(self._read_owned, most=KEYS_MAX, patience=_Untold)
         self._fills = Together(self._fill_in, most=KEYS_MAX)
         self._new_owners = Together(self._put_owners, most=KEYS_MAX)
         self._key = key
@@ -103,6 +103,9 @@ class RedisSnapshots:
             revision, stored = await self._bodies.ask(customer_id) or (None, None)
         except _Untold:
             revision, stored = None, None
+        return await self._seen(customer_id, revision, stored)
+
+    async def _seen(self, customer_id: UUID, revision: bytes | None, stored: bytes | None) -> Seen:
         if revision is None:
             self._watch.cache_miss("customer")
             return Seen(None, stored.decode() if stored else "")
@@ -137,23 +140,28 @@ class RedisSnapshots:
         if keys := [self._customer_key(customer_id) for customer_id in customer_ids]:
             await self._redis.tell(keys, lambda redis: redis.delete(*keys))
 
-    async def owner(self, digest: bytes) -> UUID | None:
+    async def find(self, digest: bytes) -> tuple[UUID | None, Seen]:
         try:
-            stored = await self._owners.ask(digest)
+            stored, revision, body = await self._found.ask(digest) or (None, None, None)
         except _Untold:
-            stored = None
+            stored = revision = body = None
         if not stored:
-            return None
+            return None, Seen(None, "")
         owner = stored[:16]
         if len(owner) == 16 and compare_digest(stored[16:], self._sign(digest + owner)):
-            return UUID(bytes=owner)
+            customer_id = UUID(bytes=owner)
+            return customer_id, await self._seen(customer_id, revision, body)
         key = self._owner_key(digest)
         await self._redis.tell([key], lambda redis: redis.delete(key))
-        return None
+        return None, Seen(None, "")
 
-    async def _read_owners(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes | None]:
-        told = await self._ask(scripts.OWNERS, [self._owner_key(digest) for digest in digests], ())
-        return dict(zip(digests, told, strict=True))
+    async def _read_owned(
+        self, digests: Sequence[bytes]
+    ) -> Mapping[bytes, tuple[bytes | None, bytes | None, bytes | None]]:
+        """By digest the owner as it is stored, then as `_read_bodies` of that customer."""
+        keys = [self._owner_key(digest) for digest in digests]
+        told = await self._ask(scripts.FIND, keys, [f"m{token_hex(8)}", MARK_SECONDS, self._customers()])
+        return dict(zip(digests, zip(told[::3], told[1::3], told[2::3], strict=True), strict=True))
 
     async def put_owner(self, digest: bytes, customer_id: UUID) -> None:
         await self._new_owners.ask((digest, customer_id))
@@ -184,7 +192,7 @@ class RedisSnapshots:
         return bool(await self._redis.ask(lambda redis: redis.set(key, b"1", ex=TTL_SECONDS), None))
 
     async def _ask(self, script: LuaScript, keys: Sequence[str], arguments: Sequence[Any]) -> Sequence[bytes | None]:
-        """One answer a key. Raises _Untold."""
+        """As many answers a key as the script has. Raises _Untold."""
         told: Sequence[bytes | None] | None = await self._redis.ask(
             lambda _: self._reads.run(script, keys, arguments), None
         )
@@ -193,7 +201,11 @@ class RedisSnapshots:
         return told
 
     def _customer_key(self, customer_id: UUID) -> str:
-        return f"kopilka:{self._identity()}:c:{customer_id.hex}"
+        return f"{self._customers()}{customer_id.hex}"
+
+    def _customers(self) -> str:
+        """How their keys begin."""
+        return f"kopilka:{self._identity()}:c:"
 
     def _owner_key(self, digest: bytes) -> str:
         return f"kopilka:{self._identity()}:i:{digest.hex()}"

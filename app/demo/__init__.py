@@ -15,9 +15,11 @@ from pathlib import Path
 
 import orjson
 
-from app.config import Settings
+from app.config import CannotStart, Settings
 from app.domain.identifiers import Identifier, card, phone
+from app.domain.key_text import KeyEnv, may_be_key
 from app.domain.rejections import Rejected, Rejection
+from app.flows.ports_keys import TooManyKeys
 from app.flows.requests import Answer, Caller, RegisterRequest, Role, Write
 from app.flows.service import Service
 from app.keyring import Keyring
@@ -60,7 +62,7 @@ async def ensure_demo(app_url: str, keyring: Keyring, settings: Settings, *, say
             say(f"published the demo program ({settings.demo_program})")
         for place in range(len(_CUSTOMERS)):
             await _register(service, place, region=settings.phone_region)
-    keys = await _keys(app_url, settings.data_dir / "demo.json", say=say)
+    keys = await _keys(app_url, settings.data_dir / "demo.json", env=settings.key_env, say=say)
     return DemoFacts(till_key=keys["till_key"], phone=_CUSTOMERS[0][0])
 
 
@@ -118,13 +120,19 @@ def _write(key: str, body: bytes) -> Write:
     return Write(caller=_MAKER, key=key, fingerprint=sha256(body).digest()[:16], request_id=key)
 
 
-async def _keys(app_url: str, path: Path, *, say: Callable[[str], None]) -> dict[str, str]:
+async def _keys(app_url: str, path: Path, *, env: KeyEnv, say: Callable[[str], None]) -> dict[str, str]:
     """The demo's keys by name; those that this database doesn't know are made anew."""
     stored = _stored(path)
     fresh = dict(stored)
     for name, (role, shops, terminal) in _KEYS.items():
-        if name not in stored or not await is_live_key(app_url, stored[name]):
-            fresh[name] = (await create_key(app_url, role=role, shops=shops, terminal=terminal)).key
+        is_good = name in stored and may_be_key(stored[name], env=env) and await is_live_key(app_url, stored[name])
+        if is_good:
+            continue
+        try:
+            made = await create_key(app_url, role=role, shops=shops, terminal=terminal, env=env)
+        except TooManyKeys as error:
+            raise CannotStart(f"the demo's {name} can't be made: {error}") from None
+        fresh[name] = made.key
     if fresh != stored:
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -10,6 +10,8 @@ draws/       tickets, the algorithms, prize draws, and how each is checked
 backtest/    a draft tried on past baskets: what it would have given
 decision     all that the program says to a basket: totals, lines, effects, verdicts
 ledger/      a decision becomes one balanced posting
+key_text     a key as a word: its form, and the check that tells a typo
+log_chain    the hash over each row of the audit log
 amounts      integer arithmetic: rounding by name, remainders by rule
 rejections   every "no" that the business expects, in order of precedence
 """

@@ -130,7 +130,8 @@ class Decision:
     order: those of the rules that the basket's lines, codes or event touch; all others were `skipped` by `on`.
 
     `uses` is what it takes from counters, `surprise` whether a random reward is possible; `draws` are made only where
-    luck was handed in. `coupons` is parallel to the codes that were sent.
+    luck was handed in. `coupons` is parallel to the codes that were sent. The sums of the lines' money are made here,
+    once: answers and promises ask for them several times.
     """
 
     lines: tuple[LineDecision, ...]
@@ -144,15 +145,24 @@ class Decision:
     coupons: tuple[CouponVerdict, ...] = ()
     hints: tuple[Hint, ...] = ()
     surprise: bool = False
+    gross: int = field(init=False, repr=False, compare=False)
+    discount: int = field(init=False, repr=False, compare=False)
+    redeemed: int = field(init=False, repr=False, compare=False)
+    paid: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         redeemed_units: dict[str, int] = {}
         accrued: dict[str, int] = {}
+        gross = discount = redeemed = 0
         for line in self.lines:
             if line.discount < 0 or line.redeemed < 0 or line.gross < line.discount + line.redeemed:
                 raise ValueError(f"a line costs more than its gross or less than nothing: {line}")
-            for wallet, units in line.redeemed_units.items():
-                redeemed_units[wallet] = redeemed_units.get(wallet, 0) + units
+            gross += line.gross
+            discount += line.discount
+            redeemed += line.redeemed
+            if line.redeemed_units:
+                for wallet, units in line.redeemed_units.items():
+                    redeemed_units[wallet] = redeemed_units.get(wallet, 0) + units
             for wallet, units in line.accrued.items():
                 accrued[wallet] = accrued.get(wallet, 0) + units
             if line.kept and any(not 0 <= units <= line.accrued.get(wallet, 0) for wallet, units in line.kept.items()):
@@ -161,19 +171,5 @@ class Decision:
             raise ValueError(
                 f"lines redeem {redeemed_units} and accrue {accrued}, in all {self.redeemed_units} and {self.accrued}"
             )
-
-    @property
-    def gross(self) -> int:
-        return sum(line.gross for line in self.lines)
-
-    @property
-    def discount(self) -> int:
-        return sum(line.discount for line in self.lines)
-
-    @property
-    def redeemed(self) -> int:
-        return sum(line.redeemed for line in self.lines)
-
-    @property
-    def paid(self) -> int:
-        return sum(line.paid for line in self.lines)
+        self.gross, self.discount, self.redeemed = gross, discount, redeemed
+        self.paid = gross - discount - redeemed

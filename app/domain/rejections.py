@@ -46,6 +46,7 @@ class Rejection(StrEnum):
     BUDGET_EXHAUSTED = "budget_exhausted"
     QUOTE_CHANGED = "quote_changed"
     DRAW_NOT_READY = "draw_not_ready"  # A prize draw is in another state than the call needs.
+    ADJUSTMENT_DECIDED = "adjustment_decided"  # Somebody else was faster, or it has expired.
     BACKTEST_REQUIRED = "backtest_required"  # Only where the setting PUBLISH_NEEDS_BACKTEST is on.
 
     @property

@@ -10,9 +10,10 @@ The hot path, from the request inwards:
     standings        how things stand beside a basket, and what a decision takes; stored_baskets: what is kept of both
     asks             one request on its way through a round; claims, identity: what it claims and whom it is about
     shared_use       budgets, stocks, coupons: what a round needs of them, what each request does to them
-    rounds           the queue: many requests, one transaction
-    post_round       one round: claim, lock, read, share, decide, write; round_owners: whom it locks;
-                     round_holds: holds that its requests name, and those that are over
+    rounds           the queue: many requests, one write
+    post_round       one round: a glance, or claim, lock, read and share; then decide, write; round_owners: whom it
+                     locks; round_holds: holds that its requests name, and those that are over; round_lots: lots that
+                     it reads; round_programs: what it decides by; round_changes: what it writes
     post_event       another act than a purchase, in a round too
     post_offline     receipts made without connection; offline_sale: one of them, in a round too
 
@@ -28,12 +29,16 @@ Beside it:
     ledger_roots     a day's root, and the proof of one posting; watch_books: the self-audit's figures and findings
     publish_program  drafts and versions; try_draft: back-tests
     keep_coupons     codes made and blocked; read_coupons: what one is good for
+    audit_log        who did what: this process's chain of it; audit_tally: refusals, counted; read_audit_log: a page
+    confirm_adjustments  large ones wait for a second person
     keep_segments    sets of customers; keep_cards: customers' cards; keep_gift_cards: those without a person
     run_prize_draws  announced, frozen, drawn; read_draws: a day's commitment and secret
-    callers          keys to callers; together: what many ask for at once is asked in one call
+    callers          keys to callers; keep_keys: made, rotated, revoked; ports_keys: what both need
+    together         what many ask for at once is asked in one call
     sweep            posts what time has brought; self_audit: goes over the books, and freezes who has wrong ones
 
 What passes: `requests` come in, `results` go back, `cursors` are places in lists, `failures` what the database may do
 to us, `refusals` what several flows answer with a "no". What flows need is in `ports`, `ports_customers`,
-`ports_coupons`, `ports_offline`, `ports_draws`, `ports_audit` and `ledger_port`; `app.wiring` puts the real parts in.
+`ports_coupons`, `ports_offline`, `ports_draws`, `ports_audit`, `ports_audit_log`, `ports_adjustments` and
+`ledger_port`; `app.wiring` puts the real parts in.
 """

@@ -1,7 +1,7 @@
 """One request on its way through a round: what it asks for, the desk it is settled on, and what comes of it."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -70,6 +70,9 @@ class Ask:
     (of a capture: what its hold has set aside): nobody may whose books don't add up. `frees` says that it only gives
     back, which a blocked customer may.
 
+    `takes` says how many units of each wallet it may take at most, where it needs no other lots than those that it
+    spends; None: it may look at any.
+
     `wants` says what the decision needs of the program's shared state (None: nothing), `coupons` are the codes that
     were sent, normalised; `pinned` is the program that decides instead of the newest one. `keeps_refusals` False: a
     "no" is not final for the key.
@@ -84,6 +87,7 @@ class Ask:
     purchase_receipt: UUID | None = None
     hold: UUID | None = None
     needs_lots: bool = False
+    takes: Callable[[CompiledProgram], Mapping[str, int]] | None = None
     spends: bool = False
     frees: bool = False
     wants: Callable[[CompiledProgram], Needs] | None = None
@@ -94,6 +98,11 @@ class Ask:
     owner: CustomerId | None = None
     asked_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     done: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing is known to need a lock: it only gives, and nobody stood in its way yet."""
+        return not (self.tries or self.needs_lots or self.hold or self.purchase or self.purchase_receipt)
 
     def handles(self) -> Iterable[object]:
         """What no other request of the same round, and of one in flight, should touch."""

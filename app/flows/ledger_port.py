@@ -21,7 +21,7 @@ from app.flows.requests import Answer
 from app.flows.results import Instant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Sealed:
     """Personal data under the customer's own key; None once that key is destroyed."""
 
@@ -79,6 +79,17 @@ class Known:
     claims: Mapping[UUID, Claim]
     owners: Mapping[bytes, CustomerId]
     customers: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """`Taken` and `Known` by one look that locks nothing, and the customers they are about, as they stood then."""
+
+    now: datetime
+    program: int
+    has_due_holds: bool
+    known: Known
+    patrons: Mapping[UUID, Patron]
 
 
 @dataclass(slots=True, eq=False)
@@ -223,6 +234,10 @@ class RoundTx(Protocol):
         self, *, claims: Sequence[UUID], identifiers: Sequence[bytes], customers: Sequence[UUID]
     ) -> Known: ...
 
+    async def glance(
+        self, *, claims: Sequence[UUID], identifiers: Sequence[bytes], customers: Sequence[UUID]
+    ) -> Glance: ...
+
     async def stored_answers(self, ids: Sequence[UUID]) -> Mapping[UUID, Answer]: ...
 
     async def purchase_owners(self, ids: Sequence[UUID]) -> Mapping[UUID, CustomerId]: ...
@@ -251,16 +266,32 @@ class RoundTx(Protocol):
         """Lots by customer that have units left or set aside, and all those the purchases made or spent."""
         ...
 
+    async def read_first_lots(self, wanted: Mapping[tuple[UUID, str], int]) -> Mapping[UUID, Iterable[Lot]]:
+        """By customer the first active lots, in spending order, of the customer's wallets: as many as hold the units
+        that are wanted of each (above 0).
+        """
+        ...
+
     async def lock_shared(self, *, counters: Sequence[str], coupons: Sequence[str], pools: Mapping[str, int]) -> Shared:
         """Lock coupon rows, then counters (made where missing), each in one order, then take free codes of each pool,
         at most so many, passing over those that another round holds.
         """
         ...
 
-    async def write(self, changes: Changes) -> None: ...
+    async def write(self, changes: Changes) -> None:
+        """All of it or nothing.
+
+        Raises:
+            Conflict: a customer is not as it was read, or somebody has it locked; a key or a receipt is taken.
+        """
+        ...
 
 
 class LedgerStore(Protocol):
     def round(self) -> AbstractAsyncContextManager[RoundTx]:
         """A transaction that commits when its block ends well. Raises DatabaseGone, DatabaseBusy, Conflict."""
+        ...
+
+    def unlocked(self) -> AbstractAsyncContextManager[RoundTx]:
+        """Statements that each stand alone: nothing that was read is locked, and `write` commits. Raises likewise."""
         ...

@@ -14,13 +14,15 @@ from app.domain.identifiers import Identifier
 from app.domain.ledger.roots import DayRoot
 from app.domain.programs.lint import Finding
 from app.flows import refusals
-from app.flows.callers import Callers
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone
 from app.flows.keep_gift_cards import GiftCard, MakeRequest
 from app.flows.keep_segments import MembersRequest, Segment
 from app.flows.ledger_roots import Proof
+from app.flows.ports_adjustments import Adjustment
 from app.flows.ports_audit import Figures, OpenFinding
+from app.flows.ports_audit_log import Deed, LogQuery, LogRow
 from app.flows.ports_coupons import CodeRequest, CouponView, PoolRequest
+from app.flows.ports_keys import KeyTerms, KeyView
 from app.flows.post_offline import OfflineReceipt
 from app.flows.read_draws import DrawDay
 from app.flows.read_events import FeedEvent
@@ -76,11 +78,10 @@ class _answering:  # noqa: N801 - reads as a clause: `with _answering():`
 class Loyalty:
     def __init__(self, use: UseCases) -> None:
         self._use = use
-        self._callers = Callers(use.reads)
 
     async def authenticate(self, key: str) -> Caller:
         with _answering():
-            return await self._callers.of(key)
+            return await self._use.callers.of(key)
 
     async def accrue(self, write: Write, request: PurchaseRequest) -> Answer:
         with _answering():
@@ -92,6 +93,8 @@ class Loyalty:
 
     async def adjust(self, write: Write, request: AdjustRequest) -> Answer:
         with _answering():
+            if self._use.adjustments.is_needed(request):
+                return await self._use.adjustments.ask(write, request)
             return await self._use.points.adjust(write, request)
 
     async def post_event(self, write: Write, request: EventRequest) -> Answer:
@@ -238,6 +241,22 @@ class Loyalty:
         with _answering():
             return await self._use.trials.cancel(write, backtest_id)
 
+    async def create_key(self, write: Write, terms: KeyTerms) -> Answer:
+        with _answering():
+            return await self._use.keys.create(write, terms)
+
+    async def rotate_key(self, write: Write, key_id: str) -> Answer:
+        with _answering():
+            return await self._use.keys.rotate(write, key_id)
+
+    async def revoke_key(self, write: Write, key_id: str) -> Answer:
+        with _answering():
+            return await self._use.keys.revoke(write, key_id)
+
+    async def keys(self, *, limit: int, cursor: str | None) -> Page[KeyView]:
+        with _answering():
+            return await self._use.keys.keys(limit=limit, cursor=cursor)
+
     async def backtest(self, backtest_id: UUID) -> Backtest:
         with _answering():
             return await self._use.trials.one(backtest_id)
@@ -312,6 +331,37 @@ class Loyalty:
         with _answering():
             return await self._use.books.findings(limit=limit, cursor=cursor)
 
+    async def adjustments(self, *, limit: int, cursor: str | None) -> Page[Adjustment]:
+        with _answering():
+            return await self._use.adjustments.waiting(limit=limit, cursor=cursor)
+
+    async def adjustment(self, adjustment_id: UUID) -> Adjustment:
+        with _answering():
+            return await self._use.adjustments.one(adjustment_id)
+
+    async def approve_adjustment(self, write: Write, adjustment_id: UUID) -> Answer:
+        with _answering():
+            return await self._use.adjustments.approve(write, adjustment_id)
+
+    async def decline_adjustment(self, write: Write, adjustment_id: UUID) -> Answer:
+        with _answering():
+            return await self._use.adjustments.decline(write, adjustment_id)
+
+    async def note(self, deed: Deed) -> None:
+        with _answering():
+            await self._use.audit.note(deed)
+
+    async def note_often(self, deed: Deed) -> None:
+        with _answering():
+            await self._use.audit.note_often(deed)
+
+    def tally(self, deed: Deed) -> None:
+        self._use.audit.tally(deed)
+
+    async def audit_log(self, query: LogQuery, *, limit: int, cursor: str | None) -> Page[LogRow]:
+        with _answering():
+            return await self._use.deeds.page(query, limit=limit, cursor=cursor)
+
     async def figures(self) -> Figures | None:
         return await self._use.books.figures()
 
@@ -327,3 +377,4 @@ class Loyalty:
     async def drain(self) -> None:
         """Let what is under way end well."""
         await self._use.rounds.drain()
+        await self._use.callers.drain()

@@ -52,6 +52,7 @@ class MovePoints:
                 settle=settle,
                 receipts=tuple(receipt_claims(receipt)),
                 needs_lots=True,
+                takes=lambda _: {request.wallet: request.points},
                 spends=True,
             )
         )
@@ -77,6 +78,7 @@ class MovePoints:
                 customer=reference(request.customer, self._vault),
                 settle=settle,
                 needs_lots=request.points < 0,
+                takes=lambda _: {request.wallet: -request.points},
                 spends=request.points < 0,
             )
         )

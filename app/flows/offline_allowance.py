@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.domain.allowances import Allowance, allowed_units
 from app.domain.basket import IdentifiedBy
-from app.domain.identifiers import CustomerId, Identifier, IdentifierKind
+from app.domain.identifiers import Identifier, IdentifierKind
 from app.domain.program import Program
 from app.flows.ledger_port import Patron
 from app.flows.ports import Clock, Programs, Vault, fresh_ids
@@ -60,7 +60,7 @@ class LookUpCustomer:
 
     async def look_up(self, customer: Identifier) -> CustomerProfile:
         """Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
-        patron, version = await self._customers.current(CustomerId(await self._customers.find(customer)))
+        patron, version = await self._customers.named(customer)
         compiled = await self._programs.current()
         now = self._clock.now()
         profile = profile_of(patron, compiled, self._vault, version=version, now=now)

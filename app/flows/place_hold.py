@@ -95,6 +95,7 @@ class PlaceHold:
             settle=lambda desk: self._settle_units(desk, write, request, ttl),
             receipts=tuple(receipt_claims(request.receipt)),
             needs_lots=True,
+            takes=lambda _: {request.wallet: request.points},
             spends=True,
         )
 

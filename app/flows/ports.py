@@ -68,7 +68,7 @@ class Programs(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Seen:
     """What the cache had of a customer; what is read of the database next may be filled in under the mark."""
 
@@ -93,7 +93,9 @@ class Snapshots(Protocol):
         """Whoever is asked about next is read anew."""
         ...
 
-    async def owner(self, digest: bytes) -> UUID | None: ...
+    async def find(self, digest: bytes) -> tuple[UUID | None, Seen]:
+        """Who has the identifier, and then as `get` of that customer, at one look."""
+        ...
 
     async def put_owner(self, digest: bytes, customer_id: UUID) -> None: ...
 
@@ -107,12 +109,16 @@ class RoundWatch(Protocol):
 
     def round_done(self, *, size: int, seconds: float) -> None: ...
 
+    def round_redone(self) -> None:
+        """A round without locks was in another's way, and is done once more under locks."""
+        ...
+
     def round_failed(self, error: BaseException, *, retried: int) -> None: ...
 
     def posted(self, postings: Sequence[Chained]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Person:
     """What is sealed: the personal data of one customer, in clear only while a request needs it."""
 

@@ -11,7 +11,7 @@ from app.domain.ledger.hold_states import Hold
 from app.domain.ledger.lots import Lot
 from app.domain.ledger.memory import TierPath
 from app.flows.ledger_port import Patron, RoundTx, Sealed, Shared
-from app.flows.requests import Answer, Caller
+from app.flows.requests import Answer
 from app.flows.results import HistoryItem, ProgramVersion, PurchaseRecord
 
 
@@ -124,7 +124,6 @@ class Reads(Protocol):
         """Whether no other process of this service has connections, or may have had them a moment ago."""
         ...
 
-    async def caller(self, digest: bytes) -> Caller | None: ...
     async def is_writable(self) -> bool: ...
     async def schema_version(self) -> str:
         """The revision of the last migration; later ones sort later."""

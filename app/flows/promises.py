@@ -19,10 +19,12 @@ from app.domain.program import Kind
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.flows.ports import Vault
 
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+
 VALID_FOR = timedelta(minutes=15)  # A queue at the till and a slow card terminal; a shop's checkout asks again.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Promise:
     """`totals` as in the answer; `lines` a digest over each line's id, paid and accrued. What luck brings is never
     promised, so it is in neither.
@@ -44,19 +46,21 @@ def totals_of(decision: Decision) -> dict[str, Any]:
         "redeemed": decision.redeemed,
         "paid": decision.paid,
         "redeemed_units": dict(decision.redeemed_units),
-        "accrued": _without_luck(decision.accrued, decision.lines),
+        "accrued": _without_luck(decision, decision.accrued, decision.lines),
     }
 
 
 def make_promise(decision: Decision, *, program: int, at: datetime, until: datetime, customer: str | None) -> Promise:
-    lines = [[line.id, line.paid, _without_luck(line.accrued, (line,))] for line in decision.lines]
+    lines = [[line.id, line.paid, _without_luck(decision, line.accrued, (line,))] for line in decision.lines]
     rewards = [[each.rule, each.gift, each.coupon, each.given] for each in decision.effects if each.kind == Kind.REWARD]
     digest = sha256(orjson.dumps([lines, rewards], option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
     return Promise(program, at, until, customer, totals_of(decision), digest)
 
 
-def _without_luck(accrued: Mapping[str, int], lines: Sequence[LineDecision]) -> dict[str, int]:
+def _without_luck(decision: Decision, accrued: Mapping[str, int], lines: Sequence[LineDecision]) -> Mapping[str, int]:
     """Units by wallet without those of random rewards; wallets in which nothing is left are left out."""
+    if not decision.draws and all(accrued.values()):
+        return accrued
     sure = dict(accrued)
     for line in lines:
         for part in line.parts:
@@ -109,7 +113,7 @@ def refuse_changed(promised: dict[str, Any], decided: dict[str, Any]) -> None:
 
 
 def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode()
 
 
 def _decode(text: str) -> bytes:

@@ -2,8 +2,6 @@
 view.
 """
 
-from dataclasses import replace
-
 from app.domain.ledger.quoting import balances_after
 from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
@@ -50,7 +48,7 @@ class QuoteBasket:
         patron = None
         posted_version = 0
         if request.customer is not None:
-            patron, posted_version = await self._reader.current(await self._reader.find(request.customer))
+            patron, posted_version = await self._reader.named(request.customer)
             if patron.is_frozen and (any(request.redeem.values()) or any(request.rewards.values())):
                 raise refusals.frozen()
         decided = decide_sale(
@@ -70,11 +68,13 @@ class QuoteBasket:
         sale = sale_of(decided, request, at=at, version=posted_version, balances=balances)
         # A promise of a promise ends when the first one does: a version or an hour that is over can't be kept alive.
         made = decided.promise(until=promise.until if promise else now + VALID_FOR)
-        return replace(sale, quote=to_token(made, self._vault), valid_until=made.until)
+        sale.quote, sale.valid_until = to_token(made, self._vault), made.until
+        return sale
 
     async def _shared(self, program: CompiledProgram, request: PurchaseRequest) -> Shared:
         """As it is committed; no statement where the basket touches none of it."""
-        needs, codes = needs_of_sale(program, request), codes_of(request.basket.coupons)
+        needs = needs_of_sale(program, request)
+        codes = codes_of(request.basket.coupons) if request.basket.coupons else ()
         if not (needs.counters or needs.pools or codes):
             return Shared()
         return await self._reads.shared(counters=sorted(needs.counters), coupons=codes, pools=needs.pools)

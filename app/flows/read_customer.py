@@ -40,12 +40,14 @@ class ReadCustomer:
         if customer.kind is IdentifierKind.ID:
             return customer_uuid(customer.value)
         digest = self._vault.digest(customer)
-        owner = await self._snapshots.owner(digest)
+        owner, _ = await self._snapshots.find(digest)
+        return owner or await self._owner(digest)
+
+    async def _owner(self, digest: bytes) -> UUID:
+        owner = await self._reads.owner(digest)
         if owner is None:
-            owner = await self._reads.owner(digest)
-            if owner is None:
-                raise refusals.no_customer()
-            await self._snapshots.put_owner(digest, owner)
+            raise refusals.no_customer()
+        await self._snapshots.put_owner(digest, owner)
         return owner
 
     async def patron(self, customer_id: UUID, *, min_version: int = 0) -> tuple[Patron, str]:
@@ -53,19 +55,36 @@ class ReadCustomer:
         seen = await self._snapshots.get(customer_id)
         if seen.patron is not None and seen.patron.book.version >= min_version:
             return seen.patron, "cache"
+        return await self._read(customer_id, mark=seen.mark), "database"
+
+    async def _read(self, customer_id: UUID, *, mark: str) -> Patron:
         patron = await self._reads.patron(customer_id)
         if patron is None:
             raise refusals.no_customer()
-        await self._snapshots.fill(patron, mark=seen.mark)
-        return patron, "database"
+        await self._snapshots.fill(patron, mark=mark)
+        return patron
 
     async def current(self, customer_id: UUID) -> tuple[Patron, int]:
         """The customer with what has become active or expired since the last posting counted in, and the version that
         is posted; the book's own version may run ahead of it. Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
         patron, _ = await self.patron(customer_id)
-        now = self._clock.now()
-        if patron.book.is_due(now):
-            patron = await self._books(customer_id)
+        return await self._by_now(patron)
+
+    async def named(self, customer: Identifier) -> tuple[Patron, int]:
+        """`current` of whom an identifier names, by one look at the cache. Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
+        if customer.kind is IdentifierKind.ID:
+            return await self.current(customer_uuid(customer.value))
+        digest = self._vault.digest(customer)
+        owner, seen = await self._snapshots.find(digest)
+        if owner is None:
+            return await self.current(await self._owner(digest))
+        return await self._by_now(seen.patron or await self._read(owner, mark=seen.mark))
+
+    async def _by_now(self, patron: Patron) -> tuple[Patron, int]:
+        now, customer_id = self._clock.now(), patron.book.customer_id
+        if not patron.book.is_due(now):
+            return patron, patron.book.version
+        patron = await self._books(customer_id)
         version = patron.book.version
         bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()), await self._in_force())
         return patron, version

@@ -28,13 +28,19 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. Tills and shops have `shops` (the first is their own) and a terminal; people's keys have neither."""
+    """Who asks. Tills and shops have `shops` (the first is their own) and a terminal; people's keys have neither.
+
+    What a key demands besides: `signed_by`, the Ed25519 public key of its writes' signatures, and `certificate_sha256`,
+    the digest of the client certificate that it comes with.
+    """
 
     key_id: str
     role: Role
     shops: tuple[str, ...] = ()
     terminal: str = ""
     partner: str | None = None
+    signed_by: bytes | None = None
+    certificate_sha256: bytes | None = None
 
     @property
     def shop(self) -> str:
@@ -50,7 +56,7 @@ class Caller:
         return f"{self.shop}\n{self.terminal}" if self.shops else f"person\n{self.key_id}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Write:
     """One write: its idempotency key, what it is about (16 bytes over method, path and JSON value), and the till's
     patience.
@@ -65,7 +71,7 @@ class Write:
     deadline: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Answer:
     """Status and the very bytes that go out; the same bytes are stored under the key. `tx_id` is the posting that a
     write outside the rounds has made: the key then stands for it.
@@ -85,7 +91,7 @@ class Fiscal:
     document: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Receipt:
     """`document` is the receipt as sent (JSON-ready), repeated in answers."""
 
@@ -100,7 +106,7 @@ class Receipt:
 Redeem = Mapping[str, int | Literal["max"]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class PurchaseRequest:
     """`quote` and `accrue`. `at` None: the database's clock. `lines` is the basket as sent (JSON-ready), kept for
     back-tests.

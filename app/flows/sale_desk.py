@@ -11,6 +11,7 @@ from app.domain.ledger.moments import Moment
 from app.domain.ledger.postings import Origin
 from app.domain.program import Program
 from app.domain.rules.compiled import CompiledProgram
+from app.domain.rules.most_taken import most_taken
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claims
 from app.flows.identity import reference
@@ -62,6 +63,7 @@ class SaleDesk:
             settle=lambda desk: settle(desk, self._decide(desk, write, request, pin)),
             receipts=tuple(receipt_claims(receipt)),
             needs_lots=bool(request.redeem or request.rewards),
+            takes=lambda program: most_taken(program, request.basket, redeem=request.redeem, rewards=request.rewards),
             spends=any(request.redeem.values()) or any(request.rewards.values()),
             wants=lambda program: needs_of_sale(program, request),
             coupons=codes_of(request.basket.coupons),

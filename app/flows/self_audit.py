@@ -10,6 +10,7 @@ at the same rows again and finds them right.
 Two auditors at once are harmless: a slice holds the auditors' lock, and whoever doesn't get it does nothing.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -26,11 +27,13 @@ from app.flows.ports_audit import (
     AuditWatch,
     DrawsCheck,
     Found,
+    Noted,
     Papers,
     Seen,
     Stage,
     StageState,
 )
+from app.flows.ports_audit_log import ActorKind, AuditLog, Deed, Details
 
 # Some 70 µs a posting: a slice is a third of a second, a run no more than two.
 TXS_A_SLICE = 5_000
@@ -60,11 +63,13 @@ class SelfAudit:
         watch: AuditWatch,
         ticks: Callable[[], float],
         draws: DrawsCheck | None = None,
+        log: AuditLog | None = None,
         rest: int = REST,
     ) -> None:
         """
         Args:
             ticks: seconds of a clock that never runs back.
+            log: is told of those who are frozen and thawed; None: nobody is.
             rest: how many times as long as it worked it rests; 0: not at all.
         """
         self._store = store
@@ -72,6 +77,7 @@ class SelfAudit:
         self._watch = watch
         self._ticks = ticks
         self._draws = draws
+        self._log = log
         self._rest = rest
         self._rests_until = 0.0
         self._digests: dict[int, str] = {}
@@ -213,6 +219,21 @@ class SelfAudit:
             self._watch.findings_left_out(len(noted.new) - TOLD_MAX)
         if changed := (*noted.frozen, *noted.thawed):
             await self._snapshots.forget(changed)
+            await self._note_deeds(noted)
+
+    async def _note_deeds(self, noted: Noted) -> None:
+        """What people ask about later; whom it told of first stands for a whole ledger that doesn't add up."""
+        if self._log is None:
+            return
+        deeds = []
+        for action, customers in (("freeze", noted.frozen), ("thaw", noted.thawed)):
+            told: list[tuple[str, Details]] = [(f"customers/{customer}", {}) for customer in customers[:TOLD_MAX]]
+            if len(customers) > TOLD_MAX:
+                told.append(("customers", {"left_out": len(customers) - TOLD_MAX}))
+            deeds += [
+                Deed(ActorKind.SERVICE, "self_audit", action, object=what, details=details) for what, details in told
+            ]
+        await asyncio.gather(*map(self._log.note, deeds))
 
 
 def _few(found: list[Found]) -> list[Found]:

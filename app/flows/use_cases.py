@@ -2,21 +2,26 @@
 
 from dataclasses import dataclass
 
+from app.flows.callers import Callers
+from app.flows.confirm_adjustments import ConfirmAdjustments
 from app.flows.keep_cards import KeepCards
 from app.flows.keep_coupons import KeepCoupons
 from app.flows.keep_customer import KeepCustomer
 from app.flows.keep_gift_cards import KeepGiftCards
+from app.flows.keep_keys import KeepKeys
 from app.flows.keep_segments import KeepSegments
 from app.flows.ledger_roots import LedgerRoots
 from app.flows.move_points import MovePoints
 from app.flows.offline_allowance import LookUpCustomer
 from app.flows.place_hold import PlaceHold
 from app.flows.ports import Snapshots
+from app.flows.ports_audit_log import AuditLog
 from app.flows.ports_customers import Reads
 from app.flows.post_event import PostEvent
 from app.flows.post_offline import PostOffline
 from app.flows.publish_program import PublishProgram
 from app.flows.quote_basket import QuoteBasket
+from app.flows.read_audit_log import ReadAuditLog
 from app.flows.read_coupons import ReadCoupons
 from app.flows.read_customer import ReadCustomer
 from app.flows.read_draws import ReadDraws
@@ -34,6 +39,8 @@ from app.flows.watch_books import WatchBooks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
+    callers: Callers
+    keys: KeepKeys
     rounds: Rounds
     purchases: RecordPurchase
     points: MovePoints
@@ -60,6 +67,9 @@ class UseCases:
     feed: ReadEvents
     books: WatchBooks
     roots: LedgerRoots
+    adjustments: ConfirmAdjustments
+    audit: AuditLog
+    deeds: ReadAuditLog
     reads: Reads
     snapshots: Snapshots
     schema_head: str

@@ -10,9 +10,10 @@ bulk_load     customers by COPY, with their opening balances
 backtests     how far each back-test is, and the past baskets it reads; draws: what a check of draws reads
 reads         statements that each stand alone and read what is committed; hot_reads: those that many ask for at once
 offline       which version of the program was in force when
-keys          keys of tills and people, by their SHA-256
+keys          keys made, listed, revoked by commands; key_rounds: their rows, by SHA-256, and who calls
+audit_log     who did what: rows appended in chains; adjustments: those that a second person decides
 housekeeping  what the background jobs ask for; timetable: their schedules; queue: when each last ended well
 audit         the whole ledger as one snapshot, for `verify`; audit_strays: rows that belong to nothing; audit_roots:
-              the daily roots; self_audit: slices of it, and what was found
+              the daily roots; audit_deeds: the audit log's chains; self_audit: slices of it, and what was found
 migrate       the schema to head, or how far it is from there
 """

@@ -124,16 +124,8 @@ class Database:
         Raises:
             DatabaseGone, DatabaseBusy, Conflict
         """
-        async with self.connection() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                yield connection
-            except BaseException as error:
-                if not _is_broken(error):  # Else the connection is broken off, and the transaction with it.
-                    await transaction.rollback()
-                raise
-            await transaction.commit()
+        async with self.connection() as connection, transaction_on(connection):
+            yield connection
 
     @asynccontextmanager
     async def unhurried(self) -> AsyncIterator[Connection]:
@@ -214,6 +206,20 @@ class Database:
         # A restored or failed-over database must not meet cached snapshots newer than itself: its name is part of their
         # keys.
         self.identity = await connection.fetchval(_IDENTITY)
+
+
+@asynccontextmanager
+async def transaction_on(connection: Connection) -> AsyncIterator[None]:
+    """One transaction, committed when the block ends well. Raises the driver's errors."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    except BaseException as error:
+        if not _is_broken(error):  # Else the connection is broken off, and the transaction with it.
+            await transaction.rollback()
+        raise
+    await transaction.commit()
 
 
 def _is_broken(error: BaseException) -> bool:

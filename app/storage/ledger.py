@@ -1,5 +1,6 @@
 """The few statements of a round. Each is prepared once a connection and takes arrays; none is built at run time."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
@@ -14,10 +15,21 @@ from app.domain.ledger.books import Book, Progress, Purse
 from app.domain.ledger.lots import Lot
 from app.domain.ledger.memory import Memory
 from app.domain.ledger.returns import PurchaseState
-from app.flows.ledger_port import Changes, Claim, Known, Patron, Sealed, Shared, StoredHold, StoredPurchase, Taken
+from app.flows.ledger_port import (
+    Changes,
+    Claim,
+    Glance,
+    Known,
+    Patron,
+    Sealed,
+    Shared,
+    StoredHold,
+    StoredPurchase,
+    Taken,
+)
 from app.flows.requests import Answer
 from app.storage import holds, round_writes, shared
-from app.storage.engine import Connection, Database
+from app.storage.engine import Connection, Database, transaction_on
 from app.storage.taken_back import draws_from_json, lines_from_json, uses_from_json
 
 # Locks first, in a statement of their own: what the next one reads is then newer than the locks.
@@ -40,6 +52,12 @@ union all
 select 'customer', c.id, null, null, null from customers c where c.id = any($3::uuid[])
 """
 # A held basket has the id of the purchase that it becomes: that id's key placed it.
+_KNOWN_CLAIMS = """
+select jsonb_agg(jsonb_build_array(c.digest, c.answer_id, c.fingerprint))
+from unnest($1::uuid[]) n(digest) cross join lateral (
+    select * from claims each where each.digest = n.digest offset 0
+) c
+"""
 STORED_ANSWERS = """
 select id, status, body from answers where id = any($1::uuid[])
 union all
@@ -50,19 +68,44 @@ select id, 201::smallint, answer from purchases p where id = any($1::uuid[])
 """
 PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid[])"
 
-# The lock and the columns it returns are those of the newest row version; the ORDER BY stands in the locking query,
-# since an outer one would sort after the locks were taken in whatever order the plan came by them.
-_PATRON = """
-select c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
+_PATRON_COLUMNS = """
+    c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
     c.head, c.updated_at, c.memory, c.is_gift_card,
     c.is_blocked, c.frozen_at is not null as is_frozen, c.holds, c.registered_at,
     p.wrapped_key, p.sealed, p.tags, p.segments, p.card_types, p.referrer
+"""
+# The lock and the columns it returns are those of the newest row version; the ORDER BY stands in the locking query,
+# since an outer one would sort after the locks were taken in whatever order the plan came by them.
+_PATRON = f"""
+select {_PATRON_COLUMNS}
 from customers c left join profiles p on p.customer_id = c.id
 where c.id = any($1::uuid[]) order by c.id
-"""
+"""  # noqa: S608 - constants of this module
 LOCK_PATRONS = _PATRON + "for no key update of c skip locked"
 LOCK_PATRONS_WAITING = _PATRON + "for no key update of c"
 READ_PATRONS = _PATRON
+# All that a usual round reads, in one statement: each one more costs a round 45 µs in this process and 40 in
+# PostgreSQL. The clock is read after the snapshot is taken, so it is later than whatever the row was written at. At
+# least one row: what isn't about a customer comes with each.
+GLANCE = f"""
+select s.*, a.asked, {_PATRON_COLUMNS}
+from (
+    select clock_timestamp() as now, coalesce((select max(version) from programs), 0) as program,
+        coalesce((select min(expires_at) from holds where state = 'held') <= clock_timestamp(), false)
+            as has_due_holds,
+        ({_KNOWN_CLAIMS}) as claims
+) s
+left join (
+    (
+        select i.digest as asked, i.customer_id from identifiers i
+        where i.digest = any($2::bytea[]) and not i.is_blocked
+        union all
+        select null, u.id from unnest($3::uuid[]) u(id)
+    ) a
+    join customers c on c.id = a.customer_id
+    left join profiles p on p.customer_id = c.id
+) on true
+"""  # noqa: S608 - constants of this module
 
 # One that was held was posted by its capture: that made its lots, and that is when it counted.
 LOCK_PURCHASES = """
@@ -106,6 +149,20 @@ union
 {_LOT} l where customer_id = any($1::uuid[]) and exists (
     select from entries e where e.customer_id = l.customer_id and e.lot_id = l.lot_id and e.tx_id = any($2::uuid[]))
 """
+# Out of the index in spending order, so what it costs goes by what is wanted: each lot has a unit at least. The sum
+# sends no more of them than hold it, and can't end the reading: `$4` does, for all but who wants very many.
+READ_FIRST_LOTS = f"""
+select {", ".join(LOT_COLUMNS)} from unnest($1::uuid[], $2::text[], $3::bigint[]) w(owner, purse, units)
+cross join lateral (
+    select *, sum(remaining) over (order by expires_at, active_at, lot_id rows unbounded preceding) as up_to from (
+        {_LOT} o where o.customer_id = w.owner and o.wallet = w.purse and o.remaining > 0 and not o.is_pending
+        order by o.expires_at, o.active_at, o.lot_id limit least(w.units, $4::bigint)
+    ) first
+) l where l.up_to - l.remaining < w.units
+"""  # noqa: S608 - constants of this module
+# A purchase is paid with some ten lots. One that is read and not needed costs PostgreSQL 1 µs; who needs more has one
+# more statement.
+FIRST_LOTS_MAX = 32
 
 
 class LedgerDatabase:
@@ -123,6 +180,11 @@ class LedgerDatabase:
         if len(self._counters) > shared.COUNTERS_KNOWN_MAX:
             self._counters = set()
         self._counters |= round_.counters
+
+    @asynccontextmanager
+    async def unlocked(self) -> AsyncIterator["Round"]:
+        async with self._database.connection() as connection:
+            yield Round(connection)
 
 
 class Round:
@@ -150,6 +212,29 @@ class Round:
             },
             owners={row["identifier"]: CustomerId(row["id"]) for row in rows if row["what"] == "owner"},
             customers=frozenset(row["id"] for row in rows if row["what"] == "customer"),
+        )
+
+    async def glance(
+        self, *, claims: Sequence[UUID], identifiers: Sequence[bytes], customers: Sequence[UUID]
+    ) -> Glance:
+        rows = await self._connection.fetch(GLANCE, claims, identifiers, customers)
+        patrons: dict[UUID, Patron] = {}
+        owners: dict[bytes, CustomerId] = {}
+        for row in rows:
+            customer_id = row["id"]
+            if customer_id is None:
+                continue
+            if row["asked"] is not None:
+                owners[row["asked"]] = CustomerId(customer_id)
+            if customer_id not in patrons:
+                patrons[customer_id] = patron_of(row)
+        first = rows[0]
+        return Glance(
+            now=first["now"],
+            program=first["program"],
+            has_due_holds=first["has_due_holds"],
+            known=Known(claims=_claims_of(first["claims"]), owners=owners, customers=frozenset(patrons)),
+            patrons=patrons,
         )
 
     async def stored_answers(self, ids: Sequence[UUID]) -> Mapping[UUID, Answer]:
@@ -192,13 +277,39 @@ class Round:
             rows = await self._connection.fetch(READ_LOTS, customers)
         return lots_by_customer(rows)
 
+    async def read_first_lots(self, wanted: Mapping[tuple[UUID, str], int]) -> Mapping[UUID, Iterable[Lot]]:
+        rows = await self._first_lots(wanted, most=FIRST_LOTS_MAX)
+        found: Counter[tuple[UUID, str]] = Counter()
+        for row in rows:
+            found[row["customer_id"], row["wallet"]] += row["remaining"]
+        if short := {whose: units for whose, units in wanted.items() if found[whose] < units}:
+            rows = [row for row in rows if (row["customer_id"], row["wallet"]) not in short]
+            rows += await self._first_lots(short, most=max(short.values()))
+        return lots_by_customer(rows)
+
+    async def _first_lots(self, wanted: Mapping[tuple[UUID, str], int], *, most: int) -> list[Mapping[str, Any]]:
+        owners, wallets = [owner for owner, _ in wanted], [wallet for _, wallet in wanted]
+        return list(await self._connection.fetch(READ_FIRST_LOTS, owners, wallets, list(wanted.values()), most))
+
     async def lock_shared(self, *, counters: Sequence[str], coupons: Sequence[str], pools: Mapping[str, int]) -> Shared:
         found = await shared.lock(self._connection, counters=counters, coupons=coupons, pools=pools, known=self._known)
         self.counters.update(found.counts)
         return found
 
     async def write(self, changes: Changes) -> None:
-        await round_writes.write(self._connection, changes)
+        if self._connection.is_in_transaction() or round_writes.is_one_statement(changes):
+            await round_writes.write(self._connection, changes)
+        else:
+            async with transaction_on(self._connection):
+                await round_writes.write(self._connection, changes)
+
+
+def _claims_of(document: str | None) -> dict[UUID, Claim]:
+    """Of `_KNOWN_CLAIMS`: usually there are none."""
+    return {
+        UUID(digest): Claim(UUID(fingerprint).bytes if fingerprint else None, UUID(answer_id))
+        for digest, answer_id, fingerprint in orjson.loads(document or b"[]")
+    }
 
 
 def patron_of(row: Mapping[str, Any]) -> Patron:

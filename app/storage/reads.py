@@ -11,7 +11,7 @@ from app.domain.identifiers import CustomerId, LotId, TxId
 from app.domain.ledger.hold_states import Hold, HoldKind
 from app.domain.ledger.lots import Lot
 from app.flows.ports_customers import PastBook
-from app.flows.requests import Answer, Caller, Role
+from app.flows.requests import Answer
 from app.flows.results import HistoryEntry, HistoryItem, HoldView, ProgramVersion, PurchaseRecord
 from app.storage.customers import DRAFT
 from app.storage.holds import READ_HOLD, view_of
@@ -74,7 +74,6 @@ select greatest(pg_postmaster_start_time(), (select stats_reset from pg_stat_bgw
     select from pg_stat_activity where datname = current_database() and application_name like 'kopilka/%' and
         application_name <> $1)
 """
-CALLER = "select id, role, shops, terminal, partner from keys where digest = $1 and revoked_at is null"
 SCHEMA_VERSION = "select version_num from alembic_version"
 IS_WRITABLE = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off'"
 
@@ -158,19 +157,6 @@ class ReadsDatabase(HotReads):
 
     async def serves_alone(self) -> bool:
         return bool(await self._value(SERVES_ALONE, f"kopilka/{self._database.instance}"))
-
-    async def caller(self, digest: bytes) -> Caller | None:
-        rows = await self._rows(CALLER, digest)
-        if not rows:
-            return None
-        row = rows[0]
-        return Caller(
-            key_id=row["id"],
-            role=Role(row["role"]),
-            shops=tuple(row["shops"]),
-            terminal=row["terminal"],
-            partner=row["partner"],
-        )
 
     async def is_writable(self) -> bool:
         return bool(await self._value(IS_WRITABLE))

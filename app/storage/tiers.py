@@ -1,6 +1,7 @@
 """What postings have left of customers' tiers, kept where it has changed: balances of the past tell the tier by it."""
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -9,22 +10,17 @@ from app.domain.ledger.books import Book
 from app.domain.ledger.memory import TierPath, path_from_document, path_to_document
 from app.storage.engine import Connection
 
-INSERT_TIERS = """
-insert into tier_changes (customer_id, version, path) select * from unnest($1::uuid[], $2::bigint[], $3::jsonb[])
-"""
 PAST_TIER = "select path from tier_changes where customer_id = $1 and version <= $2 order by version desc limit 1"
 
 
-async def keep_tiers(connection: Connection, books: Iterable[Book]) -> None:
-    """One statement for the books of a round whose tier has changed, none where none has."""
+def tiers_of(books: Iterable[Book]) -> list[list[Any]]:
+    """Rows of `tier_changes` as columns (customer, version, path): the books whose tier has changed."""
     changed = [(book.customer_id, book.version, book.tier_path) for book in books if book.tier_path is not None]
-    if changed:
-        await connection.execute(
-            INSERT_TIERS,
-            [customer_id for customer_id, _, _ in changed],
-            [version for _, version, _ in changed],
-            [orjson.dumps(path_to_document(path)).decode() for _, _, path in changed],
-        )
+    return [
+        [customer_id for customer_id, _, _ in changed],
+        [version for _, version, _ in changed],
+        [orjson.dumps(path_to_document(path)).decode() for _, _, path in changed],
+    ]
 
 
 async def read_tier(connection: Connection, customer_id: UUID, *, version: int) -> TierPath:

@@ -23,7 +23,7 @@ from uuid import UUID
 
 TILLS = 32
 REPEATS = 300
-KEY = "kp_" + "k" * 43
+KEY = "kpl_live_0f1e2d3c4b5a_" + "A" * 43 + "1Sx0KR"
 CUSTOMER = "01938000-0000-7000-8000-000000000001"
 _CATEGORIES = ("drinks/coffee", "dairy/milk", "sweets/chocolate", "bakery", "grocery/pasta")
 
@@ -136,19 +136,18 @@ class Till:
 
 async def measure(kinds: tuple[str, ...]) -> dict[str, float]:
     """Median µs a request by kind of call."""
-    import uvicorn
     from uvicorn.server import ServerState
 
+    from app.api.connections import LimitedConfig, LimitedProtocol
     from app.api.edge import Edge
     from app.main import build_app
-    from app.one_write import OneWriteProtocol
     from app.telemetry import configure_logging
 
     configure_logging(form="json", level="info")
     edge: Edge = build_app(cast(Any, None), phone_region="RU")
     edge.open(cast(Any, Till()))
-    config = uvicorn.Config(
-        edge, http=OneWriteProtocol, ws="none", log_config=None, access_log=False,
+    config = LimitedConfig(
+        edge, http=LimitedProtocol, ws="none", log_config=None, access_log=False,
         server_header=False, proxy_headers=False, interface="asgi3", timeout_keep_alive=75,
     )  # fmt: skip
     config.load()

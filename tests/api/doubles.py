@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
+from app.api.adjustments import ADJUSTMENT_ANSWERS
 from app.api.answers import ANSWERS, to_bytes
 from app.api.cards import card_bytes, gift_card_bytes, gift_card_numbers_bytes
+from app.api.key_schemas import KeyBytes
 from app.api.offline import results_bytes
 from app.api.prize_draw_schemas import prize_draw_document
 from app.domain.draws.prize_draws import PrizeDraw
@@ -19,8 +21,11 @@ from app.domain.rejections import Rejected, Rejection
 from app.flows.keep_gift_cards import GiftCard, MakeRequest
 from app.flows.keep_segments import MembersRequest, Segment
 from app.flows.ledger_roots import Proof
+from app.flows.ports_adjustments import Adjustment
 from app.flows.ports_audit import Figures, OpenFinding
+from app.flows.ports_audit_log import Deed, LogQuery, LogRow
 from app.flows.ports_coupons import CodeRequest, CouponView, PoolRequest
+from app.flows.ports_keys import KeyTerms, KeyView
 from app.flows.post_offline import OfflineReceipt, OfflineResult
 from app.flows.read_draws import DrawDay
 from app.flows.read_events import FeedEvent
@@ -61,9 +66,11 @@ from tests.api import (
     audit_samples,
     card_samples,
     coupon_samples,
+    deed_samples,
     draw_samples,
     feed_samples,
     hold_samples,
+    key_samples,
     reward_samples,
     root_samples,
     samples,
@@ -90,6 +97,7 @@ class MemoryService:
     def __init__(self) -> None:
         self.asked: list[object] = []
         self.writes: list[Write] = []
+        self.deeds: list[Deed] = []
         self.quoted: list[PurchaseRequest] = []
         self.answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
         self.trouble: Exception | None = None
@@ -225,6 +233,21 @@ class MemoryService:
     async def cancel_backtest(self, write: Write, backtest_id: UUID) -> Answer:
         return await self._once(write, backtest_id, lambda: Answer(200, to_bytes({"id": backtest_id})))
 
+    async def create_key(self, write: Write, terms: KeyTerms) -> Answer:
+        made = KeyBytes().made(key_samples.view(terms), text=key_samples.TEXT, replaces=None)
+        return await self._once(write, terms, lambda: Answer(201, made))
+
+    async def rotate_key(self, write: Write, key_id: str) -> Answer:
+        made = KeyBytes().made(key_samples.view(), text=key_samples.TEXT, replaces=key_id)
+        return await self._once(write, key_id, lambda: Answer(201, made))
+
+    async def revoke_key(self, write: Write, key_id: str) -> Answer:
+        return await self._once(write, key_id, lambda: Answer(200, KeyBytes().one(key_samples.view())))
+
+    async def keys(self, *, limit: int, cursor: str | None) -> Page[KeyView]:
+        self._note(limit, cursor)
+        return Page((key_samples.view(),), "cursor")
+
     async def backtest(self, backtest_id: UUID) -> Backtest:
         self._note(backtest_id)
         return card_samples.backtest()
@@ -349,6 +372,35 @@ class MemoryService:
 
     async def figures(self) -> Figures | None:
         return audit_samples.figures()
+
+    async def adjustments(self, *, limit: int, cursor: str | None) -> Page[Adjustment]:
+        self._note(limit, cursor)
+        return Page((deed_samples.adjustment(),), "cursor")
+
+    async def adjustment(self, adjustment_id: UUID) -> Adjustment:
+        self._note(adjustment_id)
+        return deed_samples.adjustment()
+
+    async def approve_adjustment(self, write: Write, adjustment_id: UUID) -> Answer:
+        body = ADJUSTMENT_ANSWERS.posted(adjustment_id, ANSWERS.posted(samples.posted()))
+        return await self._once(write, adjustment_id, lambda: Answer(201, body))
+
+    async def decline_adjustment(self, write: Write, adjustment_id: UUID) -> Answer:
+        declined = ADJUSTMENT_ANSWERS.one(deed_samples.adjustment())
+        return await self._once(write, adjustment_id, lambda: Answer(200, declined))
+
+    async def note(self, deed: Deed) -> None:
+        self.deeds.append(deed)
+
+    async def note_often(self, deed: Deed) -> None:
+        self.deeds.append(deed)
+
+    def tally(self, deed: Deed) -> None:
+        self.deeds.append(deed)
+
+    async def audit_log(self, query: LogQuery, *, limit: int, cursor: str | None) -> Page[LogRow]:
+        self._note(query, limit, cursor)
+        return Page((deed_samples.row(),), "cursor")
 
     async def check_draft(self) -> tuple[Finding, ...]:
         self._note("check")

@@ -18,7 +18,7 @@ from app.api.sale_answers_schema import PurchaseAnswer
 from app.domain.amounts import quantity
 from app.domain.customer import mask_name
 from app.domain.rejections import Rejected, Rejection
-from tests.api import coupon_samples, draw_samples, hold_samples, samples
+from tests.api import coupon_samples, draw_samples, hold_samples, key_samples, samples
 from tests.api.doubles import MemoryService
 
 
@@ -51,6 +51,7 @@ BODIES: dict[str, Any] = {
     "activate_gift_card": {"receipt": {"number": "G1"}},
     "block_gift_card": {},
     "ask_backtest": {"last": 1000},
+    "create_key": {"role": "pos", "shops": ["S1"], "terminal": "T1"},
     "make_segment": {"id": "coffee", "title": "Coffee twice a week"},
     "change_members": {"add": [{"id": str(samples.CUSTOMER)}], "remove": [{"phone": samples.PHONE}]},
 }
@@ -67,8 +68,9 @@ SHOP = {
 
 
 def path_of(operation: Operation) -> str:
+    named = key_samples.ID if operation.tag == "Keys" else str(samples.CUSTOMER)
     path = (
-        operation.path.replace("{id}", str(samples.CUSTOMER))
+        operation.path.replace("{id}", named)
         .replace("{key}", "k")
         .replace("{code}", "SPRING")
         .replace("{number}", "2700000000042")

@@ -42,6 +42,7 @@ def test_every_rejection_has_its_status(rejection: Rejection) -> None:
         assert rejection.is_kept is (rejection.value in CONFLICTS_KEPT)
         assert rejection.is_kept or rejection in {
             Rejection.REQUEST_IN_PROGRESS,
+            Rejection.ADJUSTMENT_DECIDED,
             Rejection.BACKTEST_REQUIRED,
             Rejection.DRAW_NOT_READY,
         }

@@ -77,7 +77,7 @@ def test_an_operation_is_told_whole(operation: Operation) -> None:
     assert in_path == set(re.findall(r"{(\w+)}", operation.path))
     assert all(each["required"] for each in parameters if each["in"] == "path")
     in_query = {name for place, name in names if place == "query"}
-    assert in_query == set(operation.query.model_fields)
+    assert in_query == {field.alias or name for name, field in operation.query.model_fields.items()}
     assert (("header", "Idempotency-Key") in names) is operation.is_write
     for response in told["responses"].values():
         assert response["description"]

@@ -97,6 +97,7 @@ async def test_roles_are_those_of_the_contract() -> None:
     assert may[Role.POS] == may[Role.SHOP] == till | open_to_all
     assert may[Role.SUPPORT] == open_to_all | cards | {
         "block_gift_card", "ledger_findings", "ledger_root", "proof",
+        "adjustments", "adjustment", "approve_adjustment", "decline_adjustment",
         "purchase", "purchase_by_receipt", "explain_purchase", "request_state", "register", "lookup", "customer",
         "update", "balance", "history", "lots", "adjust", "coupon", "post_event", "hold",
     }  # fmt: skip

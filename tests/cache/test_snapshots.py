@@ -97,11 +97,11 @@ async def test_an_owners_place_of_another_kind_is_emptied(snapshots: RedisSnapsh
     digest, other = b"d" * 32, b"e" * 32
     await redis.rpush(f"kopilka:db-1:i:{digest.hex()}", "x")
     await snapshots.put_owner(other, BORIS)
-    owner, other_owner = await asyncio.gather(snapshots.owner(digest), snapshots.owner(other))
+    (owner, _), (other_owner, _) = await asyncio.gather(snapshots.find(digest), snapshots.find(other))
     assert owner is None
     assert other_owner == BORIS
     await snapshots.put_owner(digest, ANNA)
-    assert await snapshots.owner(digest) == ANNA
+    assert (await snapshots.find(digest))[0] == ANNA
 
 
 async def test_a_redis_that_was_started_anew_is_asked_without_a_fault(
@@ -265,11 +265,44 @@ async def test_another_database_has_other_keys(stage: Stage, snapshots: RedisSna
 async def test_owners_are_signed_too(snapshots: RedisSnapshots, redis: Redis) -> None:
     digest = b"d" * 32
     await snapshots.put_owner(digest, ANNA)
-    assert await snapshots.owner(digest) == ANNA
+    assert (await snapshots.find(digest))[0] == ANNA
     await redis.set(f"kopilka:db-1:i:{digest.hex()}", BORIS.bytes + bytes(16))
-    assert await snapshots.owner(digest) is None
+    assert (await snapshots.find(digest))[0] is None
     await snapshots.put_owner(digest, ANNA)
-    assert await snapshots.owner(digest) == ANNA
+    assert (await snapshots.find(digest))[0] == ANNA
+
+
+async def test_an_owner_comes_with_what_is_there_of_the_customer(
+    snapshots: RedisSnapshots, redis: Redis, watch: Counting
+) -> None:
+    digest, other, nobodys = b"d" * 32, b"\x00e" * 16, b"f" * 32
+    await snapshots.put_owner(digest, ANNA)
+    await snapshots.put_owner(other, BORIS)
+    await snapshots.put([patron()])
+    before = await _scripts_run(redis)
+    (anna, seen), (boris, missing), nobody = await asyncio.gather(*map(snapshots.find, (digest, other, nobodys)))
+    assert await _scripts_run(redis) - before == 1
+    assert (anna, boris, nobody) == (ANNA, BORIS, (None, Seen(None, "")))
+    assert seen.patron is not None
+    assert seen.patron.book == patron().book
+    assert (watch.hits, watch.misses) == (1, 1)
+    assert missing.patron is None
+    await snapshots.fill(patron(BORIS), mark=missing.mark)  # The mark is as good as one that `get` leaves.
+    assert (await snapshots.get(BORIS)).patron is not None
+
+
+async def test_a_customer_who_was_read_before_a_write_is_not_filled_in_after_it(snapshots: RedisSnapshots) -> None:
+    digest = b"d" * 32
+    await snapshots.put_owner(digest, ANNA)
+    _, seen = await snapshots.find(digest)
+    newer = patron()
+    newer.book.revision += 1
+    newer.book.version += 1
+    await snapshots.put([newer])
+    await snapshots.fill(patron(), mark=seen.mark)
+    _, again = await snapshots.find(digest)
+    assert again.patron is not None
+    assert again.patron.book.version == newer.book.version
 
 
 async def test_a_dropped_owner_is_not_brought_back_by_a_slow_reader(snapshots: RedisSnapshots) -> None:
@@ -277,7 +310,7 @@ async def test_a_dropped_owner_is_not_brought_back_by_a_slow_reader(snapshots: R
     await snapshots.put_owner(digest, ANNA)
     await snapshots.drop([digest])
     await snapshots.put_owner(digest, ANNA)
-    assert await snapshots.owner(digest) is None
+    assert (await snapshots.find(digest))[0] is None
 
 
 async def test_a_redis_that_is_gone_is_a_quick_miss_and_then_left_alone(watch: Counting) -> None:

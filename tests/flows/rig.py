@@ -10,22 +10,26 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
+import pytest
 
 from app.api.answers import JsonAnswers
 from app.cache.absent import NoSnapshots
 from app.clock import DatabaseClock
 from app.domain.identifiers import Identifier, IdentifierKind
 from app.domain.ledger.plans import Chained
+from app.domain.rejections import Rejected, Rejection
 from app.flows.ledger_port import RoundTx
 from app.flows.move_points import MovePoints
 from app.flows.publish_program import ProgramShelf
 from app.flows.requests import AdjustRequest, Answer, Caller, Receipt, RedeemRequest, Role, Write
-from app.flows.rounds import Rounds
+from app.flows.rounds import IN_FLIGHT_MAX, Rounds
 from app.storage.engine import Database
 from app.storage.ledger import LedgerDatabase
 from app.storage.reads import ReadsDatabase
 from app.vault import KeyringVault
 from tests.kit import Stage, small_program
+
+SOON_SECONDS = 1.0
 
 TILL = Caller("till", Role.POS, ("S1",), "T1")
 _SERIAL = count(1)
@@ -62,7 +66,8 @@ class InterruptedTx:
         statement = getattr(self._tx, name)
 
         async def run(*arguments: Any, **named: Any) -> Any:
-            if interruption := self._before.pop(name, None):
+            planned = "begin" if name in ("take", "glance") else name
+            if interruption := self._before.pop(planned, None):
                 await interruption()
             return await statement(*arguments, **named)
 
@@ -71,7 +76,9 @@ class InterruptedTx:
 
 @dataclass(slots=True)
 class InterruptedLedger:
-    """The port `LedgerStore`. `before`: by statement, what happens once before it is next run."""
+    """The port `LedgerStore`. `before`: by statement, what happens once before it is next run; "begin" is a round's
+    first, whichever it is.
+    """
 
     store: LedgerDatabase
     before: dict[str, Interruption] = field(default_factory=dict)
@@ -81,6 +88,11 @@ class InterruptedLedger:
         async with self.store.round() as tx:
             yield cast("RoundTx", InterruptedTx(tx, self.before))
 
+    @asynccontextmanager
+    async def unlocked(self) -> AsyncIterator[RoundTx]:
+        async with self.store.unlocked() as tx:
+            yield cast("RoundTx", InterruptedTx(tx, self.before))
+
 
 @dataclass(slots=True)
 class Watching:
@@ -88,10 +100,14 @@ class Watching:
 
     sizes: list[int] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    redone: int = 0
 
     def round_done(self, *, size: int, seconds: float) -> None:
         assert seconds >= 0
         self.sizes.append(size)
+
+    def round_redone(self) -> None:
+        self.redone += 1
 
     def round_failed(self, error: BaseException, *, retried: int) -> None:
         assert retried >= 0
@@ -155,6 +171,29 @@ async def open_rig(stage: Stage) -> AsyncIterator[Rig]:
     finally:
         await database.close()
         await owner.close()
+
+
+@asynccontextmanager
+async def standing_still(rig: Rig) -> AsyncIterator[None]:
+    """Rounds stand still in every place, so that what is asked inside waits and shares one round when it ends."""
+    pauses = [Pause() for _ in range(IN_FLIGHT_MAX)]
+    held = []
+    for pause in pauses:
+        rig.ledger.before = {"begin": pause}
+        held.append(asyncio.create_task(rig.give(await rig.customer(), 1)))
+        await pause.reached()
+    yield
+    await asyncio.sleep(0)  # Whoever asked is in the queue.
+    rig.watch.sizes.clear()
+    for pause in pauses:
+        pause.go()
+    await asyncio.gather(*held)
+
+
+async def refusal_of(work: "asyncio.Task[object]") -> Rejection:
+    with pytest.raises(Rejected) as refused:
+        await work
+    return refused.value.rejection
 
 
 def _identified(customer: UUID) -> Identifier:

@@ -10,51 +10,30 @@ import pytest
 
 from app.domain.rejections import Rejected, Rejection
 from app.flows import rounds as rounds_module
+from app.flows.asks import Ask
 from app.flows.claims import receipt_claim
 from app.flows.post_round import TRIES_MAX
 from app.flows.requests import Receipt
 from app.flows.rounds import BESIDE_MIN, IN_FLIGHT_MAX, SMALL_MAX
-from tests.flows.rig import Pause, Rig, open_rig
+from tests.flows.rig import SOON_SECONDS, Pause, Rig, open_rig, refusal_of, standing_still
 from tests.kit import Stage
 from tests.storm.audit import audit
 
-SOON_SECONDS = 1.0
 BUSY_SECONDS_MAX = 6.0
 
 
-@pytest.fixture
-async def rig(stage: Stage) -> AsyncIterator[Rig]:
+@pytest.fixture(params=["at a glance", "under locks"])
+async def rig(stage: Stage, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    if request.param == "under locks":
+        monkeypatch.setattr(Ask, "is_usual", False)
     async with open_rig(stage) as rig:
         yield rig
         await audit(rig.owner)
 
 
-@asynccontextmanager
-async def _standing_still(rig: Rig) -> AsyncIterator[None]:
-    """Rounds stand still in every place, so that what is asked inside waits and shares one round when it ends."""
-    pauses = [Pause() for _ in range(IN_FLIGHT_MAX)]
-    held = []
-    for pause in pauses:
-        rig.ledger.before = {"take": pause}
-        held.append(asyncio.create_task(rig.give(await rig.customer(), 1)))
-        await pause.reached()
-    yield
-    await asyncio.sleep(0)  # Whoever asked is in the queue.
-    rig.watch.sizes.clear()
-    for pause in pauses:
-        pause.go()
-    await asyncio.gather(*held)
-
-
-async def _refusal(work: "asyncio.Task[object]") -> Rejection:
-    with pytest.raises(Rejected) as refused:
-        await work
-    return refused.value.rejection
-
-
 async def test_requests_of_one_customer_share_a_round_and_are_decided_one_after_the_other(rig: Rig) -> None:
     customer = await rig.customer()
-    async with _standing_still(rig):
+    async with standing_still(rig):
         asked = [asyncio.create_task(rig.give(customer, 10)) for _ in range(4)]
         spent = asyncio.create_task(rig.take(customer, 40))  # All there is, once those before it are posted.
         too_much = asyncio.create_task(rig.take(customer, 1))
@@ -129,11 +108,11 @@ async def test_a_round_that_has_failed_keeps_nobody_waiting(rig: Rig) -> None:
     alone = Pause()
 
     async def fail() -> None:
-        rig.ledger.before["take"] = alone  # The first of its members, when it is tried by itself.
+        rig.ledger.before["begin"] = alone  # The first of its members, when it is tried by itself.
         raise RuntimeError("nobody foresaw this")
 
     async with _under_way(rig, SMALL_MAX + 1):
-        rig.ledger.before["take"] = fail
+        rig.ledger.before["begin"] = fail
         waiting = [asyncio.create_task(rig.give(await rig.customer(), 1)) for _ in range(SMALL_MAX + 1)]
         await asyncio.sleep(0)
     await alone.reached()
@@ -172,7 +151,7 @@ async def test_those_of_a_locked_customer_are_passed_over_with_others_and_then_w
 ) -> None:
     customer, neighbour = await rig.customer(), await rig.customer()
     async with _locked(stage, customer):
-        async with _standing_still(rig):
+        async with standing_still(rig):
             asked = [asyncio.create_task(rig.give(each, 1)) for each in (customer, neighbour, customer)]
         assert (await asyncio.wait_for(asked[1], SOON_SECONDS))["version"] == 1
         await asyncio.sleep(0.1)
@@ -185,7 +164,7 @@ async def test_those_of_a_locked_customer_are_passed_over_with_others_and_then_w
 async def test_one_who_has_been_passed_over_often_takes_all_of_the_customer_along(rig: Rig, stage: Stage) -> None:
     customer, neighbour = await rig.customer(), await rig.customer()
     async with _locked(stage, customer):
-        async with _standing_still(rig):
+        async with standing_still(rig):
             asked = [asyncio.create_task(rig.give(each, 1)) for each in (customer, neighbour, customer)]
             await asyncio.sleep(0)
             rig.rounds._queue[0].tries = TRIES_MAX
@@ -210,9 +189,10 @@ async def test_twins_under_one_key_are_one_posting(rig: Rig) -> None:
     answers = await asyncio.gather(*twins)
     assert len({answer["tx_id"] if answer["status"] == 201 else answer["code"] for answer in answers}) == 1
     assert [answer["is_replayed"] for answer in answers].count(False) == 1
-    assert await _refusal(other) is Rejection.IDEMPOTENCY_KEY_REUSED
+    assert await refusal_of(other) is Rejection.IDEMPOTENCY_KEY_REUSED
 
 
+@pytest.mark.parametrize("rig", ["under locks"], indirect=True)
 async def test_a_key_that_another_process_has_in_flight_is_in_progress(rig: Rig, stage: Stage) -> None:
     customer = await rig.customer()
     async with open_rig(stage) as beside:
@@ -220,7 +200,7 @@ async def test_a_key_that_another_process_has_in_flight_is_in_progress(rig: Rig,
         beside.ledger.before = {"write": pause}
         first = asyncio.create_task(beside.give(customer, 5, key="same"))
         await pause.reached()
-        assert await _refusal(asyncio.create_task(rig.give(customer, 5, key="same"))) is Rejection.REQUEST_IN_PROGRESS
+        assert await refusal_of(asyncio.create_task(rig.give(customer, 5, key="same"))) is Rejection.REQUEST_IN_PROGRESS
         pause.go()
         done = await first
         again = await rig.give(customer, 5, key="same")
@@ -250,7 +230,7 @@ async def test_a_customer_that_stays_locked_is_busy_and_its_neighbours_are_not(r
             assert beside["status"] == 201
             assert asyncio.get_running_loop().time() - began < BUSY_SECONDS_MAX
             await asyncio.sleep(0.02)
-    assert {await _refusal(task) for task in asked} <= {Rejection.BUSY, Rejection.OVERLOADED}
+    assert {await refusal_of(task) for task in asked} <= {Rejection.BUSY, Rejection.OVERLOADED}
     assert (await rig.give(customer, 5))["version"] == 1
 
 
@@ -262,11 +242,11 @@ async def test_a_conflict_that_nobody_foresaw_harms_only_its_own_request(rig: Ri
         digest = receipt_claim(Receipt("S1", "T1", "N2"))
         await rig.owner.execute("insert into claims (digest, kind, answer_id) values ($1, 'r', $2)", digest, uuid4())
 
-    async with _standing_still(rig):
+    async with standing_still(rig):
         asked = [
             asyncio.create_task(rig.take(customer, 5, receipt=f"N{place}")) for place, customer in enumerate(customers)
         ]
-        rig.ledger.before = {"read_lots": claim}  # Only those who redeem read lots.
+        rig.ledger.before = {"read_first_lots": claim}  # Only those who redeem read lots.
     answers = await asyncio.gather(*asked)
     assert [answer["status"] for answer in answers] == [201, 201, 409, 201, 201]
     assert answers[2]["code"] == "duplicate_receipt"
@@ -286,7 +266,7 @@ async def test_a_write_that_the_database_refuses_harms_only_its_own_request(
         end $$;
         create trigger refuse_one before insert on lots for each row execute function refuse_one()
     """)
-    async with _standing_still(rig):
+    async with standing_still(rig):
         asked = [asyncio.create_task(rig.give(customer, 5)) for customer in customers]
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     harmed = outcomes.pop(2)
@@ -317,38 +297,38 @@ async def test_a_caller_that_hangs_up_does_not_stop_its_round(rig: Rig) -> None:
 
 async def test_a_till_whose_patience_is_over_is_refused_before_anything_is_written(rig: Rig) -> None:
     customer = await rig.customer()
-    async with _standing_still(rig):
+    async with standing_still(rig):
         now = asyncio.get_running_loop().time()
         impatient = asyncio.create_task(rig.give(customer, 5, deadline=now + 0.05))
         patient = asyncio.create_task(rig.give(customer, 5, deadline=now + 30))
         await asyncio.sleep(0.1)
-    assert await _refusal(impatient) is Rejection.DEADLINE_EXCEEDED
+    assert await refusal_of(impatient) is Rejection.DEADLINE_EXCEEDED
     assert (await patient)["version"] == 1
 
 
 async def test_a_full_queue_says_so_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds_module, "QUEUE_MAX", 3)
     customer = await rig.customer()
-    async with _standing_still(rig):
+    async with standing_still(rig):
         queued = [asyncio.create_task(rig.give(customer, 1)) for _ in range(3)]
         await asyncio.sleep(0)
-        assert await _refusal(asyncio.create_task(rig.give(customer, 1))) is Rejection.OVERLOADED
+        assert await refusal_of(asyncio.create_task(rig.give(customer, 1))) is Rejection.OVERLOADED
     assert [answer["version"] for answer in await asyncio.gather(*queued)] == [1, 2, 3]
 
 
 async def test_who_waits_too_long_for_a_round_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds_module, "QUEUE_SECONDS_MAX", 0.05)
     customer = await rig.customer()
-    async with _standing_still(rig):
+    async with standing_still(rig):
         queued = asyncio.create_task(rig.give(customer, 1))
         await asyncio.sleep(0.1)
-    assert await _refusal(queued) is Rejection.OVERLOADED
+    assert await refusal_of(queued) is Rejection.OVERLOADED
     assert (await rig.give(customer, 1))["version"] == 1
 
 
 async def test_a_value_that_the_database_cannot_hold_harms_only_its_own_request(rig: Rig) -> None:
     customers = [await rig.customer(points=1) for _ in range(3)]
-    async with _standing_still(rig):
+    async with standing_still(rig):
         asked = [
             asyncio.create_task(rig.give(customer, points))
             for customer, points in zip(customers, [5, 2**64, 5], strict=True)
@@ -375,18 +355,18 @@ async def test_a_locked_table_is_busy_in_time_for_everybody(rig: Rig) -> None:
     """As a migration may hold it: each member of the round would wait for it again, one after the other."""
     customers = [await rig.customer() for _ in range(12)]
     migration = rig.owner.transaction()
-    async with _standing_still(rig):
+    async with standing_still(rig):
         asked = [asyncio.create_task(rig.give(customer, 5)) for customer in customers]
 
         async def lock() -> None:
             await migration.start()
             await rig.owner.execute("lock table customers in access exclusive mode")
 
-        rig.ledger.before = {"read_known": lock}
+        rig.ledger.before = {"begin": lock}
     began = asyncio.get_running_loop().time()
     await asyncio.wait(asked, timeout=2 * BUSY_SECONDS_MAX)
     took = asyncio.get_running_loop().time() - began
     await migration.rollback()
-    assert {await _refusal(task) for task in asked} <= {Rejection.BUSY, Rejection.OVERLOADED}
+    assert {await refusal_of(task) for task in asked} <= {Rejection.BUSY, Rejection.OVERLOADED}
     assert took < BUSY_SECONDS_MAX
     assert (await rig.give(customers[0], 5))["version"] == 1

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from loadtest import bench, tables
 from loadtest.bench import Options, go_round, main, read_options
-from loadtest.cases import ACCRUE, OPEN, PGBENCH, ratios, round_of
+from loadtest.cases import ACCRUE, OPEN, PGBENCH, capacity, ratios, round_of
 from loadtest.furnishing import StandFailed
 from loadtest.results import Case, Report, Run, read, with_summaries, write
 from tests.loadtest.bench_samples import pgbench, report, run
@@ -63,7 +63,7 @@ def test_the_command_line_has_a_quick_form_that_can_be_sized() -> None:
 def test_rounds_measure_every_case_and_disturbed_runs_again() -> None:
     machine, told = Machine(), list[str]()
     runs, dropped = go_round(machine.measure, OPTIONS, told.append)
-    wanted = [case for repeat in range(2) for case in round_of(repeat, repeats=2, flush_ms=1.5)]
+    wanted = [*(case for repeat in range(2) for case in round_of(repeat, repeats=2, flush_ms=1.5)), OPEN]
     assert [one.case for one in runs] == wanted
     assert [one.case for one in dropped] == wanted[:1]
     assert {one.repeat for one in runs} == {0, 1}
@@ -86,17 +86,32 @@ def test_an_open_loop_without_a_known_capacity_is_left_out() -> None:
     assert told[-1] == f"{OPEN.label}: left out, no quiet run told the capacity"
 
 
-def test_goals_are_printed_as_they_are() -> None:
-    runs = (run(rate=900), pgbench(1000), run("quote", 1400), run("balance", 3000), run("hot", 400), run("day", 700))
-    lines = {line.split("│")[1].strip(): line for line in shown(summarised(*runs)).splitlines() if "÷ " in line}
-    verdicts = {name: line.split("│")[-2].strip() for name, line in lines.items()}
+def test_open_loops_come_last_when_all_rounds_have_told_the_capacity() -> None:
+    machine, told = Machine(), list[str]()
+    runs, _ = go_round(machine.measure, replace(OPTIONS, repeats=5), told.append)
+    assert [(one.case, one.repeat) for one in runs[-3:]] == [(OPEN, 0), (OPEN, 1), (OPEN, 2)]
+    assert OPEN not in {one.case for one in runs[:-3]}
+    assert f"open loop at half of the capacity of {capacity(runs):,.0f}/s" in told
+
+
+def test_every_goal_is_named_with_its_figure_and_verdict() -> None:
+    """The few tills have no goal by pgbench, and the mixed day none at all."""
+    few, slow = run(connections=64, rate=800), run(connections=64, offered=450.0, p50_ms=7.5, p99_ms=25.5)
+    runs = (run(rate=900), few, slow, pgbench(1000), run("quote", 1400), run("balance", 3000), run("day", 700))
+    text = shown(summarised(*runs))
+    closing = [line.split("│") for line in text[text.rindex("┃ goal") :].splitlines() if line.startswith("│")]
+    verdicts = {cells[1].strip(): (cells[2].strip(), cells[3].strip(), cells[-2].strip()) for cells in closing}
     assert verdicts == {
-        "accrue, 128 connections ÷ pgbench TPC-B": "NO",
-        "quote ÷ accrue": "yes",
-        "balance ÷ accrue": "yes",
-        "hot ÷ accrue": "yes",
-        "day ÷ accrue": "",
+        "accrue, 128 connections ÷ pgbench TPC-B": ("≥ 1", "0.90", "MISSED"),
+        "quote ÷ accrue": ("≥ 1.5", "1.56", "reached"),
+        "balance ÷ accrue": ("≥ 2.5", "3.33", "reached"),
+        "open loop at half of the capacity, p50 ms": ("≤ 8", "7.50", "reached"),
+        "open loop at half of the capacity, p99 ms": ("≤ 25", "25.50", "MISSED"),
+        "accrue, 128 connections ÷ textbook, 64 connections": ("≥ 12", "", "not measured"),
+        "hot ÷ accrue": ("≥ 0.4", "", "not measured"),
     }
+    assert "accrue, 64 connections ÷ pgbench TPC-B" in text
+    assert "day ÷ accrue" in text
 
 
 def test_a_slower_disk_is_said_to_be_none() -> None:

@@ -1,9 +1,8 @@
-"""The two loops against a service of a few lines: what is counted, and from when on."""
+"""The closed loop against a service of a few lines: what is counted, and from when on."""
 
 import asyncio
-import time
 
-from loadtest.driver import ClosedLoop, OpenLoop, Tally
+from loadtest.driver import ClosedLoop, Tally
 from loadtest.scenarios import Shot
 from loadtest.wire import Answer
 from tests.loadtest.tiny_service import OK, Shots, TinyService, tiny_service
@@ -52,6 +51,34 @@ async def test_other_statuses_are_wrong_and_the_first_ones_are_told() -> None:
     assert tally.errors == ['409 where 201 is right: {"code":"busy"}'] * 5
 
 
+async def test_what_is_never_answered_is_wrong_and_took_at_least_so_long() -> None:
+    async with tiny_service() as service:
+        service.open.clear()
+        loop = ClosedLoop(Shots(), host="127.0.0.1", port=service.port)
+        loop.drain_seconds = 0.1
+        await loop.connect(3)
+        await loop.run(0.2)
+        service.open.set()
+        loop.close()
+    assert (loop.tally.right, loop.tally.errors) == (0, ["no answer"] * 3)
+    assert len(loop.tally.latencies) == 3
+    assert min(loop.tally.latencies) > 0.25
+
+
+async def test_a_second_run_goes_on_over_the_same_connections() -> None:
+    async with tiny_service(lambda number: REFUSED if number == 1 else OK) as service:
+        loop = ClosedLoop(Shots(), host="127.0.0.1", port=service.port)
+        await loop.connect(3)
+        await loop.run(0.1)
+        warming = loop.tally.right
+        loop.tally.begin_again()
+        await loop.run(0.1)
+        loop.close()
+    assert service.connections == 3
+    assert loop.tally.right == service.requests - warming - 1 == len(loop.tally.latencies)
+    assert (loop.tally.wrong, loop.tally.statuses) == (1, {201: loop.tally.right})
+
+
 async def test_a_lost_connection_is_a_wrong_answer_and_the_others_go_on() -> None:
     async with tiny_service(lambda number: None if number == 3 else OK) as service:
         tally = await closed(service, Shots(50), connections=2)
@@ -64,76 +91,6 @@ async def test_an_answer_without_a_length_is_not_counted_as_right() -> None:
     async with tiny_service(lambda _: endless) as service:
         tally = await closed(service, Shots(1), connections=1)
     assert (tally.right, tally.wrong) == (0, 1)
-
-
-async def test_an_open_loop_keeps_its_rate_whatever_the_service_does() -> None:
-    async with tiny_service() as service:
-        loop = OpenLoop(Shots(), host="127.0.0.1", port=service.port, rate=400, seed=1)
-        await loop.connect(4)
-        await loop.run(1.0)
-        loop.close()
-    # A Poisson count of 400 has a deviation of 20.
-    assert 300 < loop.tally.right < 500
-    assert (loop.tally.wrong, loop.tally.unsent) == (0, 0)
-
-
-async def test_the_same_seed_sends_the_same_number() -> None:
-    counts = []
-    async with tiny_service() as service:
-        for _ in range(2):
-            loop = OpenLoop(Shots(), host="127.0.0.1", port=service.port, rate=300, seed=5)
-            await loop.connect(2)
-            await loop.run(0.3)
-            loop.close()
-            counts.append(loop.tally.right)
-    assert counts[0] == counts[1] > 0
-
-
-async def test_latency_counts_from_the_moment_at_which_a_request_was_due() -> None:
-    """A stall of 0.5 s in a second: a closed loop would see two slow answers, in truth half of all waited."""
-    async with tiny_service() as service:
-        loop = OpenLoop(Shots(), host="127.0.0.1", port=service.port, rate=200, seed=2)
-        await loop.connect(2)
-        running = asyncio.create_task(loop.run(1.0))
-        await asyncio.sleep(0.2)
-        service.open.clear()
-        began = time.perf_counter()
-        await asyncio.sleep(0.5)
-        stalled = time.perf_counter() - began
-        service.open.set()
-        await running
-        loop.close()
-    slow = [latency for latency in loop.tally.latencies if latency > 0.05]
-    assert 60 < len(slow) < 140  # about 90 came while it stood still
-    assert 0.8 * stalled < max(slow) < stalled + 0.3
-    assert 0.3 < sorted(slow)[len(slow) // 2] / stalled < 0.8  # evenly spread: the first waited longest
-    assert service.connections > 2  # those who came opened more
-
-
-async def test_what_no_connection_was_left_for_is_told() -> None:
-    async with tiny_service() as service:
-        service.open.clear()
-        loop = OpenLoop(Shots(), host="127.0.0.1", port=service.port, rate=200, seed=3)
-        loop.connections_max = 4
-        loop.drain_seconds = 0.2
-        await loop.run(0.5)
-        service.open.set()
-        loop.close()
-    tally = loop.tally
-    assert (tally.right, tally.errors) == (0, ["no answer"] * 4)
-    assert tally.wrong == 4
-    assert tally.unsent > 50
-
-
-async def test_a_service_that_is_not_there_is_told() -> None:
-    async with tiny_service() as service:
-        port = service.port
-    loop = OpenLoop(Shots(), host="127.0.0.1", port=port, rate=100, seed=3)
-    loop.drain_seconds = 0.1
-    await loop.run(0.2)
-    assert loop.tally.right == 0
-    assert loop.tally.wrong > 0
-    assert loop.tally.errors[0].startswith("no connection")
 
 
 async def test_versions_of_writes_are_kept_for_the_audited_customers() -> None:

@@ -60,6 +60,15 @@ async def test_who_keeps_no_versions_is_not_asked_for_them(tmp_path: Path) -> No
     assert 0 < outcome.p50_ms <= outcome.max_ms < 1000
 
 
+async def test_warming_up_is_not_counted_and_its_versions_are_checked(tmp_path: Path) -> None:
+    whole = await told(tmp_path, lambda number: version(number + (number > 5)), warm_up_seconds=0.2)
+    assert any("versions of" in error for error in whole.errors)
+    async with tiny_service(version) as service:
+        outcome = await perform(job(tmp_path, port=service.port, warm_up_seconds=0.3, rate=300.0))
+    assert service.requests > outcome.right > 30
+    assert outcome.seconds > 0.1
+
+
 async def test_history_that_cannot_be_made_stops_the_generator(tmp_path: Path) -> None:
     with pytest.raises(GeneratorFailed, match="to be repeated were not made"):
         await told(tmp_path, lambda _: version(1, status=b"500 Oh"), scenario="replay")

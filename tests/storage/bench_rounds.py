@@ -114,24 +114,41 @@ def _sale(patron: Patron, seed: random.Random, *, now: datetime, key: UUID, rece
     return Changes(postings=[Chained(posting, book.head)], claims=claims, purchases=[purchase])
 
 
-async def _round(store: LedgerDatabase, customers: Sequence[UUID], seed: random.Random) -> float:
+async def _round(store: LedgerDatabase, customers: Sequence[UUID], seed: random.Random, *, is_locked: bool) -> float:
     """One round of purchases; seconds of this process spent on what stands for deciding."""
     digests = [(uuid4(), uuid4()) for _ in customers]
     flat = [digest for pair in digests for digest in pair]
-    async with store.round() as tx:
-        taken = await tx.take([int.from_bytes(digest.bytes[:8], "big", signed=True) for digest in flat])
-        await tx.read_known(claims=flat, identifiers=[], customers=customers)
-        patrons = await tx.lock_patrons(sorted(set(customers)), wait=False)
-        began = time.process_time()
-        changes = Changes(patrons=list(patrons.values()))
-        for customer_id, (key, receipt) in zip(customers, digests, strict=True):
-            one = _sale(patrons[customer_id], seed, now=taken.now.astimezone(UTC), key=key, receipt=receipt)
-            changes.postings += one.postings
-            changes.claims += one.claims
-            changes.purchases += one.purchases
-        deciding = time.process_time() - began
-        await tx.write(changes)
-    return deciding
+    if is_locked:
+        async with store.round() as tx:
+            taken = await tx.take([int.from_bytes(digest.bytes[:8], "big", signed=True) for digest in flat])
+            await tx.read_known(claims=flat, identifiers=[], customers=customers)
+            patrons = await tx.lock_patrons(sorted(set(customers)), wait=False)
+            changes, seconds = _decided(patrons, customers, digests, seed, now=taken.now)
+            await tx.write(changes)
+    else:
+        async with store.unlocked() as tx:
+            seen = await tx.glance(claims=flat, identifiers=[], customers=customers)
+            changes, seconds = _decided(seen.patrons, customers, digests, seed, now=seen.now)
+            await tx.write(changes)
+    return seconds
+
+
+def _decided(
+    patrons: Mapping[UUID, Patron],
+    customers: Sequence[UUID],
+    digests: Sequence[tuple[UUID, UUID]],
+    seed: random.Random,
+    *,
+    now: datetime,
+) -> tuple[Changes, float]:
+    began = time.process_time()
+    changes = Changes(patrons=list(patrons.values()))
+    for customer_id, (key, receipt) in zip(customers, digests, strict=True):
+        one = _sale(patrons[customer_id], seed, now=now.astimezone(UTC), key=key, receipt=receipt)
+        changes.postings += one.postings
+        changes.claims += one.claims
+        changes.purchases += one.purchases
+    return changes, time.process_time() - began
 
 
 def postgres_seconds(postmaster: int) -> float:
@@ -146,18 +163,25 @@ def postgres_seconds(postmaster: int) -> float:
 
 
 async def measure(
-    store: LedgerDatabase, owner: asyncpg.Connection, postmaster: int, *, size: int, seconds: float, seed: random.Random
+    store: LedgerDatabase,
+    owner: asyncpg.Connection,
+    postmaster: int,
+    *,
+    size: int,
+    seconds: float,
+    seed: random.Random,
+    is_locked: bool = False,
 ) -> Cost:
     """Rounds of one size, one after another."""
     customers = [row["id"] for row in await owner.fetch("select id from customers")]
     for _ in range(8):
-        await _round(store, seed.sample(customers, size), seed)
+        await _round(store, seed.sample(customers, size), seed, is_locked=is_locked)
     cost = Cost()
     wal = await owner.fetchval("select pg_current_wal_insert_lsn() - '0/0'")
     wall, python, postgres = time.perf_counter(), time.process_time(), postgres_seconds(postmaster)
     deciding = 0.0
     while time.perf_counter() < wall + seconds:
-        deciding += await _round(store, seed.sample(customers, size), seed)
+        deciding += await _round(store, seed.sample(customers, size), seed, is_locked=is_locked)
         cost.purchases += size
     cost.python = time.process_time() - python - deciding
     cost.wall = time.perf_counter() - wall - deciding
@@ -181,10 +205,14 @@ async def run(*, sizes: Sequence[int], seconds: float, settings: Mapping[str, st
         await measure(store, owner, postmaster, size=64, seconds=2, seed=seed)  # Rows are there, statements planned.
         found: dict[str, Any] = {}
         for size in sizes:
-            await owner.execute("select pg_stat_statements_reset()")
-            cost = await measure(store, owner, postmaster, size=size, seconds=seconds, seed=seed)
-            found[str(size)] = cost.each()
-            found[f"statements of {size}"] = [dict(row) for row in await owner.fetch(_STATEMENTS)]
+            for is_locked in (True, False):
+                name = f"{size} {'under locks' if is_locked else 'at a glance'}"
+                await owner.execute("select pg_stat_statements_reset()")
+                cost = await measure(
+                    store, owner, postmaster, size=size, seconds=seconds, seed=seed, is_locked=is_locked
+                )
+                found[name] = cost.each()
+                found[f"statements of {name}"] = [dict(row) for row in await owner.fetch(_STATEMENTS)]
         found["bytes"] = {row["name"]: row["bytes"] for row in await owner.fetch(_BYTES)}
         await database.close()
         await owner.close()

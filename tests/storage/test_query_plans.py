@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.storage import hot_reads, ledger, reads, round_writes, shared, tiers
+from app.storage import hot_reads, key_rounds, ledger, reads, round_writes, shared, tiers
 from tests.kit import Desk
 
 _IDS = [UUID(int=n) for n in range(1, 4)]
@@ -24,8 +24,13 @@ _GROWING = (
     ("statement", "arguments", "indexes"),
     [
         (ledger.READ_KNOWN, (_IDS, _DIGESTS, _IDS), {"claims_0_pkey", "identifiers_pkey", "customers_pkey"}),
+        (
+            ledger.GLANCE,
+            (_IDS, _DIGESTS, _IDS),
+            {"claims_0_pkey", "identifiers_pkey", "customers_pkey", "profiles_pkey"},
+        ),
         (ledger.LOCK_PATRONS, (_IDS,), {"customers_pkey", "profiles_pkey"}),
-        (ledger.READ_LOTS, (_IDS,), {"lots_pkey"}),
+        (ledger.READ_LOTS, (_IDS,), {"lots_open"}),
         (ledger.STORED_ANSWERS, (_IDS,), {"answers_other_pkey", "purchases_other_pkey"}),
         (ledger.PURCHASE_OWNERS, (_IDS,), {"purchases_other_pkey"}),
         (ledger.LOCK_PURCHASES, (_IDS,), {"purchases_other_pkey"}),
@@ -38,7 +43,7 @@ _GROWING = (
         (round_writes.UPDATE_PURCHASES, (_IDS, _IDS, ["[]"] * 3, [True] * 3, ["{}"] * 3), {"purchases_other_pkey"}),
         (ledger.SPENT, (_IDS, _IDS), {"entries_other_pkey", "lots_pkey"}),
         (hot_reads.OWNERS, (_DIGESTS,), {"identifiers_pkey"}),
-        (hot_reads.READ_BOOKS, (_IDS,), {"customers_pkey", "lots_pkey"}),
+        (hot_reads.READ_BOOKS, (_IDS,), {"customers_pkey", "lots_open"}),
         (reads.HISTORY, (_IDS[0], None, 50), {"txs_other_pkey", "entries_other_pkey"}),
         (reads.PAST_VERSION, (_IDS[0], _NOW), {"txs_other_pkey"}),
         (reads.PAST_ENTRIES, (_IDS[0], _NOW), {"txs_other_pkey", "entries_other_pkey"}),
@@ -46,7 +51,7 @@ _GROWING = (
         (tiers.PAST_TIER, (_IDS[0], 7), {"tier_changes_pkey"}),
         (reads.PURCHASE, (_IDS[0],), {"purchases_other_pkey"}),
         (reads.CLAIMED, (_IDS[0],), {"claims_0_pkey", "claims_1_pkey", "claims_2_pkey", "claims_3_pkey"}),
-        (reads.CALLER, (_DIGESTS[0],), {"keys_digest_key"}),
+        (key_rounds.CALLER, (_DIGESTS[0],), {"keys_digest_key"}),
     ],
 )
 async def test_a_hot_statement_uses_its_index(

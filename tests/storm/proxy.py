@@ -50,19 +50,25 @@ class Swallow:
 
 Fate = Pass | Cut | Swallow
 Fault = Callable[[Side, bytes], Fate]
+Mark = Callable[[Side, bytes], bool]
 
 
 def nothing_wrong(_side: Side, _data: bytes) -> Fate:
     return Pass()
 
 
-def once(side: Side, marked: bytes, fate: Fate, *, times: int = 1, skip: int = 0) -> Fault:
-    """The fate of the first `times` chunks of a side that contain the mark, after `skip` of them."""
+def holds(side: Side, text: bytes) -> Mark:
+    """A chunk of that side with these bytes."""
+    return lambda moving, data: moving is side and text in data
+
+
+def once(mark: Mark, fate: Fate, *, times: int = 1, skip: int = 0) -> Fault:
+    """The fate of the first `times` chunks with the mark, after `skip` of them."""
     seen = 0
 
     def fault(moving: Side, data: bytes) -> Fate:
         nonlocal seen
-        if moving is side and marked in data:
+        if mark(moving, data):
             seen += 1
             if skip < seen <= skip + times:
                 return fate

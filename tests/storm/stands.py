@@ -119,9 +119,12 @@ class Ground:
     service: LiveService
     admin: Desk
     told: set[str] = field(default_factory=set)  # Transactions that somebody was told of.
+    keys: dict[str, str] = field(default_factory=dict)  # By terminal, which has one for all storms on this ground.
 
-    async def key(self, terminal: str, *, role: str = "pos") -> str:
-        return await self.stage.key(role, shop="S1", terminal=terminal)
+    async def key(self, terminal: str) -> str:
+        if terminal not in self.keys:
+            self.keys[terminal] = await self.stage.key("pos", shop="S1", terminal=terminal)
+        return self.keys[terminal]
 
     async def customer(self, points: int = 0) -> str:
         """A new customer's id."""

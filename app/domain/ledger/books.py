@@ -11,7 +11,7 @@ becomes active, or comes back from a hold, covers it first; so the debt is max(0
 own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +23,10 @@ from app.domain.ledger.lots import Lot, spending_order
 from app.domain.ledger.memory import Memory, TierPath
 
 GENESIS = bytes(32)  # The hash before a customer's first transaction.
+
+
+class LotsNotRead(RuntimeError):
+    """A plan looks at lots that its book doesn't have."""
 
 
 @dataclass(slots=True)
@@ -50,8 +54,10 @@ class Progress:
 
 @dataclass(slots=True)
 class Book:
-    """`lots` is None until something needs them: a purchase that only accrues reads none. `due_at` is the next instant
-    at which a lot becomes active or expires, or a hold ends (it may be early, never late).
+    """`lots` is None until something needs them: a purchase that only accrues reads none. What only spends needs the
+    first active ones in spending order, as many as cover it: then `has_all_lots` is False, and whoever looks further
+    hears of it (`LotsNotRead`). `due_at` is the next instant at which a lot becomes active or expires, or a hold ends
+    (it may be early, never late).
 
     `open_holds` says how many holds are open; `holds` are read with the lots, and have those of this round too.
     `ended` are the holds that time has ended in this round.
@@ -68,6 +74,7 @@ class Book:
     due_at: datetime | None = None
     updated_at: datetime | None = None
     lots: dict[LotId, Lot] | None = None
+    has_all_lots: bool = True
     added: list[Lot] = field(default_factory=list)
     open_holds: int = 0
     holds: dict[TxId, Hold] = field(default_factory=dict)
@@ -90,22 +97,37 @@ class Book:
         """Take in the lots that the database holds, and the open holds; those this round has added are known
         already.
         """
-        self.lots = {lot.id: lot for lot in lots} | {lot.id: lot for lot in self.added}
+        self.load_first_lots(lots)
+        self.has_all_lots = True
         self.holds = {hold.id: hold for hold in holds} | self.holds
         for hold in self.holds.values():
             if hold.is_open:
                 self.wait_for(hold.expires_at)
 
+    def load_first_lots(self, lots: Iterable[Lot]) -> None:
+        """Take in the first active lots of the wallets that are to be spent from, in spending order; none of them has
+        changed since the database was read but by this round.
+        """
+        self.lots = {lot.id: lot for lot in lots} | {lot.id: lot for lot in self.added}
+        self.has_all_lots = False
+
+    def all_lots(self) -> Mapping[LotId, Lot]:
+        """Raises `LotsNotRead`: none were loaded, or only the first."""
+        if self.lots is None:
+            raise LotsNotRead(f"the lots of customer {self.customer_id} were not loaded")
+        if not self.has_all_lots:
+            raise LotsNotRead(f"only the first lots of customer {self.customer_id} were loaded")
+        return self.lots
+
     def open_lots(self, wallet: str, *, pending: bool) -> list[Lot]:
-        """Lots with units left, in spending order.
+        """Lots with units left, in spending order; of active ones only the first, where only those were loaded.
 
         Raises:
-            RuntimeError: the lots were not loaded.
+            LotsNotRead: the lots were not loaded.
         """
-        if self.lots is None:
-            raise RuntimeError(f"the lots of customer {self.customer_id} were not loaded")
+        lots = self.all_lots() if pending or self.lots is None else self.lots
         return spending_order(
-            lot for lot in self.lots.values() if lot.wallet == wallet and lot.remaining and lot.is_pending == pending
+            lot for lot in lots.values() if lot.wallet == wallet and lot.remaining and lot.is_pending == pending
         )
 
     def add_lot(self, lot: Lot) -> None:
@@ -126,11 +148,9 @@ class Book:
         return self.due_at is not None and self.due_at <= now
 
     def reset_due(self) -> None:
-        """Recompute `due_at` from all lots and open holds."""
-        if self.lots is None:
-            raise RuntimeError(f"the lots of customer {self.customer_id} were not loaded")
-        self.due_at = None
-        for lot in self.lots.values():
+        """Recompute `due_at` from all lots and open holds. Raises `LotsNotRead`."""
+        lots, self.due_at = self.all_lots(), None
+        for lot in lots.values():
             self.wait_for(lot.next_change())
         for hold in self.holds.values():
             if hold.is_open:

@@ -84,21 +84,26 @@ class Memory:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Memory":
         """The inverse of `to_document`."""
-        until = document.get("tier_until")
-        return cls(
-            counts={name: Count(*count) for name, count in document.get("counts", {}).items()},
-            slips={
+        memory = cls()
+        if counts := document.get("counts"):
+            memory.counts = {name: Count(*count) for name, count in counts.items()}
+        if all_slips := document.get("slips"):
+            memory.slips = {
                 rule: [
                     Slip(purchase, date.fromisoformat(day), ticket, choice, state, kept, most)
                     for purchase, day, ticket, choice, state, kept, most in slips
                 ]
-                for rule, slips in document.get("slips", {}).items()
-            },
-            tier_until=datetime.fromisoformat(until) if until else None,
-            years={int(year): Measured(*measured) for year, measured in document.get("years", {}).items()},
-            days={day: Measured(*measured) for day, measured in document.get("days", {}).items()},
-            tier_path=path_from_document(document.get("tier_path", ())),
-        )
+                for rule, slips in all_slips.items()
+            }
+        if until := document.get("tier_until"):
+            memory.tier_until = datetime.fromisoformat(until)
+        if years := document.get("years"):
+            memory.years = {int(year): Measured(*measured) for year, measured in years.items()}
+        if days := document.get("days"):
+            memory.days = {day: Measured(*measured) for day, measured in days.items()}
+        if path := document.get("tier_path"):
+            memory.tier_path = path_from_document(path)
+        return memory
 
 
 def is_over(period: str, today: date) -> bool:

@@ -54,6 +54,9 @@ class Moves:
     def spend(self, wallet: str, units: int, *, against: Account, lots: list[Lot] | None = None) -> int:
         """Take up to `units` out of active lots in spending order (or out of `lots`, in their order); returns what was
         taken.
+
+        Raises:
+            LotsNotRead: the lots that were loaded are not enough, and not all.
         """
         left = units
         for lot in self.book.open_lots(wallet, pending=False) if lots is None else lots:
@@ -63,6 +66,8 @@ class Moves:
             if taken:
                 self.debit(lot, taken, against=against)
                 left -= taken
+        if left and lots is None:
+            self.book.all_lots()
         return units - left
 
     def set_aside(self, wallet: str, units: int) -> list[tuple[str, LotId, int]]:
@@ -70,6 +75,7 @@ class Moves:
         order taken.
 
         Raises:
+            LotsNotRead: the lots that were loaded are not enough, and not all.
             RuntimeError: the lots hold less.
         """
         purse, left = self.book.purse(wallet), units
@@ -86,6 +92,7 @@ class Moves:
             taken.append((wallet, lot.id, portion))
             left -= portion
         if left:
+            self.book.all_lots()
             raise RuntimeError(
                 f"the lots of customer {self.book.customer_id} hold {units - left} of {units} units of {wallet}"
             )

@@ -20,7 +20,7 @@ from app.domain.program import Program
 
 def bring_up_to_date(book: Book, moment: Moment, program: Program | None) -> list[Chained]:
     """Post what time has brought: first what became active, then what expired, each a posting with a version of its
-    own. Needs the lots, and the open holds with them.
+    own. Needs all lots, and the open holds with them.
 
     Activation comes first because only it can cover a debt, and expiry can't undo that; so two postings say the same as
     one for each instant. Where the program has a converting wallet they don't: a set may have been full for an hour.
@@ -33,9 +33,13 @@ def bring_up_to_date(book: Book, moment: Moment, program: Program | None) -> lis
 
     Args:
         program: the one in force, by whose wallets full sets convert; None where none is published.
+
+    Raises:
+        LotsNotRead: only the first were loaded.
     """
     if not book.is_due(moment.now) or book.lots is None:
         return []
+    book.all_lots()
     postings: list[Chained] = []
     if _needs_instants(book, moment.now, program):
         while (instant := _next_change(book)) is not None and instant <= moment.now:

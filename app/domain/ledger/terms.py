@@ -40,8 +40,14 @@ def rule_terms(rule: Rule, wallet: Wallet) -> LotTerms:
 
 def terms_of(program: Program, rule_id: str, wallet: str) -> LotTerms:
     """Terms of what one rule gives in a wallet; a rule that the program doesn't have gives by the wallet's."""
+    known: LotTerms | None = program.known_terms.get((rule_id, wallet))
+    if known is not None:
+        return known
     rule = program.rules_by_id.get(rule_id)
-    return wallet_terms(program.wallets[wallet]) if rule is None else rule_terms(rule, program.wallets[wallet])
+    if rule is None:
+        return wallet_terms(program.wallets[wallet])
+    terms = program.known_terms[rule_id, wallet] = rule_terms(rule, program.wallets[wallet])
+    return terms
 
 
 def dates_of(terms: LotTerms, *, now: datetime, at: datetime, zone: ZoneInfo) -> tuple[datetime, datetime | None]:

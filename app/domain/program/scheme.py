@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain.program.rules import Rule
@@ -86,6 +87,8 @@ class Program:
     caps: tuple[Cap, ...] = ()
     # Made when first asked for: a document that is being read may have broken rules.
     _by_id: dict[str, Rule] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # What `app.domain.ledger.terms` has found so far: by rule and wallet, how what it gives there begins and ends.
+    known_terms: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def default_wallet(self) -> str:

@@ -83,7 +83,10 @@ def read_draw(at: Cursor) -> GiveDraw:
 
 def _note_sums(fields: Fields, draw: GiveDraw) -> None:
     """What has to fit: a bag's slips into the bag, share and tolerance into the whole."""
-    if not (fields.is_sound(*fields.names()) and all(name in fields.names() for name in NUMBERS[draw.algorithm])):
+    if not (
+        fields.is_sound(*fields.names())
+        and all(name in fields.names() for name in ("prizes", *NUMBERS[draw.algorithm]))
+    ):
         return
     if draw.algorithm is Algorithm.BAG and (slips := sum(prize.weight for prize in draw.prizes)) > draw.size:
         fields.fault(

@@ -3,7 +3,8 @@
 compiled     a program made ready once: `when` (conditions, leaves, traits) and `on` (selection) as closures; its forms
              in forms, index: which rules a basket can touch at all
 evaluate     a basket goes in, a decision comes out; standing: how counters, codes and luck stand
-needs        what of the program's shared state a decision will look at, before it is locked
+needs        what of the program's shared state a decision will look at, before it is locked; most_taken: what it may
+             take from a customer at most
 facts        what tests look at, prepared once a basket (birthdays too); failures: what a test says when it fails
 vouchers     coupon codes: which can be used, what became of each
 hints        what to add to reach more; hinting: which rules may hint; giving: a reward as the document writes it

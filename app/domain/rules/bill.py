@@ -1,10 +1,10 @@
 """The basket while it is being decided: what each line has left, and what the rules have done so far."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Final
 
 from app.domain.amounts import allocate, gross
-from app.domain.basket import ClosedTo, Line
+from app.domain.basket import ClosedTo
 from app.domain.decision import CostBack, Outcome, Part, Verdict
 from app.domain.rules.facts import Facts
 from app.domain.rules.forms import CompiledLane, CompiledRule
@@ -13,10 +13,9 @@ from app.domain.rules.limits import Tally
 from app.domain.rules.standing import Standing
 
 Lanes = list[tuple[CompiledLane, list[CompiledRule]]]  # Rules that may try, by lane, in the order applied.
-_SKIPPED = Outcome.SKIPPED  # Looking a member up in its enum costs a tenth of a microsecond.
+_SKIPPED: Final = Outcome.SKIPPED  # Looking a member up in its enum costs a tenth of a microsecond.
 
 
-@dataclass(slots=True)
 class Bill:
     """Lists are by the line's place in the basket, `verdicts` by the rule's place in the document.
 
@@ -28,56 +27,51 @@ class Bill:
     give back by share, by `CostBack`. Codes of pools that were given out are counted in `codes_given`.
     """
 
-    facts: Facts
-    standing: Standing
-    rewards: Mapping[str, int]
-    hits: Hits
-    lines: Sequence[Line]
-    qtys_milli: Sequence[int]
-    gross: Sequence[int]
-    left: list[int]
-    rooms: list[int]
-    parts: list[list[Part]]
-    tally: Tally
-    places: range
-    closed: Sequence[int]  # Lines that are closed to anything: mostly none.
-    verdicts: dict[int, Verdict] = field(default_factory=dict)
-    charged: list[dict[str, int]] = field(default_factory=list)
-    cost_units: list[dict[str, dict[str, int]]] = field(default_factory=list)
-    codes_given: dict[str, int] = field(default_factory=dict)
+    __slots__ = (
+        "charged", "closed", "codes_given", "cost_units", "facts", "gross", "hits", "left", "lines", "parts", "places",
+        "qtys_milli", "rewards", "rooms", "standing", "tally", "verdicts",
+    )  # fmt: skip
 
-    @classmethod
-    def open(cls, facts: Facts, standing: Standing, *, hits: Hits, rewards: Mapping[str, int], tally: Tally) -> "Bill":
-        lines, line_gross = facts.basket.lines, facts.line_gross
+    def __init__(
+        self, facts: Facts, standing: Standing, *, hits: Hits, rewards: Mapping[str, int], tally: Tally
+    ) -> None:
+        lines = facts.basket.lines
         qtys_milli: list[int] = []
-        closed: list[int] = []
+        closed: list[int] = []  # Lines that are closed to anything: mostly none.
+        parts: list[list[Part]] = []
+        places: list[int] = []
         has_floors = False
         for place, line in enumerate(lines):
+            places.append(place)
             qtys_milli.append(line.qty_milli)
+            parts.append([])
             if line.closed_to:
                 closed.append(place)
             if line.min_price:
                 has_floors = True
-        left = rooms = list(line_gross)
+        left = rooms = list(facts.line_gross)
         if has_floors:
             rooms = [
-                max(had - gross(line.min_price, line.qty_milli), 0) for line, had in zip(lines, line_gross, strict=True)
+                max(had - gross(line.min_price, line.qty_milli), 0)
+                for line, had in zip(lines, facts.line_gross, strict=True)
             ]
-        return cls(
-            facts=facts,
-            standing=standing,
-            rewards=rewards,
-            hits=hits,
-            lines=lines,
-            qtys_milli=qtys_milli,
-            gross=line_gross,
-            left=left,
-            rooms=rooms,
-            parts=[[] for _ in lines],
-            tally=tally,
-            places=range(len(lines)),
-            closed=closed,
-        )
+        self.facts = facts
+        self.standing = standing
+        self.rewards = rewards
+        self.hits = hits
+        self.lines = lines
+        self.qtys_milli = qtys_milli
+        self.gross = facts.line_gross
+        self.left = left
+        self.rooms = rooms
+        self.parts = parts
+        self.tally = tally
+        self.places = places
+        self.closed = closed
+        self.verdicts: dict[int, Verdict] = {}
+        self.charged: list[dict[str, int]] = []
+        self.cost_units: list[dict[str, dict[str, int]]] = []
+        self.codes_given: dict[str, int] = {}
 
     def ready(self, rules: Sequence[CompiledRule]) -> Sequence[Lanes]:
         """The rules whose window and conditions let them try, by phase (`PhaseOf`), then by lane; of the others the
@@ -90,7 +84,7 @@ class Bill:
         lane: CompiledLane | None = None
         members: list[CompiledRule] = []
         for rule in rules:
-            if not rule.rule.enabled:
+            if not rule.enabled:
                 verdicts[rule.place] = rule.verdicts.disabled
                 continue
             failure = None if rule.window is None else rule.window(facts)
@@ -114,7 +108,7 @@ class Bill:
         """The places of the lines that are closed to something."""
         return frozenset(place for place in self.closed if what in self.lines[place].closed_to)
 
-    def open_to(self, what: ClosedTo) -> Sequence[int]:
+    def open_to(self, what: ClosedTo) -> list[int]:
         """The places of all others."""
         if not self.closed:
             return self.places
@@ -126,8 +120,8 @@ class Bill:
         rule: CompiledRule,
         *,
         times: int,
-        places: Sequence[int],
-        weights: Sequence[int],
+        places: list[int],
+        weights: list[int],
         back: CostBack | None = None,
     ) -> dict[str, int]:
         """Take a rule's cost, spread over its lines; what it is in all. `back` None: returns give it back by share."""

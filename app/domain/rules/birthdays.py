@@ -12,13 +12,15 @@ def birthday_in(birthday: date, year: int) -> date:
 
 
 def days_since(birthday: date, today: date) -> list[int]:
-    """Days since the birthdays of last year, this year and the next; negative for those still to come."""
+    """Days since the birthdays on both sides of the day, the earlier one first; negative for one still to come.
+
+    Of this year's, the next and the last one the third is never the nearest, and only near where the one before it is.
+    """
     now, year = today.toordinal(), today.year
-    return [
-        now - birthday_in(birthday, each).toordinal()
-        for each in (year - 1, year, year + 1)
-        if MINYEAR <= each <= MAXYEAR
-    ]
+    days = now - birthday_in(birthday, year).toordinal()
+    if days >= 0:
+        return [days] if year == MAXYEAR else [days, now - birthday_in(birthday, year + 1).toordinal()]
+    return [days] if year == MINYEAR else [now - birthday_in(birthday, year - 1).toordinal(), days]
 
 
 def is_near(days: Sequence[int], *, before: int, after: int) -> bool:

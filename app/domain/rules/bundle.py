@@ -6,7 +6,7 @@ each, so a bundle is priced as `price` is. Lines of many units are handled as ru
 with the quantities.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from app.domain.amounts import MILLI
 from app.domain.basket import Line
@@ -43,7 +43,7 @@ class _Pile:
         return worth
 
 
-def pick_bundle(bundle: Mapping[str, int], places: Sequence[int], stand: Stand, lines: Sequence[Line]) -> Picked | None:
+def pick_bundle(bundle: Mapping[str, int], places: list[int], stand: Stand, lines: tuple[Line, ...]) -> Picked | None:
     """The units that make full sets; None where there is no full set. `bundle` is how many of which article."""
     stocks, scale = stocks_of(places, stand)
     by_sku: dict[str | None, list[Stock]] = {}

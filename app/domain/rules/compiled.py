@@ -1,7 +1,7 @@
 """A program made ready to be evaluated many times: rules as closures, in the order applied, by what they need."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
@@ -32,7 +32,7 @@ from app.domain.rules.forms import (
 )
 from app.domain.rules.hinting import hinter_of
 from app.domain.rules.index import Anchor, Index, anchor_of, is_for_events
-from app.domain.rules.picking import pick_lines, pick_whole_units
+from app.domain.rules.picking import pick_whole_units
 from app.domain.rules.rewards import Total, accrual_total, counts_units, discount_each, discount_total
 from app.domain.rules.selection import compile_lines
 from app.domain.rules.units import pick_units
@@ -54,7 +54,7 @@ class CompiledProgram:
     rules: tuple[CompiledRule, ...]
     index: Index
     events: Index
-    ranks: Mapping[str, int]
+    ranks: dict[str, int]
     public_codes: frozenset[str]
     takers: tuple[CompiledRule, ...]
     balanced: tuple[CompiledRule, ...]
@@ -151,6 +151,7 @@ def _compile_rule(
         place=place,
         rank=rank,
         lane=lane,
+        enabled=rule.enabled,
         needs_customer=wallet is not None
         or bool(rule.cost)
         or isinstance(rule.give, GiveCoupon)
@@ -214,11 +215,11 @@ def _caps(caps: Iterable[Cap], wallet: str) -> tuple[CompiledCap, ...]:
     )
 
 
-def _pick(rule: Rule) -> Pick:
-    """Chosen units, all units of the lines where the reward counts them, or lines whole."""
+def _pick(rule: Rule) -> Pick | None:
+    """Chosen units, all units of the lines where the reward counts them; None for lines whole."""
     if rule.on is not None and rule.on.units is not None:
         return partial(pick_units, rule.on.units)
-    return pick_whole_units if counts_units(rule.give) else pick_lines
+    return pick_whole_units if counts_units(rule.give) else None
 
 
 def _wallet(rule: Rule, program: Program) -> str | None:

@@ -1,10 +1,6 @@
 """What the tests of rules look at: one basket, one customer, one moment, prepared once for all rules."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time
-
-from app.domain.amounts import gross
+from app.domain.amounts import gross, total
 from app.domain.basket import Basket, Visit
 from app.domain.customer import CustomerFacts
 from app.domain.program import Program
@@ -12,9 +8,8 @@ from app.domain.rules.standing import Standing
 from app.domain.rules.vouchers import NO_VOUCHERS, Vouchers
 
 
-@dataclass(slots=True)  # Not frozen, as in `app.domain.basket`.
 class Facts:
-    """One evaluation's world. Build it with `Facts.of`; everything below `visit` follows from the four fields above it.
+    """One evaluation's world. Nothing of it is changed.
 
     `local` is the visit's instant in the program's zone, `today` and `wall` its local day and wall-clock time (without
     zone, so that comparing them is what a clock on the shop's wall would say, also in the hours when clocks change).
@@ -22,20 +17,12 @@ class Facts:
     payments of each method. `vouchers` are the coupon codes that were sent.
     """
 
-    basket: Basket
-    customer: CustomerFacts | None
-    visit: Visit
-    local: datetime
-    today: date
-    wall: time
-    line_gross: tuple[int, ...]
-    gross_total: int
-    paid_by: Mapping[str, int]
-    vouchers: Vouchers = NO_VOUCHERS
+    __slots__ = (
+        "basket", "customer", "gross_total", "line_gross", "local", "paid_by", "today", "visit", "vouchers", "wall",
+    )  # fmt: skip
 
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         program: Program,
         basket: Basket,
         customer: CustomerFacts | None,
@@ -43,7 +30,7 @@ class Facts:
         *,
         standing: Standing | None = None,
         public_codes: frozenset[str] = frozenset(),
-    ) -> "Facts":
+    ) -> None:
         """Prepare what every rule's tests share. Without a `standing` no code is stored, and it is the visit's moment.
 
         `public_codes` are the names of `vouchers.public_names_of`.
@@ -56,22 +43,20 @@ class Facts:
         if visit.at.tzinfo is None:
             raise ValueError(f"the visit's instant {visit.at} has no zone")
         local = visit.at.astimezone(program.timezone)
-        line_gross = tuple([gross(line.price, line.qty_milli) for line in basket.lines])
         paid_by: dict[str, int] = {}
         for payment in basket.payments:
             paid_by[payment.method] = paid_by.get(payment.method, 0) + payment.amount
-        return cls(
-            basket,
-            customer,
-            visit,
-            local,
-            today=local.date(),
-            wall=local.time(),
-            line_gross=line_gross,
-            gross_total=sum(line_gross),
-            paid_by=paid_by,
-            vouchers=_vouchers(basket, customer, visit, standing, public_codes) if basket.coupons else NO_VOUCHERS,
-        )
+        line_gross = [gross(line.price, line.qty_milli) for line in basket.lines]
+        self.basket = basket
+        self.customer = customer
+        self.visit = visit
+        self.local = local
+        self.today = local.date()
+        self.wall = local.time()
+        self.line_gross = line_gross
+        self.gross_total = total(line_gross)
+        self.paid_by = paid_by
+        self.vouchers = _vouchers(basket, customer, visit, standing, public_codes) if basket.coupons else NO_VOUCHERS
 
 
 def _vouchers(

@@ -18,8 +18,13 @@ class Failure:
     """
 
     because: str
-    need: object | None = None
-    have: object | None = None
+    need: object | None
+    have: object | None
+
+    def __init__(self, because: str, need: object | None = None, have: object | None = None) -> None:
+        self.because = because
+        self.need = need
+        self.have = have
 
 
 Test = Callable[[Facts], Failure | None]

@@ -1,6 +1,6 @@
 """The compiled forms of a program's parts: what `compiled` makes once and every evaluation shares. All immutable."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -8,11 +8,11 @@ from app.domain.decision import Outcome, Verdict
 from app.domain.program import Combine, Kind, Limit, Period, Rule, Scope
 from app.domain.rules.failures import Test
 from app.domain.rules.hinting import Hinter
-from app.domain.rules.picking import Picked, Stand
+from app.domain.rules.picking import Picked, Stand, pick_lines
 from app.domain.rules.rewards import Each, Total
 from app.domain.rules.selection import LineTest
 
-Pick = Callable[[Sequence[int], Stand], Picked | None]  # At the places that a rule selects.
+Pick = Callable[[list[int], Stand], Picked | None]  # At the places that a rule selects.
 
 
 class PhaseOf(IntEnum):
@@ -118,6 +118,7 @@ class CompiledRule:
     place: int
     rank: int
     lane: CompiledLane
+    enabled: bool
     needs_customer: bool
     wallet: str | None
     unit_value: int
@@ -127,7 +128,7 @@ class CompiledRule:
     matches: LineTest | None
     undiscounted: bool
     coupons: tuple[frozenset[str], ...]  # `vouchers.coupon_groups_of`; lines closed to coupons are closed to it.
-    pick: Pick
+    pick: Pick | None  # None: whole lines.
     bundle: Mapping[str, int] | None  # How many units of each article make one set.
     looks_back: bool  # Whether it multiplies what earlier lanes gave.
     each: Each | None
@@ -136,3 +137,7 @@ class CompiledRule:
     caps: tuple[CompiledCap, ...]
     verdicts: Verdicts
     hint: Hinter | None
+
+    def picked(self, places: list[int], stand: Stand) -> Picked | None:
+        """What the rule picks at places that it selects, at least one; bundles are picked elsewhere."""
+        return pick_lines(places, stand) if self.pick is None else self.pick(places, stand)

@@ -57,7 +57,7 @@ def pay(asked: Asked, bill: Bill, wallets: Mapping[str, Wallet]) -> Redeemed:
     """
     left = list(bill.left)
     money_by_line = [0] * len(left)
-    units_by_line: list[dict[str, int]] = [{} for _ in left]
+    units_by_line: list[Mapping[str, int]] = [{} for _ in left]
     paid_with: dict[str, int] = {}
     for wallet, units in asked.items():
         if units == "max":
@@ -75,7 +75,7 @@ def pay(asked: Asked, bill: Bill, wallets: Mapping[str, Wallet]) -> Redeemed:
             left[place] -= part
             money_by_line[place] += part
             if line_units:
-                units_by_line[place][wallet] = line_units
+                units_by_line[place] = {**units_by_line[place], wallet: line_units}
         paid_with[wallet] = units
     return Redeemed({}, money_by_line, paid_with, units_by_line)
 

@@ -31,7 +31,12 @@ class Lack:
 
     what: str
     missing: int
-    price: int | None = None
+    price: int | None
+
+    def __init__(self, what: str, missing: int, price: int | None = None) -> None:
+        self.what = what
+        self.missing = missing
+        self.price = price
 
     @property
     def distance(self) -> int | None:

@@ -10,7 +10,8 @@ the basket as it is. Rules that can't hint have no `Hinter` (hinting.py) and cos
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from app.domain.amounts import MICRO, MILLI, half_up
 from app.domain.basket import ClosedTo
@@ -35,24 +36,34 @@ from app.domain.rules.forms import CompiledRule, PhaseOf
 from app.domain.rules.giving import Written, written_step
 from app.domain.rules.hinting import AMOUNT, UNITS, Hinter, Lack
 from app.domain.rules.picking import Stand
+from app.domain.rules.stacking import BEST_LINE
 
 HINTS_MAX = 3  # A customer at the till listens to as many.
-_BOUNDS = frozenset({"basket_total", "basket_has"})
+_BOUNDS: Final = frozenset({"basket_total", "basket_has"})
 # Besides having applied: what is said of a rule that tried and found too little.
-_TRIED = frozenset({None, "on", "gives_nothing", "best", "best_line"})
-_ONCE = (GiveAmount, GiveUnits, GiveMultiply, GiveDraw)  # Given once, however many groups are full.
-_GROWING = (GivePercent, GivePer)  # More of a larger basket.
+_TRIED: Final = frozenset({None, "on", "gives_nothing", "best", "best_line"})
+_GIVEN_ONCE: Final = (GiveAmount, GiveUnits, GiveMultiply, GiveDraw)  # Given once, however many groups are full.
+_GROWING: Final = (GivePercent, GivePer)  # More of a larger basket.
 # Combined in these ways, rules look at what the lane began with.
-_LANE_START = frozenset({Combine.SUM, Combine.BEST, Combine.BEST_LINE, Combine.FIRST})
+_LANE_START: Final = frozenset({Combine.SUM, Combine.BEST, Combine.BEST_LINE, Combine.FIRST})
+
+# Looking a member up in its enum costs a tenth of a microsecond.
+_ALL: Final = Combine.ALL
+_SUM: Final = Combine.SUM
+_FIRST: Final = Combine.FIRST
+_ONCE: Final = Combine.ONCE
+_DISCOUNT: Final = PhaseOf.DISCOUNT
+_ACCRUAL: Final = PhaseOf.ACCRUAL
+_RECEIPT: Final = Per.RECEIPT
 
 
 def hints_of(
-    rules: Sequence[CompiledRule],
-    ranks: Mapping[str, int],
+    rules: tuple[CompiledRule, ...],
+    ranks: dict[str, int],
     bill: Bill,
-    effects: Sequence[Effect],
+    effects: list[Effect],
     *,
-    bases: Sequence[int],
+    bases: list[int],
 ) -> tuple[Hint, ...]:
     """The hints after everything is decided. `rules` and `ranks` are the program's, `bases` what accruals look at."""
     desk = _Desk(rules, ranks, bill, effects, bases)
@@ -85,11 +96,11 @@ class _Desk:
 
     def __init__(
         self,
-        rules: Sequence[CompiledRule],
-        ranks: Mapping[str, int],
+        rules: tuple[CompiledRule, ...],
+        ranks: dict[str, int],
         bill: Bill,
-        effects: Sequence[Effect],
-        bases: Sequence[int],
+        effects: list[Effect],
+        bases: list[int],
     ) -> None:
         self._rules, self._ranks, self._bill, self._bases, self._effects = rules, ranks, bill, bases, effects
 
@@ -108,7 +119,7 @@ class _Desk:
             return None
         return None if self._is_outdone(rule, lack, lambda: self._estimate(rule, places)) else lack
 
-    def _has_parts(self, rule: CompiledRule, hinter: Hinter, places: Sequence[int], lack: Lack) -> bool:
+    def _has_parts(self, rule: CompiledRule, hinter: Hinter, places: list[int], lack: Lack) -> bool:
         """Whether nothing else is lacking than what a bound lacks: a full group or set, or the first step."""
         if hinter.steps:
             more = lack.missing if lack.what == AMOUNT else 0
@@ -116,11 +127,11 @@ class _Desk:
         stand = self._stand(rule)
         if rule.bundle is not None:
             return pick_bundle(rule.bundle, places, stand, self._bill.lines) is not None
-        return rule.pick(places, stand) is not None
+        return rule.picked(places, stand) is not None
 
     def missing_part(self, rule: CompiledRule, hinter: Hinter) -> tuple[Lack | None, Written]:
         """What a rule lacks whose conditions hold, and what it would give then."""
-        if not self._may_give(rule) or not (places := self._places(rule)):
+        if not self._may_give(rule) or self._was_cut(rule) or not (places := self._places(rule)):
             return None, hinter.gives
         if hinter.steps:
             return self._next_step(rule, hinter.steps, places)
@@ -130,9 +141,7 @@ class _Desk:
             lack = None
         return lack, hinter.gives
 
-    def _next_step(
-        self, rule: CompiledRule, steps: Sequence[Step], places: Sequence[int]
-    ) -> tuple[Lack | None, Written]:
+    def _next_step(self, rule: CompiledRule, steps: Sequence[Step], places: list[int]) -> tuple[Lack | None, Written]:
         """The next step, if it gives more than is given already."""
         worth = sum(self._worths(rule, places))
         step = next((step for step in steps if step.min > worth), None)
@@ -146,22 +155,24 @@ class _Desk:
         return lack, written_step(step)
 
     def _may_give(self, rule: CompiledRule) -> bool:
-        """Whether its limit and pool leave something, and nothing has cut what it gave."""
+        """Whether its limit and pool leave something."""
         if rule.limit is not None and self._bill.tally.left(rule.limit)[0] == 0:
             return False
         give = rule.rule.give
-        if isinstance(give, GiveCoupon) and not self._bill.codes_left(give.pool):
-            return False
+        return not isinstance(give, GiveCoupon) or bool(self._bill.codes_left(give.pool))
+
+    def _was_cut(self, rule: CompiledRule) -> bool:
+        """Whether anything has cut what it gave, but that other rules won lines of it."""
         for effect in self._effects:
             if effect.rule == rule.id:
-                return effect.limited_by is None or effect.limited_by == Combine.BEST_LINE.value
-        return True
+                return effect.limited_by is not None and effect.limited_by != BEST_LINE
+        return False
 
-    def _places(self, rule: CompiledRule) -> Sequence[int]:
+    def _places(self, rule: CompiledRule) -> list[int]:
         """The lines that the rule may be about, as `phases.Reach` sees them; its own discount doesn't count."""
         bill = self._bill
         hits = bill.hits[rule.rank]
-        places: Sequence[int] = range(len(bill.lines)) if hits is None else hits
+        places = bill.places if hits is None else hits
         if bill.closed:
             closed = bill.closed_to(ClosedTo.DISCOUNT if rule.lane.phase is PhaseOf.DISCOUNT else ClosedTo.ACCRUE)
             if rule.coupons:
@@ -173,11 +184,11 @@ class _Desk:
             places = [place for place in places if not any(p.amount and p.rule != rule.id for p in bill.parts[place])]
         return places
 
-    def _worths(self, rule: CompiledRule, places: Sequence[int]) -> list[int]:
+    def _worths(self, rule: CompiledRule, places: list[int]) -> list[int]:
         """What these lines had left when the rule, or its lane, looked at them."""
         bill, phase = self._bill, rule.lane.phase
-        if phase is not PhaseOf.DISCOUNT:
-            before = self._bases if phase is PhaseOf.ACCRUAL else bill.left
+        if phase is not _DISCOUNT:
+            before = self._bases if phase is _ACCRUAL else bill.left
             return [before[place] for place in places]
         return [
             bill.gross[place]
@@ -191,18 +202,18 @@ class _Desk:
             return False
         return other.rank < rule.rank
 
-    def _counted(self, rule: CompiledRule, places: Sequence[int]) -> list[int]:
+    def _counted(self, rule: CompiledRule, places: list[int]) -> list[int]:
         """The lines whose units count: those that were worth something."""
         left = self._bill.left
-        return [place for place in places if left[place] or self._worths(rule, (place,))[0]]
+        return [place for place in places if left[place] or self._worths(rule, [place])[0]]
 
-    def _missing_units(self, rule: CompiledRule, units: Units, places: Sequence[int]) -> Lack | None:
+    def _missing_units(self, rule: CompiledRule, units: Units, places: list[int]) -> Lack | None:
         """What the next group lacks, where one is begun, may still be taken, and brings more than the ones before."""
         lines = self._bill.lines
         counts = [(lines[place].qty_milli // MILLI, lines[place].price) for place in self._counted(rule, places)]
-        if units.per is Per.RECEIPT and counts:
+        if units.per is _RECEIPT and counts:
             counts = [(sum(count for count, _ in counts), min(price for _, price in counts))]
-        if isinstance(rule.rule.give, _ONCE) and any(count >= units.every for count, _ in counts):
+        if isinstance(rule.rule.give, _GIVEN_ONCE) and any(count >= units.every for count, _ in counts):
             return None
         lacks = [
             Lack(UNITS, units.every - count % units.every, price)
@@ -211,7 +222,7 @@ class _Desk:
         ]
         return min(lacks, key=lambda lack: lack.missing, default=None)
 
-    def _missing_of_bundle(self, rule: CompiledRule, places: Sequence[int]) -> Lack | None:
+    def _missing_of_bundle(self, rule: CompiledRule, places: list[int]) -> Lack | None:
         """The last unit of the next set."""
         lines, bundle = self._bill.lines, rule.bundle or {}
         counts: Counter[str | None] = Counter()
@@ -232,15 +243,11 @@ class _Desk:
         it, so both are compared as if what is lacking were there.
         """
         combine = rule.lane.combine
-        if combine is Combine.ALL or combine is Combine.SUM:
+        if combine is _ALL or combine is _SUM:
             return False
-        rules, ranks, lane = self._rules, self._ranks, rule.lane
-        rivals = [
-            (other, effect)
-            for effect in self._effects
-            if (other := rules[ranks[effect.rule]]).lane is lane and other is not rule
-        ]
-        if combine is Combine.FIRST or combine is Combine.ONCE:  # What came before has taken the turn, or the units.
+        lane = rule.lane
+        rivals = [(other, given) for other, given in self._given() if other.lane is lane and other is not rule]
+        if combine is _FIRST or combine is _ONCE:  # What came before has taken the turn, or the units.
             return any(other.rank < rule.rank for other, _ in rivals)
         if not rivals:
             return False
@@ -250,22 +257,26 @@ class _Desk:
             """Worth times the basket's total."""
             return given * other.unit_value * (total + more if isinstance(other.rule.give, _GROWING) else total)
 
-        return grown(rule, would_give()) <= max(grown(other, effect.given) for other, effect in rivals)
+        return grown(rule, would_give()) <= max([grown(other, given) for other, given in rivals])
+
+    def _given(self) -> list[tuple[CompiledRule, int]]:
+        """What each rule gave."""
+        return [(self._rules[self._ranks[effect.rule]], effect.given) for effect in self._effects]
 
     def _stand(self, rule: CompiledRule) -> Stand:
         qtys_milli = self._bill.qtys_milli
-        return Stand(self._worths(rule, range(len(qtys_milli))), qtys_milli, qtys_milli)
+        return Stand(self._worths(rule, self._bill.places), qtys_milli, qtys_milli)
 
-    def _estimate(self, rule: CompiledRule, places: Sequence[int]) -> int:
+    def _estimate(self, rule: CompiledRule, places: list[int]) -> int:
         """What the rule would give on the basket as it is; 0 where only its lane could tell."""
         if rule.looks_back or rule.bundle is not None:
             return 0
-        picked = rule.pick(places, self._stand(rule))
+        picked = rule.picked(places, self._stand(rule))
         if picked is None:
             return 0
         if rule.each is not None:
             return sum(rule.each(picked))
-        return rule.total(picked, ()) if rule.total is not None else 0
+        return rule.total(picked, []) if rule.total is not None else 0
 
 
 def _step_gives(step: Step, worth: int) -> int:

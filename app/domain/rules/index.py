@@ -9,7 +9,7 @@ A rule with an `event` test that isn't under a `not` is for such acts only; a pu
 the other rules.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from app.domain.coupons import normal_code
 from app.domain.program import All, AnyOf, CouponIs, EventIs, GiveBundle, Lists, Rule, Selection, When
 
 Hits = dict[int, list[int] | None]  # By the rule's rank: places of the lines it may be about; None for every line.
-_Table = Mapping[str, tuple[int, ...]]
+_Table = dict[str, tuple[int, ...]]
 
 
 class Anchor(NamedTuple):
@@ -33,8 +33,8 @@ class Anchor(NamedTuple):
 class Index:
     """Ranks by anchor. `always` and `any_event` are those of rules that nothing anchors."""
 
-    always: Mapping[int, None]
-    any_event: Mapping[int, None]
+    always: dict[int, list[int] | None]
+    any_event: tuple[int, ...]
     events: _Table
     coupons: _Table
     skus: _Table
@@ -45,31 +45,31 @@ class Index:
     @classmethod
     def of(cls, anchors: Iterable[tuple[int, Anchor]]) -> "Index":
         tables: dict[str, dict[str, tuple[int, ...]]] = {name: {} for name in _TABLES}
-        always: dict[int, None] = {}
-        any_event: dict[int, None] = {}
+        always: Hits = {}
+        any_event: list[int] = []
         for rank, anchor in anchors:
             if anchor.by == "":
                 always[rank] = None
             elif anchor.by == "any_event":
-                any_event[rank] = None
+                any_event.append(rank)
             for name in anchor.names:
                 table = tables[anchor.by]
                 table[name] = (*table.get(name, ()), rank)
-        return cls(always, any_event, *[tables[name] for name in _TABLES])
+        return cls(always, tuple(any_event), *[tables[name] for name in _TABLES])
 
     def touched(self, lines: Sequence[Line], *, names: Iterable[str], event: str | None) -> Hits:
         """The rules that a basket touches. `names` are the codes that came with it, and their pools."""
         if event is not None:
             return dict.fromkeys((*self.any_event, *self.events.get(event, ())))
-        hits: Hits = dict(self.always)
+        hits = self.always.copy()
         for name in names:
             hits.update(dict.fromkeys(self.coupons.get(name, ())))
         skus, brands, tags, categories = self.skus, self.brands, self.tags, self.categories
         for place, line in enumerate(lines):
-            if line.sku is not None and line.sku in skus:
-                _note(hits, skus[line.sku], place)
-            if line.brand is not None and line.brand in brands:
-                _note(hits, brands[line.brand], place)
+            if skus and (sku := line.sku) is not None and sku in skus:
+                _note(hits, skus[sku], place)
+            if brands and (brand := line.brand) is not None and brand in brands:
+                _note(hits, brands[brand], place)
             if tags and line.tags:
                 for tag in line.tags:
                     if tag in tags:

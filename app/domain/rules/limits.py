@@ -8,46 +8,63 @@ isn't given back.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.domain.amounts import allocate
 from app.domain.basket import Line
 from app.domain.counters import Back, Count, Scope, Use, cap_name, period_of, precedes, used
 from app.domain.program import Period
+from app.domain.rules.facts import Facts
 from app.domain.rules.forms import CompiledCap, CompiledLimit
 from app.domain.rules.standing import Standing
 
-NOTHING: Mapping[int, int] = {}
+NOTHING: Final[Mapping[int, int]] = {}
 # Looking a member up in its enum costs a tenth of a microsecond.
-_CUSTOMER, _PROGRAM = Scope.CUSTOMER, Scope.PROGRAM
-_SHARE, _WHOLE, _NEVER = Back.SHARE, Back.WHOLE, Back.NEVER
-_EVER = Period.EVER
+_CUSTOMER: Final = Scope.CUSTOMER
+_PROGRAM: Final = Scope.PROGRAM
+_SHARE: Final = Back.SHARE
+_WHOLE: Final = Back.WHOLE
+_NEVER: Final = Back.NEVER
+_EVER: Final = Period.EVER
 
 
-@dataclass(slots=True)
 class _Taken:
     """So much of one counter that comes back one way; `by_place` sums to it where it comes back by share."""
 
-    period: str
-    amount: int = 0
-    by_place: dict[int, int] = field(default_factory=dict)
+    __slots__ = ("amount", "back", "by_place", "name", "period", "scope")
+
+    def __init__(self, scope: Scope, name: str, back: Back, *, period: str) -> None:
+        self.scope = scope
+        self.name = name
+        self.back = back
+        self.period = period
+        self.amount = 0
+        self.by_place: dict[int, int] = {}
+
+
+NONE_TAKEN: Final[list[_Taken]] = []
 
 
 class Tally:
     """The counters during one decision."""
 
-    def __init__(self, standing: Standing, zone: ZoneInfo, lines: Sequence[Line]) -> None:
+    def __init__(self, standing: Standing, facts: Facts, zone: ZoneInfo) -> None:
         self._standing = standing
+        self._facts = facts
         self._zone = zone
-        self._lines = lines
-        self._periods: dict[Period, str] = {_EVER: ""}
-        self._amounts: dict[tuple[Scope, str], int] = {}
-        self._taken: dict[tuple[Scope, str, Back], _Taken] = {}
+        self._lines = facts.basket.lines
+        self._periods: list[tuple[Period, str]] = []  # Two or three: an enum's member is hashed by interpreted code.
+        self._taken: list[_Taken] = []
+        self._taken_by_name: dict[str, list[_Taken]] = {}  # By the counter's, whatever its scope.
 
     def used(self, scope: Scope, name: str, period: str = "") -> int:
         """What a counter says by now."""
-        return used(self._counts(scope), name, self._reached(scope, name, period)) + self._amounts.get((scope, name), 0)
+        amount = used(self._counts(scope), name, self._reached(scope, name, period))
+        for taken in self._taken_by_name.get(name, NONE_TAKEN):
+            if taken.scope is scope:
+                amount += taken.amount
+        return amount
 
     def left(self, compiled: CompiledLimit) -> tuple[int | None, str]:
         """How much a rule may still give, None without end, and the limit's word: used-up uses before all, then the
@@ -88,9 +105,7 @@ class Tally:
         if limit.uses is not None:
             self.take(_PROGRAM, compiled.uses_name, 1, once)
 
-    def fit(
-        self, caps: Sequence[CompiledCap], places: Sequence[int], parts: Sequence[int]
-    ) -> tuple[Sequence[int], str | None]:
+    def fit(self, caps: Sequence[CompiledCap], places: list[int], parts: list[int]) -> tuple[list[int], str | None]:
         """Units by place cut to what the caps leave, and the word of the last cap that cut them.
 
         A group of lines over what is left is cut to it, spread by its parts; no part grows, so a cap that has been
@@ -108,7 +123,7 @@ class Tally:
         return parts, word
 
     def count_caps(
-        self, caps: Sequence[CompiledCap], places: Sequence[int], parts: Sequence[int], *, is_kept: bool = False
+        self, caps: Sequence[CompiledCap], places: list[int], parts: list[int], *, is_kept: bool = False
     ) -> None:
         """Units that were accrued; what is kept never comes back."""
         back = _NEVER if is_kept else _SHARE
@@ -129,11 +144,15 @@ class Tally:
         by_place: Mapping[int, int] = NOTHING,
     ) -> None:
         """Add to a counter within a period."""
-        period = self._reached(scope, name, period)
-        self._amounts[scope, name] = self._amounts.get((scope, name), 0) + amount
-        taken = self._taken.get((scope, name, back))
+        taken = None
+        alike = self._taken_by_name.setdefault(name, [])
+        for each in alike:
+            if each.scope is scope and each.back is back:
+                taken = each
         if taken is None:
-            taken = self._taken[scope, name, back] = _Taken(period)
+            taken = _Taken(scope, name, back, period=self._reached(scope, name, period))
+            alike.append(taken)
+            self._taken.append(taken)
         taken.amount += amount
         if back is _SHARE:
             for place, part in by_place.items():
@@ -146,19 +165,21 @@ class Tally:
             return ()
         lines = self._lines
         return tuple(
-            Use(
-                scope,
-                name,
-                taken.period,
-                taken.amount,
-                back,
-                {lines[place].id: part for place, part in taken.by_place.items()},
-            )
-            for (scope, name, back), taken in self._taken.items()
-            if taken.amount
+            [
+                Use(
+                    taken.scope,
+                    taken.name,
+                    taken.period,
+                    taken.amount,
+                    taken.back,
+                    {lines[place].id: part for place, part in taken.by_place.items()},
+                )
+                for taken in self._taken
+                if taken.amount
+            ]
         )
 
-    def _groups(self, cap: CompiledCap, places: Sequence[int], parts: Sequence[int]) -> Mapping[str, list[int]]:
+    def _groups(self, cap: CompiledCap, places: list[int], parts: list[int]) -> Mapping[str, list[int]]:
         """Positions of parts above 0 by the category that the cap counts them in."""
         groups: dict[str, list[int]] = {}
         for at, place in enumerate(places):
@@ -174,13 +195,20 @@ class Tally:
         a version with another time zone, finds no counter that begins anew.
         """
         count = self._counts(scope).get(name) if period else None
-        return count.period if count is not None and precedes(period, count.period) else period
+        if count is None or count.period == period:
+            return period
+        return count.period if precedes(period, count.period) else period
 
     def _period(self, period: Period) -> str:
-        name = self._periods.get(period)
-        if name is None:
-            today = self._standing.now.astimezone(self._zone).date()
-            name = self._periods[period] = period_of(period, today)
+        if period is _EVER:
+            return ""
+        for known, name in self._periods:
+            if known is period:
+                return name
+        now, facts = self._standing.now, self._facts
+        today = facts.today if now is facts.visit.at else now.astimezone(self._zone).date()  # Mostly the deal is now.
+        name = period_of(period, today)
+        self._periods.append((period, name))
         return name
 
 

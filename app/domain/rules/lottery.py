@@ -10,7 +10,7 @@ takes the place of the ticket; then no counter of the algorithm moves.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.domain.amounts import AMOUNT_MAX, allocate
 from app.domain.basket import ClosedTo
@@ -39,7 +39,7 @@ class _Win:
     prize: Prize
     wanted: int
     units: int = 0
-    parts: Sequence[int] = ()
+    parts: list[int] = field(default_factory=list)
     cost: int = 0
     limited_by: str | None = None
     because: str | None = None

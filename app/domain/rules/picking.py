@@ -27,13 +27,31 @@ class Picked:
     line was counted for them (`every`); whole lines have neither, and are counted as they are taken.
     """
 
-    places: Sequence[int]
-    worths: Sequence[int]
+    places: list[int]
+    worths: list[int]
     scale: int
     qtys_milli: Sequence[int]
-    counted_milli: Mapping[int, int] | None = None
-    runs: Sequence[Run] = ()
-    group: int = 0
+    counted_milli: Mapping[int, int] | None
+    runs: Sequence[Run]
+    group: int
+
+    def __init__(
+        self,
+        places: list[int],
+        worths: list[int],
+        scale: int,
+        qtys_milli: Sequence[int],
+        counted_milli: Mapping[int, int] | None = None,
+        runs: Sequence[Run] = (),
+        group: int = 0,
+    ) -> None:
+        self.places = places
+        self.worths = worths
+        self.scale = scale
+        self.qtys_milli = qtys_milli
+        self.counted_milli = counted_milli
+        self.runs = runs
+        self.group = group
 
     def counted(self) -> Iterable[tuple[int, int]]:
         """How much of which lines was counted, in thousandths; what a lane of mode `once` closes."""
@@ -42,17 +60,20 @@ class Picked:
         return self.counted_milli.items()
 
 
-class Stand(NamedTuple):
+class Stand:
     """A basket's lines when a rule looks at them: what each has left, its quantity, how much of it is open; the very
     same list twice where no rule closes anything.
     """
 
-    worths: Sequence[int]
-    qtys_milli: Sequence[int]
-    open_milli: Sequence[int]
+    __slots__ = ("open_milli", "qtys_milli", "worths")
+
+    def __init__(self, worths: list[int], qtys_milli: list[int], open_milli: list[int]) -> None:
+        self.worths = worths
+        self.qtys_milli = qtys_milli
+        self.open_milli = open_milli
 
 
-def pick_lines(places: Sequence[int], stand: Stand) -> Picked:
+def pick_lines(places: list[int], stand: Stand) -> Picked:
     """Lines taken whole, or what is open of them; at least something of each line must be."""
     worths, open_milli = stand.worths, stand.open_milli
     if open_milli is stand.qtys_milli:
@@ -60,7 +81,7 @@ def pick_lines(places: Sequence[int], stand: Stand) -> Picked:
     return _pick(places, [open_milli[place] for place in places], stand)
 
 
-def pick_whole_units(places: Sequence[int], stand: Stand) -> Picked | None:
+def pick_whole_units(places: list[int], stand: Stand) -> Picked | None:
     """All units of the lines: whole ones, and none that are worth nothing; None where there is no such unit."""
     worths, open_milli = stand.worths, stand.open_milli
     countable = [place for place in places if worths[place] and open_milli[place] >= MILLI]
@@ -69,7 +90,7 @@ def pick_whole_units(places: Sequence[int], stand: Stand) -> Picked | None:
     return _pick(countable, [open_milli[place] // MILLI * MILLI for place in countable], stand)
 
 
-def _pick(places: Sequence[int], taken_milli: list[int], stand: Stand) -> Picked:
+def _pick(places: list[int], taken_milli: list[int], stand: Stand) -> Picked:
     worths, qtys_milli = stand.worths, stand.qtys_milli
     whole = [qtys_milli[place] for place in places]
     if taken_milli == whole:

@@ -7,7 +7,6 @@ a line, so a lane of mode `best_line` takes the rule that gives most of them, an
 Nor has a piece a share: what it has cost stays taken until the piece itself is back.
 """
 
-from collections.abc import Sequence
 from typing import NoReturn
 
 from app.domain.basket import ClosedTo
@@ -28,13 +27,13 @@ class Pieces(Phase):
     def __init__(self, bill: Bill) -> None:
         super().__init__(bill, closed_to=ClosedTo.ACCRUE, worths=bill.left)
 
-    def parts(self, proposal: Proposal) -> Sequence[int]:
-        return (proposal.given,)
+    def parts(self, proposal: Proposal) -> list[int]:
+        return [proposal.given]
 
-    def fit(self, proposal: Proposal, parts: Sequence[int]) -> NoReturn:
+    def fit(self, proposal: Proposal, parts: list[int]) -> NoReturn:
         raise ValueError(f"pieces of {proposal.rule.id} have no lines to fit {parts} to")
 
-    def commit(self, proposal: Proposal, parts: Sequence[int], *, cut_by: str | None) -> None:
+    def commit(self, proposal: Proposal, parts: list[int], *, cut_by: str | None) -> None:
         """Give the pieces, and the codes where they are coupons; take what they cost."""
         rule, picked, bill, given = proposal.rule, proposal.picked, self.bill, sum(parts)
         give = rule.rule.give
@@ -79,7 +78,7 @@ class Pieces(Phase):
             return None
         return Proposal(rule, picked, wanted, given, None, limited_by)
 
-    def write(self, rule: CompiledRule, places: Sequence[int], parts: Sequence[int]) -> NoReturn:
+    def write(self, rule: CompiledRule, places: list[int], parts: list[int]) -> NoReturn:
         raise ValueError(f"pieces of {rule.id} can't be written on lines {places}: {parts}")
 
 

@@ -13,10 +13,9 @@ nothing available; a wallet of value 0 can't be redeemed on a basket.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from app.domain.amounts import MICRO, allocate
+from app.domain.amounts import MICRO, allocate, total
 from app.domain.decision import RedeemTerms
 from app.domain.program import Redemption, Wallet
 from app.domain.rejections import Fault, Rejected, Rejection
@@ -24,78 +23,78 @@ from app.domain.rules.spreading import spread
 
 Asked = Mapping[str, int | Literal["max"]]
 
-_SHOWN_MAX = 2**53 - 1  # What every reader of JSON holds; no basket comes near it.
+_SHOWN_MAX: Final = 2**53 - 1  # What every reader of JSON holds; no basket comes near it.
+NOTHING: Final[Mapping[str, int]] = {}  # What most lines are paid with.
 _PRECEDENCE = {rejection: place for place, rejection in enumerate(Rejection)}
 
 
-@dataclass(slots=True)
 class Payable:
     """The lines as discounts left them: `left` and `rooms` of all, `places` of those not closed to `redeem`."""
 
-    left: Sequence[int]
-    rooms: Sequence[int]
-    places: Sequence[int]
+    __slots__ = ("left", "places", "rooms")
+
+    def __init__(self, left: list[int], rooms: list[int], places: list[int]) -> None:
+        self.left = left
+        self.rooms = rooms
+        self.places = places
 
 
-@dataclass(slots=True)
 class Redeemed:
     """What was paid: `money` by line, `units` by wallet, `units_by_line` by line, then wallet; and the terms."""
 
-    terms: Mapping[str, RedeemTerms]
-    money: Sequence[int]
-    units: Mapping[str, int]
-    units_by_line: Sequence[Mapping[str, int]]
+    __slots__ = ("money", "terms", "units", "units_by_line")
+
+    def __init__(
+        self,
+        terms: Mapping[str, RedeemTerms],
+        money: list[int],
+        units: dict[str, int],
+        units_by_line: list[Mapping[str, int]],
+    ) -> None:
+        self.terms = terms
+        self.money = money
+        self.units = units
+        self.units_by_line = units_by_line
 
     def with_costs(self, units: Mapping[str, int], units_by_line: Sequence[Mapping[str, int]]) -> "Redeemed":
         """The same with units that bought no money: what rewards have cost, by wallet and by line."""
         return Redeemed(
-            terms=self.terms,
-            money=self.money,
-            units=_added(self.units, units),
-            units_by_line=[_added(*both) for both in zip(self.units_by_line, units_by_line, strict=True)],
+            self.terms,
+            self.money,
+            _added(self.units, units),
+            [_added(*both) for both in zip(self.units_by_line, units_by_line, strict=True)],
         )
 
 
-def _added(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return {**one, **{wallet: one.get(wallet, 0) + units for wallet, units in other.items()}}
 
 
-@dataclass(slots=True)
 class _Till:
     """What is left for the next wallet; `weights` and `rooms` are of the payable lines, `room` is their sum; `money`
     and `units` are of all.
     """
 
-    scheme: Redemption
-    places: Sequence[int]
-    share: int
-    due: int
-    room: int
-    strength: int | None
-    weights: list[int]
-    rooms: list[int]
-    money: list[int]
-    units_by_line: list[dict[str, int]]
+    __slots__ = (
+        "due", "money", "places", "room", "rooms", "scheme", "share", "strength", "units_by_line", "weights",
+    )  # fmt: skip
 
-    @classmethod
-    def open(cls, scheme: Redemption, payable: Payable, *, strength: int | None) -> "_Till":
+    def __init__(self, scheme: Redemption, payable: Payable, *, strength: int | None) -> None:
         left, places = payable.left, payable.places
         if len(places) == len(left):
             weights, rooms = list(left), list(payable.rooms)
         else:
             weights, rooms = [left[place] for place in places], [payable.rooms[place] for place in places]
-        return cls(
-            scheme,
-            places,
-            share=scheme.max_share * sum(weights) // MICRO,
-            due=sum(left) - scheme.min_paid,
-            room=sum(rooms),
-            strength=strength,
-            weights=weights,
-            rooms=rooms,
-            money=[0] * len(left),
-            units_by_line=[{} for _ in left],
-        )
+        self.scheme = scheme
+        self.places = places
+        self.share = scheme.max_share * total(weights) // MICRO
+        self.due = total(left) - scheme.min_paid
+        self.room = total(rooms)
+        self.strength = strength
+        self.weights = weights
+        self.rooms = rooms
+        self.money = [0] * len(left)
+        self.units_by_line = [NOTHING] * len(left)
 
 
 def redeem(
@@ -117,7 +116,7 @@ def redeem(
     redeemable = [wallet for wallet in scheme.wallets if wallets[wallet].value > 0]
     if asked:
         _refuse_malformed(asked, redeemable, wallets, scheme)
-    till = _Till.open(scheme, payable, strength=strength)
+    till = _Till(scheme, payable, strength=strength)
     terms: dict[str, RedeemTerms] = {}
     units_by_wallet: dict[str, int] = {}
     refusals = []
@@ -161,13 +160,11 @@ def _refuse_malformed(
 def _reckon(till: _Till, *, value: int, available: int) -> tuple[int, RedeemTerms]:
     """Units that the formula allows, and the terms with what the identification leaves of it."""
     scheme = till.scheme
-    terms = {
-        "max_share": max(till.share, 0),
-        "lines_room": till.room,
-        "available": min(available * value, _SHOWN_MAX),
-        "min_paid": max(till.due, 0),
-    }
-    least = min(terms.values())
+    share, funds, due = max(till.share, 0), min(available * value, _SHOWN_MAX), max(till.due, 0)
+    terms = {"max_share": share, "lines_room": till.room, "available": funds, "min_paid": due}
+    least = share
+    for money in terms.values():
+        least = min(least, money)
     allowed, cut_by = _whole_steps(least // value, scheme)
     units = allowed
     if till.strength is not None:
@@ -175,8 +172,16 @@ def _reckon(till: _Till, *, value: int, available: int) -> tuple[int, RedeemTerm
         least = min(least, terms["strength"])
         units, cut_by = _whole_steps(least // value, scheme)
     if cut_by is None:
-        cut_by = next(name for name, money in terms.items() if money == least)  # The first of equal ones.
-    return allowed, RedeemTerms(units, least, cut_by, terms, strength_units=till.strength)
+        cut_by = _name_of(least, terms)
+    return allowed, RedeemTerms(units, least, cut_by, terms, till.strength)
+
+
+def _name_of(money: int, terms: dict[str, int]) -> str:
+    """The term that is so much, the first of equal ones."""
+    for name, term in terms.items():
+        if term == money:
+            return name
+    raise ValueError(f"none of {terms} is {money}")
 
 
 def _whole_steps(units: int, scheme: Redemption) -> tuple[int, str | None]:
@@ -213,7 +218,7 @@ def _pay(till: _Till, wallet: str, units: int, *, value: int) -> None:
         till.rooms[at] -= money[at]
         till.money[place] += money[at]
         if parts[at]:
-            till.units_by_line[place][wallet] = parts[at]
+            till.units_by_line[place] = {**till.units_by_line[place], wallet: parts[at]}
     till.room -= paid
     till.share -= paid
     till.due -= paid

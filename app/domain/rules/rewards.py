@@ -12,7 +12,7 @@ than its `price` takes nothing off the total, though its units weigh in the spre
 from collections.abc import Callable, Iterator, Sequence
 from typing import assert_never
 
-from app.domain.amounts import MICRO, MILLI, half_up
+from app.domain.amounts import MICRO, MILLI, half_up, total
 from app.domain.program import (
     Give,
     GiveAmount,
@@ -33,7 +33,7 @@ from app.domain.program import (
 )
 from app.domain.rules.picking import Picked, Run
 
-Total = Callable[[Picked, Sequence[int]], int]  # The second: what earlier lanes gave in the rule's wallet, by line.
+Total = Callable[[Picked, list[int]], int]  # The second: what earlier lanes gave in the rule's wallet, by line.
 Each = Callable[[Picked], list[int]]  # Parallel to the picked places.
 
 
@@ -69,13 +69,13 @@ def discount_total(give: Give) -> Total:
     """
     match give:
         case GivePercent(rate):
-            return lambda picked, _: half_up(sum(picked.worths) * rate, MICRO * picked.scale)
+            return lambda picked, _: half_up(total(picked.worths) * rate, MICRO * picked.scale)
         case GiveAmount(amount):
-            return lambda picked, _: min(amount, half_up(sum(picked.worths), picked.scale))
+            return lambda picked, _: min(amount, half_up(total(picked.worths), picked.scale))
         case GivePrice(price) | GiveBundle(_, price):
             return lambda picked, _: half_up(_above_price(picked, price * picked.scale), picked.scale)
         case GiveSteps(steps):
-            return lambda picked, _: _step_discount(steps, sum(picked.worths), picked.scale)
+            return lambda picked, _: _step_discount(steps, total(picked.worths), picked.scale)
         case GiveAmountEach() | GiveUnitPrice() | GivePer() | GiveUnits() | GiveUnitsEach() | GiveMultiply():
             raise ValueError(f"{give} is not a discount with a total")
         case GiveGift() | GiveCoupon() | GiveDraw():
@@ -87,7 +87,7 @@ def discount_total(give: Give) -> Total:
 def _above_price(picked: Picked, price: int) -> int:
     """What the selection, or each of its groups, is worth above `price`; both times the scale."""
     if not picked.runs:
-        return max(sum(picked.worths) - price, 0)
+        return max(total(picked.worths) - price, 0)
     return _groups_above_price(picked.runs, price=price, group=picked.group)
 
 
@@ -130,9 +130,9 @@ def accrual_total(give: Give, *, value: int) -> Total:
     match give:
         case GivePercent(rate):
             unit = MICRO * max(value, 1)
-            return lambda picked, _: sum(picked.worths) * rate // (unit * picked.scale)
+            return lambda picked, _: total(picked.worths) * rate // (unit * picked.scale)
         case GivePer(amount, units):
-            return lambda picked, _: sum(picked.worths) // (amount * picked.scale) * units
+            return lambda picked, _: total(picked.worths) // (amount * picked.scale) * units
         case GiveUnits(units):
             return lambda _picked, _: units
         case GiveUnitsEach(units):

@@ -7,13 +7,12 @@ it doesn't matter which of several full lines is fixed first, and a share below 
 without passing it.
 """
 
-from collections.abc import Sequence
 from functools import cmp_to_key
 
 from app.domain.amounts import allocate
 
 
-def spread(total: int, weights: Sequence[int], rooms: Sequence[int]) -> list[int]:
+def spread(total: int, weights: list[int], rooms: list[int]) -> list[int]:
     """Parts of `total` by weight, none above its room; weights that are all 0 count as equal ones.
 
     Raises:
@@ -29,7 +28,7 @@ def spread(total: int, weights: Sequence[int], rooms: Sequence[int]) -> list[int
     return allocate(total, weights)
 
 
-def _spread_with_full_lines(total: int, weights: Sequence[int], rooms: Sequence[int]) -> list[int]:
+def _spread_with_full_lines(total: int, weights: list[int], rooms: list[int]) -> list[int]:
     """Lines in the order in which a growing total would fill them: once one isn't full, none behind it is."""
     if sum(rooms) < total or min(rooms) < 0:
         raise ValueError(f"can't spread {total} over {weights} with rooms {rooms}")
@@ -54,7 +53,7 @@ def _spread_with_full_lines(total: int, weights: Sequence[int], rooms: Sequence[
     return parts
 
 
-def _by_room_for_its_weight(weights: Sequence[int], rooms: Sequence[int]) -> list[int]:
+def _by_room_for_its_weight(weights: list[int], rooms: list[int]) -> list[int]:
     """The places that have a weight, least room for its weight first; compared exactly, without dividing."""
 
     def compare(one: int, other: int) -> int:

@@ -5,19 +5,43 @@ the lane began with, and then choose. Proposals are taken after their own limits
 take part. Rules come in the order that breaks ties.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Final, assert_never
 
 from app.domain.program import Combine
 from app.domain.rules.forms import CompiledLane, CompiledRule
 from app.domain.rules.phases import MIN_PRICE, Phase, Proposal
 from app.domain.rules.picking import Stand
 
+BEST_LINE: Final = Combine.BEST_LINE.value  # What limits a rule that didn't win all of its lines.
+# Looking a member up in its enum costs a tenth of a microsecond, so comparing one after another up to one.
+_ALL: Final = Combine.ALL
+_SUM: Final = Combine.SUM
+_BEST: Final = Combine.BEST
+_BEST_LINE: Final = Combine.BEST_LINE
+_FIRST: Final = Combine.FIRST
+_ONCE: Final = Combine.ONCE
+
 
 def apply_lane(lane: CompiledLane, rules: Sequence[CompiledRule], phase: Phase) -> None:
     """Let those rules of a lane act that are ready to."""
     if lane.looks_back:
         phase.look_back()
-    _MODES[lane.combine](rules, phase)
+    combine = lane.combine
+    if combine is _ALL:
+        _one_after_another(rules, phase)
+    elif combine is _BEST_LINE:
+        _most_on_each_line(rules, phase)
+    elif combine is _BEST:
+        _most_on_the_receipt(rules, phase)
+    elif combine is _ONCE:
+        _each_unit_once(rules, phase)
+    elif combine is _FIRST:
+        _first_of_all(rules, phase)
+    elif combine is _SUM:
+        _added_up(rules, phase)
+    else:
+        assert_never(combine)
 
 
 def _proposals(rules: Sequence[CompiledRule], phase: Phase) -> list[Proposal]:
@@ -36,7 +60,7 @@ def _each_unit_once(rules: Sequence[CompiledRule], phase: Phase) -> None:
     """One after another; what a rule counted is closed, a unit worth what its line had when the lane began."""
     qtys_milli = phase.stand.qtys_milli
     open_milli = list(qtys_milli)
-    began = Stand(tuple(phase.stand.worths), qtys_milli, open_milli)
+    began = Stand(list(phase.stand.worths), qtys_milli, open_milli)
     for rule in rules:
         if (proposal := phase.propose(rule, began)) is not None:
             phase.commit(proposal, phase.parts(proposal), cut_by=None)
@@ -96,7 +120,7 @@ def _most_on_each_line(rules: Sequence[CompiledRule], phase: Phase) -> None:
         if is_contested:
             kept = [part if part and best[places[at]][1] is rule else 0 for at, part in enumerate(parts)]
         if any(kept):
-            phase.commit(proposal, kept, cut_by=_BEST_LINE)
+            phase.commit(proposal, kept, cut_by=BEST_LINE)
         else:
             phase.outdo(rule)
 
@@ -106,15 +130,3 @@ def _is_more(units: int, rule: CompiledRule, *, than: int, of: CompiledRule) -> 
     if rule.wallet == of.wallet:
         return units > than
     return units * rule.unit_value > than * of.unit_value
-
-
-_BEST_LINE = Combine.BEST_LINE.value
-# A table, since comparing a lane's mode with one member after another costs up to a microsecond.
-_MODES: Mapping[Combine, Callable[[Sequence[CompiledRule], Phase], None]] = {
-    Combine.ALL: _one_after_another,
-    Combine.SUM: _added_up,
-    Combine.BEST: _most_on_the_receipt,
-    Combine.BEST_LINE: _most_on_each_line,
-    Combine.FIRST: _first_of_all,
-    Combine.ONCE: _each_unit_once,
-}

@@ -30,7 +30,7 @@ _unit_worth = attrgetter("unit_worth")
 _Choice = Sequence[tuple[Stock, int]]  # In the order of choice: so many units of this line.
 
 
-def pick_units(units: Units, places: Sequence[int], stand: Stand) -> Picked | None:
+def pick_units(units: Units, places: list[int], stand: Stand) -> Picked | None:
     """The units that `units` takes from the lines at `places`; None where not one group is full."""
     stocks, scale = stocks_of(places, stand)
     if units.per is Per.LINE:
@@ -47,9 +47,9 @@ def pick_units(units: Units, places: Sequence[int], stand: Stand) -> Picked | No
     return _picked(taken, counted, scale=scale, group=units.take) if taken else None
 
 
-def stocks_of(places: Sequence[int], stand: Stand) -> tuple[list[Stock], int]:
+def stocks_of(places: list[int], stand: Stand) -> tuple[list[Stock], int]:
     """What can be counted of each line, and the scale of its unit worth."""
-    worths, qtys_milli, open_milli = stand
+    worths, qtys_milli, open_milli = stand.worths, stand.qtys_milli, stand.open_milli
     countable = [place for place in places if worths[place] and open_milli[place] >= MILLI]
     if not countable:
         return [], 1

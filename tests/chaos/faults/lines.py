@@ -5,9 +5,10 @@ import random
 from collections.abc import Callable
 
 from tests.chaos.faults import Scene, fault
-from tests.storm.proxy import Cut, Fate, Fault, Pass, Proxy, Side, nothing_wrong
+from tests.storm.commits import commit, committed
+from tests.storm.proxy import Cut, Fate, Fault, Mark, Pass, Proxy, Side, holds, nothing_wrong
 
-COMMIT, COMMITTED, CREATED = b"COMMIT;", b"COMMIT\x00", b"HTTP/1.1 201"
+CREATED = b"HTTP/1.1 201"
 LONG_SECONDS, SHORT_SECONDS = 3.0, 2.0
 RESETS, RESET_PAUSE = 4, 0.3
 
@@ -52,7 +53,7 @@ async def answers_lost(scene: Scene) -> None:
     """The write stands, and the till doesn't hear of it, or only half."""
     luck = scene.luck
     for proxy in scene.site.front:
-        proxy.fault = sometimes(luck, 0.3, Side.BACK, CREATED, lambda: Cut(luck.choice([0, 1, -1])))
+        proxy.fault = sometimes(luck, 0.3, holds(Side.BACK, CREATED), lambda: Cut(luck.choice([0, 1, -1])))
     await asyncio.sleep(SHORT_SECONDS)
     for proxy in scene.site.front:
         proxy.fault = nothing_wrong
@@ -62,28 +63,28 @@ async def answers_lost(scene: Scene) -> None:
 @fault("commits delayed")
 async def commits_delayed(scene: Scene) -> None:
     luck = scene.luck
-    late = sometimes(luck, 0.5, Side.OUT, COMMIT, lambda: Pass(luck.uniform(0.2, 1.0)))
+    late = sometimes(luck, 0.5, commit(), lambda: Pass(luck.uniform(0.2, 1.0)))
     await _for_a_while(scene, scene.site.database, late, seconds=LONG_SECONDS)
 
 
 @fault("commits never arrive")
 async def commits_cut(scene: Scene) -> None:
-    cut = sometimes(scene.luck, 0.2, Side.OUT, COMMIT, Cut)
+    cut = sometimes(scene.luck, 0.2, commit(), Cut)
     await _for_a_while(scene, scene.site.database, cut, seconds=SHORT_SECONDS)
 
 
 @fault("commits unanswered")
 async def commits_unanswered(scene: Scene) -> None:
     """The commit happened, and the instance never learns it."""
-    cut = sometimes(scene.luck, 0.2, Side.BACK, COMMITTED, Cut)
+    cut = sometimes(scene.luck, 0.2, committed(), Cut)
     await _for_a_while(scene, scene.site.database, cut, seconds=SHORT_SECONDS)
 
 
-def sometimes(luck: random.Random, share: float, side: Side, marked: bytes, fate: Callable[[], Fate]) -> Fault:
-    """That fate for a share of the chunks of a side that contain the mark."""
+def sometimes(luck: random.Random, share: float, mark: Mark, fate: Callable[[], Fate]) -> Fault:
+    """That fate for a share of the chunks with the mark."""
 
     def choose(moving: Side, data: bytes) -> Fate:
-        if moving is side and marked in data and luck.random() < share:
+        if mark(moving, data) and luck.random() < share:
             return fate()
         return Pass()
 

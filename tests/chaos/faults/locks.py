@@ -6,9 +6,9 @@ import time
 
 from tests.chaos.calls.sales import purchase_body
 from tests.chaos.faults import Scene, fault
-from tests.chaos.faults.lines import COMMIT
 from tests.chaos.journal import Request
 from tests.chaos.world import Customer
+from tests.storm.commits import commit
 from tests.storm.proxy import Fate, Pass, Side, Swallow, nothing_wrong
 
 FREE_SECONDS_MAX = 12.0  # Looked at for so long; the promise is shorter.
@@ -22,9 +22,10 @@ async def half_open(scene: Scene) -> None:
     client, line = scene.load.client(0), scene.site.database[cut]
     customer = await _newcomer(scene)
     swallowed = asyncio.Event()
+    is_commit = commit()
 
     def swallow(side: Side, data: bytes) -> Fate:
-        if side is Side.OUT and COMMIT in data:
+        if is_commit(side, data):
             swallowed.set()
             return Swallow()
         return Pass()

@@ -9,6 +9,8 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.flows.asks import Ask
+
 Sow = Callable[[], None]
 
 
@@ -37,12 +39,29 @@ def plant(
     caught_by: Sequence[str],
     commands: Sequence[str] = ("serve", "jobs"),
     emphasis: str = "usual",
+    is_locked: bool = False,
 ) -> Callable[[Sow], Sow]:
-    """Registers a bug; its docstring says what it is."""
+    """Registers a bug; its docstring says what it is.
+
+    is_locked: the bug is in a round that locks what it reads, so all do.
+    """
 
     def register(sow: Sow) -> Sow:
         meaning = " ".join((sow.__doc__ or "").split())
-        _PLANTS[name] = Plant(name, sow, faults, frozenset(caught_by), frozenset(commands), meaning, emphasis)
+
+        def sow_under_locks() -> None:
+            setattr(Ask, "is_usual", False)  # noqa: B010 - mypy knows it as a property
+            sow()
+
+        _PLANTS[name] = Plant(
+            name,
+            sow_under_locks if is_locked else sow,
+            faults,
+            frozenset(caught_by),
+            frozenset(commands),
+            meaning,
+            emphasis,
+        )
         return sow
 
     return register

@@ -69,6 +69,7 @@ _IF_NOT_OLDER = "if not there or not tonumber(there) or tonumber(there) <= tonum
     emphasis="reads",
     caught_by=["nobody is told before the commit", "nobody sees what isn't committed", "nobody's view goes back"],
     commands=["serve"],
+    is_locked=True,
 )
 def cache_before_commit() -> None:
     """The cache is told of new balances as soon as they are written, before the commit, whatever it has already.

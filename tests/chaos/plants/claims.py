@@ -10,7 +10,8 @@ from app.storage import ledger, round_writes
 from app.storage.ledger import Round
 from tests.chaos.plants import plant, replaced
 
-INSERT, INSERT_IF_ABSENT = "$4::uuid[]) order by 1\n", "$4::uuid[]) order by 1 on conflict do nothing\n"
+INSERT = "    where (select mine from all_are) order by 1\n"
+INSERT_IF_ABSENT = "    where (select mine from all_are) order by 1 on conflict do nothing\n"
 
 
 @plant(
@@ -18,6 +19,7 @@ INSERT, INSERT_IF_ABSENT = "$4::uuid[]) order by 1\n", "$4::uuid[]) order by 1 o
     faults=["clients reset", "answers lost", "clients hang up", "answers lost"],
     emphasis="keys",
     caught_by=["a key has one effect", "replays are byte-equal", "the ledger's own rules"],
+    is_locked=True,
 )
 def check_then_insert() -> None:
     """Keys and receipts are looked up, then inserted if absent, with nothing that keeps two requests apart between the

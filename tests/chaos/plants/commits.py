@@ -13,6 +13,7 @@ from tests.chaos.plants import plant
     "answer-before-commit",
     faults=["commits never arrive", "commits delayed", "postgres killed", "commits never arrive"],
     caught_by=["acknowledged writes exist", "answers tell what was posted"],
+    is_locked=True,
 )
 def answer_before_commit() -> None:
     """A purchase is answered as soon as its rows are written; the commit comes after.
@@ -33,6 +34,7 @@ def answer_before_commit() -> None:
     "asynchronous-commit",
     faults=["postgres killed", "backend killed", "postgres killed", "postgres killed"],
     caught_by=["acknowledged writes exist", "answers tell what was posted"],
+    is_locked=True,
 )
 def asynchronous_commit() -> None:
     """Transactions don't wait until their commit is on disk (`synchronous_commit` off).

@@ -64,6 +64,7 @@ def capture_without_state_check() -> None:
     emphasis="holds",
     caught_by=["holds go by the one clock", "a hold's end is told once", "holds end once"],
     commands=["serve"],
+    is_locked=True,
 )
 def holds_by_own_clock() -> None:
     """Each instance asks its own clock what time it is, for holds and all else.

@@ -11,6 +11,7 @@ from tests.chaos.plants import plant, replaced
 _EVENTS = """), new_events as (
     insert into events (tx_id, customer_id, version, kind)
     select * from unnest($7::uuid[], $5::uuid[], $6::bigint[], $8::text[])
+    where (select mine from all_are)
 """
 _INSERT = """
 insert into events (tx_id, customer_id, version, kind)
@@ -24,6 +25,7 @@ select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[])
     emphasis="sales",
     caught_by=["the ledger's own rules", "the feed has every transaction, in order"],
     commands=["serve"],
+    is_locked=True,
 )
 def events_after_commit() -> None:
     """Events are written when the posting is committed, in a transaction of their own: what ends in between loses them.

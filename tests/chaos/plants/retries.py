@@ -24,6 +24,7 @@ from tests.chaos.plants.claims import INSERT, INSERT_IF_ABSENT
     emphasis="sales",
     caught_by=["a key has one effect", "the ledger's own rules"],
     commands=["serve"],
+    is_locked=True,
 )
 def retried_commit_without_look_up() -> None:
     """A round whose commit wasn't answered is posted once more, without a look whether the first one was committed.
@@ -60,6 +61,7 @@ def retried_commit_without_look_up() -> None:
     emphasis="keys",
     caught_by=["a key has one effect", "the ledger's own rules", "replays are byte-equal"],
     commands=["serve"],
+    is_locked=True,
 )
 def keys_in_memory() -> None:
     """Each instance remembers the keys and receipts that it has posted itself, until it ends.

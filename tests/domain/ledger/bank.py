@@ -1,6 +1,7 @@
 """A bank on the pure core: rounds of one request, with rows in memory that are read and written as storage does.
 
-A book is built from its row, without lots unless something needs them; what a plan did not mark as changed is lost.
+A book is built from its row, without lots unless something needs them, and then with no more than it may take; what a
+plan did not mark as changed is lost.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from app.domain.draws.luck import Luck
 from app.domain.identifiers import NOBODY, CustomerId, LotId
 from app.domain.ledger.books import Book
 from app.domain.ledger.chart import Account, TxKind
-from app.domain.ledger.lots import Lot
+from app.domain.ledger.lots import Lot, spending_order
 from app.domain.ledger.memory import Memory
 from app.domain.ledger.plans import (
     Chained,
@@ -34,6 +35,7 @@ from app.domain.ledger.tiers import tier_at
 from app.domain.rejections import Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
 from app.domain.rules.evaluate import Asked, evaluate
+from app.domain.rules.most_taken import most_taken
 from app.domain.rules.needs import needs_of
 from app.domain.rules.standing import Standing
 from app.flows.ledger_port import Shared
@@ -72,12 +74,23 @@ class Bank:
 
     @contextmanager
     def round(
-        self, customer: CustomerId, moment: Moment, *, needs_lots: bool, purchase: Stored | None = None
+        self,
+        customer: CustomerId,
+        moment: Moment,
+        *,
+        needs_lots: bool,
+        purchase: Stored | None = None,
+        takes: Mapping[str, int] | None = None,
     ) -> Iterator[Book]:
-        """Read the book, bring it up to date, write it back: of a request that is refused, only what time brought."""
+        """Read the book, bring it up to date, write it back: of a request that is refused, only what time brought.
+
+        takes: the most units of each wallet that may be spent, where no other lots are looked at.
+        """
         book = self.read(customer)
-        if needs_lots or book.is_due(moment.now):
+        if book.is_due(moment.now) or self.converts or (needs_lots and takes is None):
             book.load_lots(self.lots_of(customer, purchase))
+        elif needs_lots and takes is not None:
+            book.load_first_lots(self.first_lots_of(customer, takes))
         self.postings += bring_up_to_date(book, moment, self.program.program)
         before = book.version
         try:
@@ -110,6 +123,15 @@ class Bank:
             for lot in self.lots[customer].values()
             if lot.remaining or lot.id in spent or (own is not None and lot.tx_id == own)
         ]
+
+    def first_lots_of(self, customer: CustomerId, takes: Mapping[str, int]) -> list[Lot]:
+        """Active lots in spending order, as many of each wallet as hold so much."""
+        first, left = [], dict(takes)
+        for lot in spending_order(self.lots[customer].values()):
+            if lot.remaining and not lot.is_pending and left.get(lot.wallet, 0) > 0:
+                left[lot.wallet] -= lot.remaining
+                first.append(replace(lot))
+        return first
 
     def write(self, book: Book) -> None:
         kept = self.lots[book.customer_id]
@@ -153,7 +175,8 @@ class Bank:
             )
             chained = plan_nobodys(moment, kind=TxKind.PURCHASE, origin=Origin())
         else:
-            with self.round(customer, moment, needs_lots=bool(asked or rewards) or self.converts) as book:
+            most = most_taken(self.program, basket, redeem=asked, rewards=rewards)
+            with self.round(customer, moment, needs_lots=bool(asked or rewards), takes=most) as book:
                 decision = evaluate(
                     self.program,
                     basket,
@@ -163,6 +186,8 @@ class Bank:
                     rewards=rewards,
                     standing=self._standing(book, shared, now, luck),
                 )
+                for wallet, units in decision.redeemed_units.items():
+                    assert units <= most.get(wallet, 0), "more is taken than was said"
                 chained = plan_purchase(book, self.program.program, decision, moment, origin=Origin())
         self.postings.append(chained)
         state = self._state_of(chained, basket, decision)
@@ -180,7 +205,7 @@ class Bank:
         )
         needs = needs_of(self.program, act, event=visit.event, rewards={}, customer_known=True)
         shared = self.shared.lock_for(needs, (), now)
-        with self.round(customer, moment, needs_lots=self.converts) as book:
+        with self.round(customer, moment, needs_lots=False) as book:
             facts, standing = self.facts_of(book, now), self._standing(book, shared, now, None)
             decision = evaluate(self.program, act, customer=facts, visit=visit, redeem={}, standing=standing)
             self.postings.append(plan_event(book, self.program.program, decision, moment, origin=Origin()))
@@ -211,7 +236,7 @@ class Bank:
 
     def redeem(self, customer: CustomerId, *, wallet: str, units: int, identified_by: str, now: datetime) -> None:
         moment = Moment(now=now, at=now, ids=self.ids)
-        with self.round(customer, moment, needs_lots=True) as book:
+        with self.round(customer, moment, needs_lots=True, takes={wallet: units}) as book:
             most = self.program.program.redemption.strength.get(identified_by)
             if most is not None and units > most:
                 raise Rejected(Rejection.CONFIRMATION_REQUIRED, "")
@@ -221,7 +246,7 @@ class Bank:
 
     def adjust(self, customer: CustomerId, *, wallet: str, units: int, now: datetime) -> None:
         moment = Moment(now=now, at=now, ids=self.ids)
-        with self.round(customer, moment, needs_lots=units < 0 or self.converts) as book:
+        with self.round(customer, moment, needs_lots=units < 0, takes={wallet: -units}) as book:
             plan = plan_adjust(book, self.program.program, moment, wallet=wallet, units=units, origin=Origin())
             self.postings.append(plan)
 

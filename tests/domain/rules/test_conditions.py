@@ -33,7 +33,7 @@ from tests.domain.rules.visits import LINES, NOON, failure, program
 
 
 def test_no_conditions_always_pass() -> None:
-    facts = Facts.of(program(), Basket(()), None, Visit(NOON, Channel.POS, "S1"))
+    facts = Facts(program(), Basket(()), None, Visit(NOON, Channel.POS, "S1"))
 
     assert compile_when(None, program())(facts) is None
 

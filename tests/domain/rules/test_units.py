@@ -23,7 +23,7 @@ def one_by_one(units: Units, stand: Stand) -> tuple[list[tuple[int, Fraction]], 
     """Each unit taken, as its line and its worth, in the order of choice; and the lines of the units counted."""
     singles = [
         (place, Fraction(worth * 1_000, qty))
-        for place, (worth, qty, open_) in enumerate(zip(*stand, strict=True))
+        for place, (worth, qty, open_) in enumerate(zip(stand.worths, stand.qtys_milli, stand.open_milli, strict=True))
         for _ in range(open_ // 1_000)
         if worth
     ]
@@ -50,7 +50,7 @@ def stand_of(drawn: list[tuple[int, int, int]]) -> Stand:
 
 
 def pick(units: Units, stand: Stand) -> Picked | None:
-    return pick_units(units, range(len(stand.worths)), stand)
+    return pick_units(units, list(range(len(stand.worths))), stand)
 
 
 @examples(800)
@@ -83,4 +83,4 @@ def test_each_group_costs_its_price_and_none_more(units: Units, drawn: list[tupl
     worths = [worth for _, worth in one_by_one(units, stand)[0]]
     groups = [worths[start : start + units.take] for start in range(0, len(worths), units.take)]
     above = sum((max(sum(group) - price, Fraction(0)) for group in groups), Fraction(0))
-    assert discount_total(GivePrice(price))(picked, ()) == int(above + Fraction(1, 2))
+    assert discount_total(GivePrice(price))(picked, []) == int(above + Fraction(1, 2))

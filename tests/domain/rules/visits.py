@@ -67,7 +67,7 @@ def failure(
 ) -> Failure | None:
     """What the compiled test says of one visit, in a program whose only rule has these conditions."""
     scheme = program(timezone, rules=(rule(when),))
-    facts = Facts.of(
+    facts = Facts(
         scheme,
         basket,
         customer,

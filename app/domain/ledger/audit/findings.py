@@ -88,6 +88,11 @@ class Check(StrEnum):
     ROOT_TREE = "root_tree"  # Its tree is that of its heads.
     ROOT_HASH = "root_hash"  # It is the hash of the one before, the day and the tree.
     ROOT_KEPT = "root_kept"  # It is the one that somebody has kept.
+    # The audit log.
+    LOG_PLACE = "log_place"  # Rows of a chain are numbered from 1 without gap.
+    LOG_HASH = "log_hash"  # SHA-256 over the hash before and the canonical form.
+    LOG_TIME = "log_time"  # A row is later than the one before.
+    LOG_HEAD = "log_head"  # A head that another chain, or somebody, has kept stands in its chain: no end is cut off.
     # The program.
     PROGRAM_COUNTER = "program_counter"  # Counters are what all purchases and acts took, less what was given back.
 

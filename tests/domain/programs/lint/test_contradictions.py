@@ -160,5 +160,5 @@ def test_what_held_once_is_never_called_impossible(
     program = read_program(source)
     test = compile_when(program.rules[0].when, program)
 
-    if any(test(Facts.of(program, *sale)) is None for sale in seen):
+    if any(test(Facts(program, *sale)) is None for sale in seen):
         assert not [code for _, _, code in told(source) if code in {"never_true", "over"}]

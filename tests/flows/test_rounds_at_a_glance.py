@@ -1,0 +1,86 @@
+"""Rounds of one read and one write, with nothing locked in between: what another process does meanwhile counts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.flows.rig import SOON_SECONDS, Pause, Rig, open_rig, standing_still
+from tests.kit import Stage
+from tests.storm.audit import audit
+
+
+@pytest.fixture
+async def rig(stage: Stage) -> AsyncIterator[Rig]:
+    async with open_rig(stage) as rig:
+        yield rig
+        await audit(rig.owner)
+
+
+async def test_of_two_processes_with_one_key_at_once_one_posts_and_both_tell_it(rig: Rig, stage: Stage) -> None:
+    customer = await rig.customer()
+    async with open_rig(stage) as beside:
+        pause = Pause()
+        beside.ledger.before = {"write": pause}
+        first = asyncio.create_task(beside.give(customer, 5, key="same"))
+        await pause.reached()
+        second = await rig.give(customer, 5, key="same")
+        pause.go()
+        told = await first
+        assert (second["is_replayed"], told["is_replayed"]) == (False, True)
+        assert told["tx_id"] == second["tx_id"]
+        assert beside.watch.redone == 1
+
+
+async def test_a_round_that_another_process_got_ahead_of_is_decided_anew(rig: Rig, stage: Stage) -> None:
+    """And whoever it was about goes under locks from then on: a round done twice costs twice."""
+    customer, neighbour = await rig.customer(), await rig.customer()
+    async with open_rig(stage) as beside:
+        pause = Pause()
+        async with standing_still(rig):
+            asked = [asyncio.create_task(rig.give(each, 5)) for each in (customer, neighbour)]
+            rig.ledger.before = {"write": pause}
+        # The rounds that stood still end; what they let in is one round, that stands before its write.
+        await pause.reached()
+        assert (await beside.give(customer, 7))["version"] == 1
+        pause.go()
+        answers = await asyncio.gather(*asked)
+        assert [answer["version"] for answer in answers] == [2, 1]
+        assert answers[0]["balances"]["points"]["available"] == 12
+        assert rig.watch.redone == 1
+        rig.ledger.before = {"glance": _never}
+        assert (await rig.give(customer, 1))["version"] == 3
+        rig.ledger.before = {}
+        assert not rig.watch.failures
+
+
+async def _never() -> None:
+    raise AssertionError("this is not asked for")
+
+
+async def test_who_is_blocked_before_the_write_is_posted_nothing(rig: Rig) -> None:
+    customer = await rig.customer()
+
+    async def block() -> None:
+        await rig.owner.execute(
+            "update customers set is_blocked = true, revision = revision + 1 where id = $1", customer
+        )
+
+    rig.ledger.before = {"write": block}
+    assert (await rig.give(customer, 5))["code"] == "customer_blocked"
+    assert rig.watch.redone == 1
+    assert await rig.owner.fetchval("select count(*) from txs where customer_id = $1", customer) == 0
+
+
+async def test_a_customer_who_is_locked_elsewhere_keeps_nobody_waiting(rig: Rig) -> None:
+    """As bulk changes of segments lock very many for seconds."""
+    customer, neighbour = await rig.customer(), await rig.customer()
+    bulk = rig.owner.transaction()
+    async with standing_still(rig):
+        asked = [asyncio.create_task(rig.give(each, 5)) for each in (customer, neighbour)]
+        await bulk.start()
+        await rig.owner.execute("select from customers where id = $1 for update", customer)
+    assert (await asyncio.wait_for(asked[1], SOON_SECONDS))["status"] == 201
+    assert not asked[0].done()
+    await bulk.rollback()
+    assert (await asyncio.wait_for(asked[0], SOON_SECONDS))["status"] == 201

@@ -1,0 +1,42 @@
+"""Which chunk between service and database asks for a commit, and which one answers it.
+
+A transaction says COMMIT. A round that locks nothing is one statement that commits by itself: it is known by the number
+of its parameters, as nothing else has so many, and its answer by its one true column.
+"""
+
+import re
+
+from app.storage.round_writes import WRITE
+from tests.storm.proxy import Mark, Side
+
+_PARAMETERS = max(int(number) for number in re.findall(r"\$(\d+)", WRITE))
+# Of the message Bind: the formats of so many parameters, all binary, and then their number.
+_WRITE = b"\x00\x01" * _PARAMETERS + _PARAMETERS.to_bytes(2, "big")
+_WRITTEN = b"\x00\x01\x00\x00\x00\x01\x01s\x00\x00\x00\x04"  # One row was asked for.
+_COMMIT, _COMMITTED = b"COMMIT;", b"COMMIT\x00"
+
+
+def commit() -> Mark:
+    """The chunk that asks for a commit; the write of a transaction isn't one."""
+    return _Commits(asked=True)
+
+
+def committed() -> Mark:
+    """The chunk that answers it."""
+    return _Commits(asked=False)
+
+
+class _Commits:
+    def __init__(self, *, asked: bool) -> None:
+        self._asked = asked
+        self._is_begun = False
+
+    def __call__(self, side: Side, data: bytes) -> bool:
+        if side is Side.OUT and b"BEGIN;" in data:
+            self._is_begun = True
+        whole, alone = (_COMMIT, _WRITE) if self._asked else (_COMMITTED, _WRITTEN)
+        is_mine = side is (Side.OUT if self._asked else Side.BACK)
+        is_marked = is_mine and (whole in data or (alone in data and not self._is_begun))
+        if (is_mine and whole in data) or b"ROLLBACK" in data:
+            self._is_begun = False
+        return is_marked
