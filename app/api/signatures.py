@@ -9,6 +9,7 @@ The library builds the signature's base and knows nothing of servers; it reads t
 signed write, nothing for others.
 """
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,9 @@ def public_pem(public_key: bytes) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+
+
 class _Verifier(HTTPMessageVerifier):
     max_clock_skew = AGE_MAX  # With a `max_age` of 0 that is the window, both ways.
 
@@ -105,7 +109,9 @@ class RequestView:
     @classmethod
     def of(cls, pairs: Pairs, *, method: str, path: bytes, query: bytes) -> "RequestView":
         fields = _Fields([(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs])
-        host = next((value for name, value in fields.items() if name == "host"), "kopilka")
+        host = next((value for name, value in fields.items() if name == "host"), "")
+        if not _HOST.fullmatch(host):  # One with a slash in it would tell another path than the one that is served.
+            host = "kopilka"
         target = path.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
         return cls(method, f"http://{host}{target}", fields)
 

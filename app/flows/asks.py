@@ -102,7 +102,9 @@ class Ask:
     @property
     def is_usual(self) -> bool:
         """Whether nothing is known to need a lock: it only gives, and nobody stood in its way yet."""
-        return not (self.tries or self.needs_lots or self.hold or self.purchase or self.purchase_receipt)
+        return not (
+            self.tries or self.needs_lots or self.coupons or self.hold or self.purchase or self.purchase_receipt
+        )
 
     def handles(self) -> Iterable[object]:
         """What no other request of the same round, and of one in flight, should touch."""

@@ -206,8 +206,11 @@ class ChainedLog:
                 self._enqueue(deed, None)
         is_hour = now >= self._heads_at + HEADS_SECONDS
         if is_hour:
-            await self._name_heads()
             self._heads_at = now
+            try:
+                await self._name_heads()
+            except Exception as error:  # noqa: BLE001 - a chain that can't be told holds up nobody's deed
+                self._watch.log_fault(error)
         while self._waiting:
             await self._write_batch()
         if (is_hour or is_last) and self._head is not None and self._head.seq != self._said:

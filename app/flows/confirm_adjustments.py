@@ -7,6 +7,7 @@ what was decided can't be declined or expire meanwhile. A refusal of the posting
 adjustment is asked for anew.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -58,6 +59,8 @@ class ConfirmAdjustments:
         self._programs = programs
         self._answers = answers
         self._above = above
+        # It keeps a connection while the posting takes another: many at once would leave none for tills.
+        self._approving = asyncio.Semaphore(1)
 
     def is_needed(self, request: AdjustRequest) -> bool:
         return bool(self._above) and abs(request.points) > self._above
@@ -108,7 +111,8 @@ class ConfirmAdjustments:
             )
             return Answer(posted.status, self._answers.posted(adjustment_id, posted.body) if is_good else posted.body)
 
-        return await self._once.run(write, act)
+        async with self._approving:
+            return await self._once.run(write, act)
 
     async def decline(self, write: Write, adjustment_id: UUID) -> Answer:
         """The adjustment, declined. Raises `Rejected` as `approve`."""

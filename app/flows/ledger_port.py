@@ -205,8 +205,11 @@ class SharedChanges:
 
 @dataclass(slots=True)
 class Changes:
-    """All that one round writes."""
+    """All that one round writes. `read_at` is when a round without locks has read what it decided on; where that is
+    long ago, nothing is written: postings of a process that stood still would come behind what looks settled.
+    """
 
+    read_at: datetime | None = None
     patrons: list[Patron] = field(default_factory=list)
     postings: list[Chained] = field(default_factory=list)
     claims: list[NewClaim] = field(default_factory=list)

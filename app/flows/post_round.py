@@ -102,6 +102,7 @@ class Round:
             customers=[ask.customer for ask in self._asks if isinstance(ask.customer, UUID)],
         )
         self.now, self._patrons = seen.now, dict(seen.patrons)
+        self.changes.read_at = seen.now
         if seen.has_due_holds or any(is_due(patron, seen.now) for patron in seen.patrons.values()):
             return False
         await self._know(seen.known)

@@ -34,14 +34,17 @@ from app.storage.tiers import tiers_of
 # nothing of one another, and all are carried out; the foreign key of lots is looked at after all of them.
 #
 # All or nothing: a customer who is not as the book was read, or whom somebody else has locked, is not in `mine`, and
-# then no part writes anything. So a round that has read without locks needs no transaction around it.
+# then no part writes anything. So a round that has read without locks needs no transaction around it. What it has read
+# is no older than a transaction may be (`engine.TRANSACTION_MS`): later roots, drawings and views rely on that.
 WRITE = """
 with mine as materialized (
     select c.id from customers c join unnest($53::uuid[], $54::bigint[]) n(id, revision)
         on c.id = n.id and c.revision = n.revision
     order by c.id for no key update of c skip locked
 ), all_are as materialized (
-    select count(*) = cardinality($53::uuid[]) as mine from mine
+    select count(*) = cardinality($53::uuid[])
+        and coalesce(clock_timestamp() < $70::timestamptz + interval '4 seconds', true) as mine
+    from mine
 ), updated as (
     update customers c set
         version = n.version, revision = c.revision + 1, balances = n.balances, tier = n.tier, paid = n.paid,
@@ -150,7 +153,7 @@ async def write(connection: Connection, changes: Changes) -> None:
         await connection.execute(UPDATE_PURCHASES, *_returned(changes))
     await shared.write(connection, changes.shared)
     books = [patron.book for patron in changes.patrons]
-    if not await connection.fetchval(WRITE, *_appended(changes), *_customers(books), *tiers_of(books)):
+    if not await connection.fetchval(WRITE, *_appended(changes), *_customers(books), *tiers_of(books), changes.read_at):
         raise Conflict("not all customers are as they were read")
     if acts := changes.acts:
         await connection.execute(

@@ -109,7 +109,11 @@ def _forged(till: SigningTill) -> dict[str, httpx.Request]:
     added_query.url = added_query.url.copy_with(query=b"explain=true")
     changed_query = till.signed("POST", "/v1/accrue?explain=false", sale)
     changed_query.url = changed_query.url.copy_with(query=b"explain=true")
+    by_host = till.signed("POST", "/v1/redeem", sale)
+    by_host.url = by_host.url.copy_with(path="/v1/accrue")
+    by_host.headers["Host"] = "a/v1/redeem?"
     return {
+        "another path, told by the host": by_host,
         "no signature": without,
         "another body": other_body,
         "no digest": no_digest,

@@ -1,10 +1,14 @@
 """Rounds of one read and one write, with nothing locked in between: what another process does meanwhile counts."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.domain.rejections import Rejected
 from tests.flows.rig import SOON_SECONDS, Pause, Rig, open_rig, standing_still
 from tests.kit import Stage
 from tests.storm.audit import audit
@@ -70,6 +74,23 @@ async def test_who_is_blocked_before_the_write_is_posted_nothing(rig: Rig) -> No
     assert (await rig.give(customer, 5))["code"] == "customer_blocked"
     assert rig.watch.redone == 1
     assert await rig.owner.fetchval("select count(*) from txs where customer_id = $1", customer) == 0
+
+
+async def test_a_round_that_stood_still_after_its_glance_begins_anew(rig: Rig) -> None:
+    """As a process does whose machine is paused: no limit of time ends what has no transaction."""
+    customer = await rig.customer()
+
+    async def stand_still() -> None:
+        time.sleep(4.2)  # noqa: ASYNC251 - nothing else of the process goes on either
+
+    rig.ledger.before = {"write": stand_still}
+    began = datetime.now(UTC)
+    with suppress(Rejected):
+        await rig.give(customer, 5, key="late")
+    again = await rig.give(customer, 5, key="late")
+    assert again["version"] == 1
+    posted = await rig.owner.fetchval("select created_at from txs where customer_id = $1", customer)
+    assert posted > began + timedelta(seconds=4)
 
 
 async def test_a_customer_who_is_locked_elsewhere_keeps_nobody_waiting(rig: Rig) -> None:
