@@ -18,6 +18,9 @@ from app.engines.process import child_command, end
 from app.keyring import open_keyring
 from app.weak_secrets import check_secrets
 
+# Tills come first: where all cores are busy a job gets a tenth of what a worker gets. With the self-audit's slices it
+# took two busy cores from 2,280 purchases a second to 2,760 (128 tills, medians of three pairs of runs).
+NICE = 10
 # A job in progress is finished or rolled back in this time; it is safe to run again.
 STOP_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 RESTART_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -34,6 +37,7 @@ def run_jobs(settings: Settings, *, say: Callable[[str], None]) -> None:
     from app.schema import check_durability, prepare_schema
 
     check_secrets(settings, say=say)
+    os.nice(NICE)
     with engines_for(settings, say=say, lasting=True) as addresses:
         prepare_schema(addresses, say=say)
         check_durability(addresses, allow_unsafe=settings.allow_unsafe_database)
