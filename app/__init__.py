@@ -8,19 +8,28 @@ A functional core inside an imperative shell: the core decides, the shell fetche
                 rules/ (a basket to a decision), ledger/ (a decision to a balanced posting), draws/ (luck, and its
                 proof), backtest/ (a draft on past baskets)
     flows/      one file a use case; rounds.py and post_round.py are the hot path; ports*.py say what flows need
+    channels/   messages to customers: a file, mail (wiring_confirmation.py: and who confirms what)
     storage/    PostgreSQL        cache/  Redis        api/  HTTP        vault.py  personal data, sealed
     clock.py    the database's time                    telemetry/  logs and metrics
     wiring.py   the one place that knows every concrete class; background.py, for what jobs do; deed_log.py, for the
                 audit log of any process
 
-    cli.py      the commands (`python -m app`); serve.py, workers.py, jobs_process.py: the processes they start
+    cli.py      the commands (`python -m app`), cli_access.py: those of keys and people, cli_tools.py: what both share;
+                serve.py, workers.py, jobs_process.py: the processes they start
+    stopping.py   a stop while they start
     main.py     the ASGI entrance; jobs.py the background work; demo/ a program, customers and keys to try
     backtest.py a draft tried on past baskets: backtest_command.py, backtest_worker.py; beside.py starts what must not
                 slow the tills; draw_check.py recomputes draws
-    key_command.py  keys made, rotated, listed from the command line
+    key_command.py  keys made, rotated, listed from the command line; people_command.py, people's accounts
+    passwords.py  argon2 and sealed code secrets (sealing.py: how all is sealed); identity_provider.py, OpenID Connect;
+                wiring_people.py, who signs in; wiring_abuse.py, wiring_offline.py: budgets and limits, tills without
+                connection
+    master_command.py  the master key replaced; wrapped_keys.py, customers' keys under it; wiring_personal.py;
+                erasures_command.py, erasures done again where a backup was restored
     load.py     customers and balances of another scheme, brought in from a file (load_files.py)
-    config.py   settings, keyring.py the service's secrets, weak_secrets.py what is refused of them, addresses.py,
-                schema.py, verification.py (the self-audit)
+    config.py   settings (people_settings.py: of signing in; abuse_settings.py: of limits), keyring.py the service's
+                secrets, weak_secrets.py what is refused of them, addresses.py, this_machine.py (what never leaves
+                it), schema.py, verification.py (the self-audit)
     progress.py how far a long command is
     one_write.py  an answer's head and body in one write
     compiled_core.py  the core as machine code where it was compiled (compile_core.py)

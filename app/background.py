@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from app.clock import DatabaseClock
 from app.config import Settings
 from app.deed_log import log_on
+from app.flows.erase_customer import TidyErasures
 from app.flows.ledger_roots import LedgerRoots
 from app.flows.ports_audit import DrawsCheck
 from app.flows.publish_program import ProgramShelf
 from app.flows.relay import Relay
 from app.flows.self_audit import SelfAudit
 from app.flows.sweep import Sweep
+from app.flows.watch_tills import WatchTills
 from app.keyring import Keyring
 from app.storage.engine import Database
+from app.storage.erasures import ErasuresDatabase
 from app.storage.feed import FeedDatabase
 from app.storage.housekeeping import Housekeeping
 from app.storage.ledger import LedgerDatabase
@@ -25,6 +28,7 @@ from app.storage.roots import RootsDatabase
 from app.storage.self_audit import SelfAuditDatabase
 from app.telemetry import METRICS
 from app.wiring import Watch, snapshots_of
+from app.wiring_abuse import till_watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Background:
     roots: LedgerRoots
     sweep: Sweep
     audit: SelfAudit
+    tills: WatchTills
+    erasures: TidyErasures
 
 
 @asynccontextmanager
@@ -80,6 +86,10 @@ async def open_background(
                     draws=check_draws,
                     log=log,
                 ),
+                tills=till_watch(
+                    settings, database, programs=ProgramShelf(ReadsDatabase(database), clock=DatabaseClock())
+                ),
+                erasures=TidyErasures(ErasuresDatabase(database)),
             )
     finally:
         await snapshots.close()

@@ -1,4 +1,5 @@
-"""The command line: `python -m app COMMAND`, settings from the environment (`settings` lists them).
+"""The command line: `python -m app COMMAND`, settings from the environment (`settings` lists them). Those of keys and
+people are in `app.cli_access`.
 
 Each command loads only what it needs, reads the settings, runs or finds the engines, and says in one line on standard
 error what stops it (exit code 1). Standard output carries answers only; progress goes to standard error, except where
@@ -9,16 +10,16 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from app.config import CannotStart, Settings, describe_settings
-from app.engines import Addresses, engines_for
+from app.cli_access import erasures, keys, masters, people
+from app.cli_tools import read_settings, ready_database, tell
+from app.config import CannotStart, describe_settings
+from app.engines import engines_for
 from app.keyring import open_keyring
-from app.telemetry import configure_logging, log_last_exception
+from app.weak_secrets import check_secrets
 
 cli = typer.Typer(
     name="app",
@@ -27,8 +28,10 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-keys = typer.Typer(help="Keys of tills, shops and people.", no_args_is_help=True)
+cli.add_typer(erasures, name="erasures")
 cli.add_typer(keys, name="keys")
+cli.add_typer(masters, name="masters")
+cli.add_typer(people, name="people")
 draws = typer.Typer(help="Random rewards.", no_args_is_help=True)
 cli.add_typer(draws, name="draws")
 
@@ -40,29 +43,6 @@ def main() -> None:
     except CannotStart as error:
         tell(str(error))
         sys.exit(1)
-
-
-def tell(line: str) -> None:
-    """A line for people, on standard error."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the command line speaks
-
-
-def read_settings(**overrides: object) -> Settings:
-    """The settings, and logging set up by them."""
-    settings = Settings.read(**overrides)
-    configure_logging(form=settings.log_format, level=settings.log_level)
-    sys.excepthook = log_last_exception
-    return settings
-
-
-@contextmanager
-def ready_database(settings: Settings, *, cache: bool = False) -> Iterator[Addresses]:
-    """Engines for a short command, with a schema it can work on."""
-    from app.schema import prepare_schema
-
-    with engines_for(settings, say=tell, cache=cache) as addresses:
-        prepare_schema(addresses, say=tell)
-        yield addresses
 
 
 @cli.command()
@@ -90,7 +70,9 @@ def migrate() -> None:
     """Bring the schema to the newest version, as the database's owner (DATABASE_OWNER_URL)."""
     from app.schema import migrate_schema
 
-    with engines_for(read_settings(), say=tell, cache=False) as addresses:
+    settings = read_settings()
+    check_secrets(settings, say=tell)
+    with engines_for(settings, say=tell, cache=False) as addresses:
         migrate_schema(addresses, say=tell)
 
 
@@ -208,69 +190,6 @@ def settings() -> None:
     typer.echo(f"{'SETTING':{name_width}}  {'DEFAULT':{default_width}}  MEANING")
     for fact in facts:
         typer.echo(f"{fact.name:{name_width}}  {fact.default or '-':{default_width}}  {fact.meaning}")
-
-
-@keys.command("create")
-def create_key(
-    role: Annotated[str, typer.Option(help="pos, shop, marketer, analyst, support, admin or ops.")],
-    shop: Annotated[list[str] | None, typer.Option(help="The shop; several for a shop's key.")] = None,
-    terminal: Annotated[str | None, typer.Option(help="The till of a pos key.")] = None,
-    partner: Annotated[str | None, typer.Option(help="Whose shop it is, for rules that test `partner`.")] = None,
-    signed_by: Annotated[
-        str | None, typer.Option(metavar="FILE", help="An Ed25519 public key, PEM, that its writes must be signed by.")
-    ] = None,
-    certificate_sha256: Annotated[
-        str | None, typer.Option(metavar="HEX", help="SHA-256 of the client certificate that it must come with.")
-    ] = None,
-) -> None:
-    """Make a key and print it once, as one JSON object {"id","key","role"}."""
-    from app.key_command import create
-
-    settings = read_settings()
-    with ready_database(settings) as addresses:
-        made = create(
-            addresses.database_url,
-            env=settings.key_env,
-            role=role,
-            shops=shop or [],
-            terminal=terminal,
-            partner=partner,
-            signed_by=signed_by,
-            certificate_sha256=certificate_sha256,
-        )
-    typer.echo(made)
-
-
-@keys.command("rotate")
-def rotate_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")]) -> None:
-    """Make a second key with the same role, shops, terminal and demands, and print it once, as `create` does."""
-    from app.key_command import rotate
-
-    settings = read_settings()
-    with ready_database(settings) as addresses:
-        made = rotate(addresses.database_url, key_id, env=settings.key_env)
-    typer.echo(made)
-    tell(f"both keys work; when the new one is in place: python -m app keys revoke {key_id}")
-
-
-@keys.command("list")
-def list_keys() -> None:
-    """List keys, a JSON object a line; the keys themselves are not kept."""
-    from app.key_command import listed
-
-    with ready_database(read_settings()) as addresses:
-        for line in listed(addresses.database_url):
-            typer.echo(line)
-
-
-@keys.command("revoke")
-def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")]) -> None:
-    """Revoke a key; it is refused within seconds."""
-    from app.key_command import revoke
-
-    with ready_database(read_settings()) as addresses:
-        revoke(addresses.database_url, key_id)
-    tell(f"revoked {key_id}")
 
 
 @draws.callback()

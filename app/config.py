@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from app.abuse_settings import AbuseSettings
 from app.addresses import plain_database_url
 from app.compiled_core import chosen_core
 from app.domain.amounts import AMOUNT_MAX
 from app.domain.key_text import KeyEnv
+from app.people_settings import PeopleSettings
 
 CONTAINER_SECRETS = Path("/run/secrets")
 
@@ -43,6 +45,8 @@ _PYDANTIC_PREFIX = re.compile(r"^(Value error, |Input )")
 # As a browser writes it: no path, no wildcard, lower case.
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 
+_MAIL_ADDRESS = re.compile(r"[^\s@<>]+@[A-Za-z0-9.\-]+")
+
 
 class CannotStart(Exception):
     """What stops a command; `str()` is one line for whoever typed it."""
@@ -52,7 +56,7 @@ class BadSetting(CannotStart):
     """A setting that the service cannot start with; the line names it."""
 
 
-class Settings(BaseSettings):
+class Settings(PeopleSettings, AbuseSettings):
     """What can be set from outside. Defaults are those of a first start on an ordinary machine."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
@@ -101,8 +105,22 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=AMOUNT_MAX,
-        description="an adjustment of more units waits until a second person approves it; 0: none does",
+        description="units of a wallet that one person may adjust of a customer in a day; more waits for a second",
     )
+    challenges_customer_max: int = Field(
+        default=5,
+        ge=0,
+        le=1_000,
+        description="codes that a customer is sent in 10 minutes, and four times as many a day; 0: any number",
+    )
+    challenges_terminal_max: int = Field(
+        default=60, ge=0, le=100_000, description="codes that a terminal has sent in 10 minutes; 0: any number"
+    )
+    smtp_url: str | None = Field(
+        default=None,
+        description="sends codes by mail, as smtps://user:password@host; not set: into DATA_DIR/messages.jsonl",
+    )
+    smtp_from: str = Field(default="kopilka@localhost", description="the address that such mail is from")
     returns_any_shop: bool = Field(default=False, description="true lets a shop take back what another shop has sold")
     publish_backtest_hours: int = Field(
         default=0,
@@ -132,7 +150,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         default="",
-        description="addresses or networks of proxies whose Client-Cert is believed, parted by commas; none else's is",
+        description="addresses or networks of proxies whose Client-Cert and X-Forwarded-For count, parted by commas",
     )
     internal_port: int | None = Field(
         default=None,
@@ -175,6 +193,20 @@ class Settings(BaseSettings):
     def _is_a_cache_address(cls, value: str | None) -> str | None:
         if value is not None and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
             raise ValueError("must be an address that begins with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in {"smtp", "smtps"} or not urlsplit(value).hostname):
+            raise ValueError("must be an address that begins with smtp:// or smtps://")
+        return value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _is_a_mail_address(cls, value: str) -> str:
+        if not _MAIL_ADDRESS.fullmatch(value):
+            raise ValueError("must be a mail address, as loyalty@shop.example")
         return value
 
     @field_validator("cors_origins")
@@ -269,7 +301,9 @@ class SettingFact:
 
 def describe_settings() -> Iterator[SettingFact]:
     """All settings in their order, with the default as one would write it and what each means."""
-    for name, field in Settings.model_fields.items():
+    parts = {**AbuseSettings.model_fields, **PeopleSettings.model_fields}
+    own = {name: field for name, field in Settings.model_fields.items() if name not in parts}
+    for name, field in {**own, **parts}.items():
         default = "" if field.default is None else str(field.default)
         if isinstance(field.default, bool):
             default = default.lower()

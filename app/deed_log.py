@@ -63,8 +63,8 @@ def command_deed(action: str, *, object: str = "", outcome: Outcome = Outcome.DO
     return Deed(ActorKind.OPERATOR, actor, action, object=object, outcome=outcome, details=details)
 
 
-async def note_command(database_url: str, deed: Deed) -> None:
-    """Note a command's deed, on connections of its own.
+async def note_command(database_url: str, *deeds: Deed) -> None:
+    """Note a command's deeds, on connections of its own.
 
     Raises:
         DatabaseGone, UnsafeDatabase
@@ -72,8 +72,9 @@ async def note_command(database_url: str, deed: Deed) -> None:
     database = Database(database_url, allow_unsafe=True)
     await database.open()
     try:
-        async with log_on(database, part=deed.action) as log:
-            await log.note(deed)
+        async with log_on(database, part=deeds[0].action) as log:
+            for deed in deeds:
+                await log.note(deed)
     finally:
         await database.close()
 

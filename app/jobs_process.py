@@ -16,6 +16,7 @@ from app.config import Settings
 from app.engines import engines_for
 from app.engines.process import child_command, end
 from app.keyring import open_keyring
+from app.stopping import stopped_by_signal
 from app.weak_secrets import check_secrets
 
 # Tills come first: where all cores are busy a job gets a tenth of what a worker gets. With the self-audit's slices it
@@ -33,12 +34,12 @@ STEADY_SECONDS = 60.0
 
 
 def run_jobs(settings: Settings, *, say: Callable[[str], None]) -> None:
-    """Runs the jobs in this process until SIGTERM or SIGINT."""
+    """Runs the jobs in this process until SIGTERM or SIGINT, which end its start cleanly too."""
     from app.schema import check_durability, prepare_schema
 
     check_secrets(settings, say=say)
     os.nice(NICE)
-    with engines_for(settings, say=say, lasting=True) as addresses:
+    with stopped_by_signal(), engines_for(settings, say=say, lasting=True) as addresses:
         prepare_schema(addresses, say=say)
         check_durability(addresses, allow_unsafe=settings.allow_unsafe_database)
         keyring = open_keyring(settings.secrets_path, data_dir=settings.data_dir)

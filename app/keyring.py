@@ -18,7 +18,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -42,11 +42,12 @@ class Keyring:
     signing: bytes  # tokens of quotes
     cache: bytes  # signs what is read back from Redis
     draws: bytes  # secrets of the days' draws
+    other_masters: tuple[bytes, ...] = ()  # open what they have wrapped, and wrap nothing
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if len(getattr(self, field.name)) != KEY_BYTES:
-                raise ValueError(f"the key {field.name} has not {KEY_BYTES} bytes")
+        for name in NAMES:
+            if len(getattr(self, name)) != KEY_BYTES:
+                raise ValueError(f"the key {name} has not {KEY_BYTES} bytes")
 
     def __repr__(self) -> str:
         return f"Keyring({self.fingerprint})"
@@ -59,13 +60,25 @@ class Keyring:
         return hmac.digest(self.signing, b"key of offline allowances\n", "sha256")
 
     @property
+    def people(self) -> bytes:
+        """Seals the secrets of people's one-time codes; derived for the same reason."""
+        return hmac.digest(self.signing, b"key of people's codes\n", "sha256")
+
+    @property
+    def requests(self) -> bytes:
+        """Keyed hashes of requests, by which a repeated one is known; derived for the same reason."""
+        return hmac.digest(self.signing, b"key of requests\n", "sha256")
+
+    @property
     def fingerprint(self) -> str:
         """Tells two keyrings apart (16 hex digits) without telling anything of their keys: may be stored and logged."""
         subject = b"fingerprint of the keyring\n" + hashlib.sha256(self.master).digest()
         return hmac.digest(self.lookup, subject, "sha256")[:8].hex()
 
 
-NAMES = tuple(field.name for field in fields(Keyring))
+NAMES = tuple(field.name for field in fields(Keyring) if field.name != "other_masters")
+# Beside `master` while it is replaced: the one that comes after it, and those that it came after.
+NEXT_MASTER, FORMER_MASTERS = "master_next", "master_former"
 
 
 def open_keyring(path: Path, *, data_dir: Path) -> Keyring:
@@ -84,9 +97,52 @@ def open_keyring(path: Path, *, data_dir: Path) -> Keyring:
             stored = _add_missing(path)
     except OSError as error:
         raise BadKeyring(f"SECRETS_FILE {path} cannot be used: {error.strerror}") from None
-    keys = {name: _key(stored, name, path=path) for name in NAMES}
-    _refuse_weak(keys, path=path)
-    return Keyring(**keys)
+    keys = {name: _key(stored[name], name, path=path) for name in NAMES}
+    others = {name: _key(value, name, path=path) for name, value in _other_masters(stored)}
+    _refuse_weak(keys | others, path=path)
+    return Keyring(**keys, other_masters=tuple(others.values()))
+
+
+def add_master(path: Path) -> bytes:
+    """A new master key that wraps nothing yet. Raises `BadKeyring`: there is one, or the file can't be written."""
+    made = _new_key()
+
+    def add(stored: dict[str, object]) -> None:
+        if NEXT_MASTER in stored:
+            raise BadKeyring(f"SECRETS_FILE {path} has a next master key already: `python -m app masters rotate`")
+        stored[NEXT_MASTER] = made
+
+    _change(path, add)
+    return base64.b64decode(made)
+
+
+def promote_master(path: Path) -> bool:
+    """The next master key wraps from now on, where there is one; the one before only opens. Raises `BadKeyring`."""
+
+    def promote(stored: dict[str, object]) -> None:
+        if NEXT_MASTER in stored:
+            former = stored.get(FORMER_MASTERS, [])
+            stored[FORMER_MASTERS] = [stored["master"], *(former if isinstance(former, list) else [former])]
+            stored["master"] = stored.pop(NEXT_MASTER)
+
+    before = _read(path) or {}
+    return _change(path, promote)["master"] != before.get("master")
+
+
+def drop_masters(path: Path) -> int:
+    """Forgets the former master keys; how many there were. Raises `BadKeyring`."""
+    former = (_read(path) or {}).get(FORMER_MASTERS, [])
+    _change(path, lambda stored: stored.pop(FORMER_MASTERS, None))
+    return len(former) if isinstance(former, list) else 1
+
+
+def _other_masters(stored: dict[str, object]) -> Iterator[tuple[str, object]]:
+    """By a name for messages."""
+    if NEXT_MASTER in stored:
+        yield NEXT_MASTER, stored[NEXT_MASTER]
+    former = stored.get(FORMER_MASTERS, [])
+    for place, value in enumerate(former if isinstance(former, list) else [former]):
+        yield f"{FORMER_MASTERS}/{place}", value
 
 
 def _refuse_weak(keys: dict[str, bytes], *, path: Path) -> None:
@@ -98,8 +154,7 @@ def _refuse_weak(keys: dict[str, bytes], *, path: Path) -> None:
             raise BadKeyring(f"SECRETS_FILE {path}: the key {name} stands there twice; each purpose needs its own")
 
 
-def _key(stored: dict[str, object], name: str, *, path: Path) -> bytes:
-    value = stored[name]
+def _key(value: object, name: str, *, path: Path) -> bytes:
     try:
         key = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
     except binascii.Error:
@@ -140,14 +195,22 @@ def _make(path: Path) -> dict[str, object]:
 
 def _add_missing(path: Path) -> dict[str, object]:
     """The file with every missing key added; whoever comes second finds them there."""
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        stored = _read(path) or {}
-        stored |= {name: _new_key() for name in NAMES if name not in stored}
-        with _written_aside(path, stored) as aside:
-            os.replace(aside, path)
-        _sync_directory(path.parent)
-        return stored
+    return _change(path, lambda stored: stored.update({name: _new_key() for name in NAMES if name not in stored}))
+
+
+def _change(path: Path, change: Callable[[dict[str, object]], object]) -> dict[str, object]:
+    """The file as it is after a change that nobody else's gets between. Raises `BadKeyring`."""
+    try:
+        with path.with_name(path.name + ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            stored = _read(path) or {}
+            change(stored)
+            with _written_aside(path, stored) as aside:
+                os.replace(aside, path)
+            _sync_directory(path.parent)
+            return stored
+    except OSError as error:
+        raise BadKeyring(f"SECRETS_FILE {path} cannot be used: {error.strerror}") from None
 
 
 @contextlib.contextmanager

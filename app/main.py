@@ -1,4 +1,8 @@
-"""The ASGI entrance: `uvicorn app.main:create_app --factory`.
+"""The application that `python -m app serve` answers with.
+
+It has no other server: what a connection may take (`app.api.connections`), whom forwarding headers are believed from,
+what is refused of secrets, database and schema before anything answers, are the server's and the start's. Another one,
+as `uvicorn app.main:app`, would leave them out without a word, so `app` refuses to start there.
 
 The edge answers every call of the contract. FastAPI stands behind it with the documentation (`/docs`, `/openapi.json`)
 and the lifespan: the service is opened before the first request and closed after the last write. Before the edge stands
@@ -13,20 +17,20 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.certificates import ClientCertificates, Network
 from app.api.cors import SharedWithOrigins
 from app.api.docs_page import PAGE_PATHS, add_docs
 from app.api.edge import Edge
 from app.api.openapi import openapi_document
 from app.api.operations import OPERATIONS
 from app.api.ports_apart import PortsApart
+from app.api.proxies import Network, TrustedProxies
+from app.api.sessions_cookies import Site
 from app.config import Settings
 from app.engines import running_engines
 from app.flows.service import Service
 from app.keyring import open_keyring
-from app.telemetry import configure_logging
 from app.telemetry.metrics import build_version
 
 # Purchases leave no cycles behind: of 14,000 none had to be found. But a round of 64 holds tens of thousands of objects
@@ -40,6 +44,8 @@ INTERNAL_PATHS = frozenset({*PAGE_PATHS, OPENAPI_PATH, METRICS_PATH})
 
 _log = structlog.get_logger("app.main")
 
+ONLY_SERVE = "start Kopilka with `python -m app serve`: another server has neither its checks nor its limits"
+
 OpenService = Callable[[], AbstractAsyncContextManager[Service]]
 
 
@@ -52,12 +58,21 @@ class Documentation(FastAPI):
         return self.openapi_schema
 
 
-def create_app() -> ASGIApp:
-    """The application as the environment's settings say."""
-    settings = Settings.read()
-    configure_logging(form=settings.log_format, level=settings.log_level)
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """What another server finds here: it doesn't start, and says why."""
+    if scope["type"] != "lifespan":
+        raise RuntimeError(ONLY_SERVE)
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": ONLY_SERVE})
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The application as the settings say."""
     edge = build_app(
-        lambda: _service(settings), phone_region=settings.phone_region, trusted_proxies=settings.trusted_networks
+        lambda: _service(settings),
+        phone_region=settings.phone_region,
+        trusted_proxies=settings.trusted_networks,
+        public_url=settings.public_url,
     )
     return fronted(edge, settings)
 
@@ -71,7 +86,13 @@ def fronted(app: ASGIApp, settings: Settings) -> ASGIApp:
     return app
 
 
-def build_app(open_service: OpenService, *, phone_region: str, trusted_proxies: Sequence[Network] = ()) -> Edge:
+def build_app(
+    open_service: OpenService,
+    *,
+    phone_region: str,
+    trusted_proxies: Sequence[Network] = (),
+    public_url: str | None = None,
+) -> Edge:
     """An application around any service."""
 
     @asynccontextmanager
@@ -98,7 +119,8 @@ def build_app(open_service: OpenService, *, phone_region: str, trusted_proxies: 
         pages=pages,
         page_paths=(*PAGE_PATHS, OPENAPI_PATH),
         phone_region=phone_region,
-        certificates=ClientCertificates(trusted_proxies),
+        proxies=TrustedProxies(trusted_proxies),
+        site=Site(public_url),
     )
     return edge
 

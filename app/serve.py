@@ -10,12 +10,8 @@ import contextlib
 import errno
 import os
 import shlex
-import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
 
 import orjson
 
@@ -25,6 +21,7 @@ from app.engines import Addresses, engines_for
 from app.jobs_process import jobs_beside
 from app.keyring import Keyring, open_keyring
 from app.schema import check_durability, prepare_schema
+from app.stopping import stopped_by_signal
 from app.weak_secrets import check_secrets
 from app.workers import BACKLOG, answer, spread
 
@@ -36,7 +33,7 @@ def serve_until_stopped(settings: Settings, *, with_jobs: bool, with_demo: bool)
     """Serves until SIGTERM or SIGINT; the process's exit code. Raises `CannotStart`."""
     check_secrets(settings, say=say)
     with contextlib.ExitStack() as taken:
-        from_now_on_gently = taken.enter_context(_stopped_by_signal())
+        from_now_on_gently = taken.enter_context(stopped_by_signal())
         port = taken.enter_context(contextlib.closing(take_port(settings)))
         settings = settings.model_copy(update={"port": port.getsockname()[1]})
         internal = None
@@ -158,30 +155,3 @@ def quote_call(facts: DemoFacts, *, base: str) -> str:
     body = orjson.dumps({"customer": {"phone": facts.phone}, "basket": basket}).decode()
     words = ["curl", "-s", f"{base}/v1/quote", "-H", f"Authorization: Bearer {facts.till_key}"]
     return shlex.join([*words, "-H", "Content-Type: application/json", "-d", body])
-
-
-@contextmanager
-def _stopped_by_signal() -> Iterator[Callable[[], None]]:
-    """SIGTERM and SIGINT end the start with exit code 0; after the yielded call they are left to the server.
-
-    A second signal never interrupts the clean-up that the first has begun.
-    """
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def ignore(_: int, __: FrameType | None) -> None:
-        """Not SIG_IGN, which the programs that are started would inherit."""
-
-    def gently() -> None:
-        for number in numbers:
-            signal.signal(number, ignore)
-
-    def stop(_: int, __: FrameType | None) -> None:
-        gently()
-        raise SystemExit(0)
-
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield gently
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -7,7 +7,6 @@ also from backups. Losing the keyring loses all personal data, never the ledger.
 Offline allowances are signed here too, since their key is one of the keyring's.
 """
 
-import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -26,9 +25,11 @@ from app.domain.identifiers import Identifier
 from app.flows.ledger_port import Sealed
 from app.flows.ports import Person
 from app.keyring import Keyring
+from app.sealing import seal, unseal
+from app.wrapped_keys import MasterKeys
 
-_NONCE_BYTES = 12
 _NOBODY = Person()
+_SECRET = b"app secret\n"  # Under the same key as the profile, but neither opens as the other.
 _EDDSA = "EdDSA"
 _ISSUER = "kopilka"
 _AUDIENCE = "offline"  # No token of another kind passes for an allowance.
@@ -94,8 +95,9 @@ class KeyringVault:
     def __init__(self, keyring: Keyring) -> None:
         self._lookup = keyring.lookup
         self._signing = keyring.signing
+        self._requests = keyring.requests
         self._draws = keyring.draws
-        self._master = AESGCM(keyring.master)
+        self._masters = MasterKeys(keyring)
 
     def digest(self, identifier: Identifier) -> bytes:
         return hmac_digest(self._lookup, f"{identifier.kind.value}:v1:{identifier.value}".encode(), "sha256")
@@ -103,31 +105,35 @@ class KeyringVault:
     def open(self, customer_id: UUID, sealed: Sealed) -> Person:
         if sealed.wrapped_key is None or sealed.sealed is None:
             return _NOBODY
-        key = _open(self._master, sealed.wrapped_key, customer_id)
-        return _person(orjson.loads(_open(AESGCM(key), sealed.sealed, customer_id)))
+        key = self._masters.unwrap(sealed.wrapped_key, customer_id)
+        return _person(orjson.loads(unseal(AESGCM(key), sealed.sealed, bound_to=customer_id.bytes)))
 
     def seal(self, customer_id: UUID, person: Person, *, wrapped_key: bytes | None) -> Sealed:
         if wrapped_key is None:
             key = AESGCM.generate_key(256)
-            wrapped_key = _seal(self._master, key, customer_id)
+            wrapped_key = self._masters.wrap(key, customer_id)
         else:
-            key = _open(self._master, wrapped_key, customer_id)
-        return Sealed(wrapped_key, _seal(AESGCM(key), orjson.dumps(person), customer_id))
+            key = self._masters.unwrap(wrapped_key, customer_id)
+        return Sealed(wrapped_key, seal(AESGCM(key), orjson.dumps(person), bound_to=customer_id.bytes))
+
+    def seal_secret(self, customer_id: UUID, secret: bytes, *, wrapped_key: bytes) -> bytes:
+        key = self._masters.unwrap(wrapped_key, customer_id)
+        return seal(AESGCM(key), secret, bound_to=_SECRET + customer_id.bytes)
+
+    def open_secret(self, customer_id: UUID, sealed: Sealed) -> bytes | None:
+        if sealed.wrapped_key is None or sealed.sealed is None:
+            return None
+        key = self._masters.unwrap(sealed.wrapped_key, customer_id)
+        return unseal(AESGCM(key), sealed.sealed, bound_to=_SECRET + customer_id.bytes)
 
     def sign(self, text: bytes) -> bytes:
         return blake2b(text, key=self._signing, digest_size=16).digest()
 
+    def keyed(self, fingerprint: bytes) -> bytes:
+        return blake2b(fingerprint, key=self._requests, digest_size=16).digest()
+
     def draw_secret(self, name: str) -> bytes:
         return hmac_digest(self._draws, name.encode(), "sha256")
-
-
-def _seal(cipher: AESGCM, data: bytes, customer_id: UUID) -> bytes:
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + cipher.encrypt(nonce, data, customer_id.bytes)
-
-
-def _open(cipher: AESGCM, sealed: bytes, customer_id: UUID) -> bytes:
-    return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], customer_id.bytes)
 
 
 def _person(stored: dict[str, Any]) -> Person:

@@ -2,20 +2,23 @@
 
 Secrets come from files and the environment only. A password counts where its server is reached over a network; embedded
 engines and those of this machine, by a socket or a loopback address, are guarded by the machine. What is refused: a
-database password that is the user's name, one of the usual ones, or short; a file of secrets that others may write
-(whoever writes it, chooses the keys). What is said and let be: a file that others may read, since a cluster's mounts
-are often so and only its own user lives there; a cache without password, since nothing read back from it is believed
-unsigned (it can be emptied, and be listened to). Keys of the file are judged where it is read (keyring.py).
+password of the database or the cache that is the user's name, one of the usual ones, or short, wherever the driver
+takes it from (the address, PGPASSWORD, a file of passwords); a file of secrets that others may write (whoever writes
+it, chooses the keys). What is said and let be: a file that others may read, since a cluster's mounts are often so and
+only its own user lives there; a cache without password, since nothing read back from it is believed unsigned (it can be
+emptied, and be listened to). Keys of the file are judged where it is read (keyring.py).
 """
 
-import ipaddress
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from app.config import BadSetting, Settings
+from app.this_machine import is_here
 
 PASSWORD_LENGTH_MIN = 12
 USUAL = frozenset(
@@ -27,6 +30,10 @@ USUAL = frozenset(
 )  # fmt: skip
 
 
+_ESCAPED = re.compile(r"\\(.)")
+_PASS_FIELD = re.compile(r"((?:[^:\\]|\\.)*)(?::|$)")
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """What of an address decides."""
@@ -34,17 +41,21 @@ class Address:
     hosts: tuple[str, ...]
     user: str
     password: str | None
+    passfile: str | None = None
 
     @property
     def is_of_this_machine(self) -> bool:
-        return all(not host or host.startswith("/") or _is_loopback(host) for host in self.hosts)
+        return all(not host or host.startswith("/") or is_here(host) for host in self.hosts)
 
 
 def check_secrets(settings: Settings, *, say: Callable[[str], None]) -> None:
     """Before anything is started. Raises `BadSetting`, whose line names the setting and never shows the secret."""
     for name, url in (("DATABASE_URL", settings.database_url), ("DATABASE_OWNER_URL", settings.database_owner_url)):
-        if url is not None and (fault := _fault_of(read_address(url))) is not None:
-            raise BadSetting(f"setting {name} holds a password that {fault}: choose a long random one")
+        if url is not None:
+            for place, address in _as_the_driver_reads(name, url):
+                _refuse_weak(place, address)
+    if settings.redis_url is not None and (cache := read_address(settings.redis_url)).password:
+        _refuse_weak("setting REDIS_URL", cache)
     for line in _open_secrets(settings):
         say(line)
 
@@ -60,11 +71,50 @@ def read_address(url: str) -> Address:
         hosts=tuple(_without_port(host) for host in named.split(",")),
         user=unquote(options.get("user", [user])[-1]),
         password=unquote(options["password"][-1]) if "password" in options else unquote(password) if colon else None,
+        passfile=options["passfile"][-1] if "passfile" in options else None,
     )
 
 
+def _as_the_driver_reads(name: str, url: str) -> Iterator[tuple[str, Address]]:
+    """The address with each password that may be tried, and where it stands: what an address leaves out, PostgreSQL's
+    clients take from the environment, and then from a file.
+    """
+    address = read_address(url)
+    if address.hosts == ("",):
+        address = replace(address, hosts=tuple(os.environ.get("PGHOST", "").split(",")))
+    address = replace(address, user=address.user or os.environ.get("PGUSER", ""))
+    if address.password is not None:
+        yield f"setting {name}", address
+    elif "PGPASSWORD" in os.environ:
+        yield "PGPASSWORD", replace(address, password=os.environ["PGPASSWORD"])
+    else:
+        path = Path(address.passfile or os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
+        for password in _passwords_of(path, address):
+            yield f"the file of passwords {path}", replace(address, password=password)
+
+
+def _passwords_of(path: Path, address: Address) -> Iterator[str]:
+    """Of the rows `host:port:database:user:password` that may be meant: any port and database will do."""
+    try:
+        rows = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for row in rows:
+        host, _, _, user, password, *_ = [
+            *(_ESCAPED.sub(r"\1", field) for field in _PASS_FIELD.findall(row)),
+            *[""] * 5,
+        ]
+        if host in {"*", *address.hosts} and user in {"*", address.user} and not row.startswith("#"):
+            yield password
+
+
+def _refuse_weak(place: str, address: Address) -> None:
+    if (fault := _fault_of(address)) is not None:
+        raise BadSetting(f"{place} holds a password that {fault}: choose a long random one")
+
+
 def _fault_of(address: Address) -> str | None:
-    """None where there is no password in it: a certificate, or a file of passwords, may be what lets us in."""
+    """None where there is no password in it: a certificate may be what lets us in."""
     if address.is_of_this_machine or address.password is None:
         return None
     password = address.password.lower()
@@ -92,15 +142,6 @@ def _open_secrets(settings: Settings) -> Iterator[str]:
         cache = read_address(settings.redis_url)
         if not cache.is_of_this_machine and not cache.password:
             yield "warning: REDIS_URL names no password: whoever reaches that server can read and empty the cache"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _without_port(server: str) -> str:

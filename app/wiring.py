@@ -8,11 +8,9 @@ from datetime import timedelta
 
 import structlog
 
-from app.api.adjustments import ADJUSTMENT_ANSWERS
 from app.api.answers import JsonAnswers, to_bytes
-from app.api.cards import card_bytes, gift_card_bytes, gift_card_numbers_bytes
+from app.api.cards import gift_card_bytes, gift_card_numbers_bytes
 from app.api.key_schemas import KeyBytes
-from app.api.offline import results_bytes
 from app.api.prize_draw_schemas import prize_draw_document
 from app.beside import Beside
 from app.cache.absent import NoSnapshots
@@ -23,9 +21,7 @@ from app.deed_log import log_on
 from app.domain.ledger.chart import Account, TxKind
 from app.domain.ledger.plans import Chained
 from app.flows.callers import Callers
-from app.flows.confirm_adjustments import ConfirmAdjustments
 from app.flows.failures import DrawSecretDiffers
-from app.flows.keep_cards import KeepCards
 from app.flows.keep_coupons import KeepCoupons
 from app.flows.keep_customer import KeepCustomer
 from app.flows.keep_gift_cards import KeepGiftCards
@@ -34,8 +30,6 @@ from app.flows.keep_segments import KeepSegments, SegmentTx
 from app.flows.ledger_roots import LedgerRoots
 from app.flows.loyalty import Loyalty
 from app.flows.move_points import MovePoints
-from app.flows.offline_allowance import AllowanceTerms, LookUpCustomer
-from app.flows.offline_sale import OfflineSales
 from app.flows.once import Once
 from app.flows.place_hold import PlaceHold
 from app.flows.ports import Snapshots
@@ -43,7 +37,6 @@ from app.flows.ports_audit_log import AuditLog
 from app.flows.ports_coupons import CouponTx
 from app.flows.ports_customers import CustomerTx
 from app.flows.post_event import PostEvent
-from app.flows.post_offline import PostOffline
 from app.flows.publish_program import ProgramShelf, PublishProgram
 from app.flows.quote_basket import QuoteBasket
 from app.flows.read_audit_log import ReadAuditLog
@@ -59,12 +52,12 @@ from app.flows.return_lines import ReturnLines
 from app.flows.rounds import Rounds
 from app.flows.run_prize_draws import RunPrizeDraws
 from app.flows.sales import AtLimits
+from app.flows.sealed_answers import SealedAnswers
 from app.flows.try_draft import TryDraft
 from app.flows.use_cases import UseCases
 from app.flows.watch_books import WatchBooks
 from app.keyring import Keyring
 from app.storage import migrate
-from app.storage.adjustments import AdjustmentsDatabase
 from app.storage.audit_log import AuditLogDatabase
 from app.storage.backtests import BacktestsDatabase
 from app.storage.cards import CardsDatabase
@@ -76,14 +69,18 @@ from app.storage.feed import FeedDatabase
 from app.storage.housekeeping import Housekeeping
 from app.storage.key_rounds import KeysDatabase, fresh_key
 from app.storage.ledger import LedgerDatabase
-from app.storage.offline import OfflineDatabase
 from app.storage.prize_draws import PrizeDrawsDatabase
 from app.storage.reads import ReadsDatabase
 from app.storage.roots import RootsDatabase
 from app.storage.segments import SegmentsDatabase
 from app.storage.self_audit import SelfAuditDatabase
 from app.telemetry import METRICS, Metrics, Thinned
-from app.vault import KeyringAllowances, KeyringVault
+from app.vault import KeyringVault
+from app.wiring_abuse import guards_of, velocity_of
+from app.wiring_confirmation import adjustments_on, confirming_on
+from app.wiring_offline import lookups_on, offline_on
+from app.wiring_people import overseeing_people, sessions_on, signing_in
+from app.wiring_personal import cards_of, personal_data
 
 _log = structlog.get_logger("app.flows")
 
@@ -192,20 +189,43 @@ def _assemble(
     shelf = ProgramShelf(reads, clock=clock)
     limits = AtLimits(timedelta(hours=settings.at_max_age_hours) if settings.at_max_age_hours else None)
     rounds = Rounds(store, programs=shelf, answers=answers, snapshots=snapshots, clock=clock, watch=Watch(METRICS))
+    velocity, guards = velocity_of(settings), guards_of(settings, database, clock=clock, answers=answers)
     customers = ReadCustomer(reads, snapshots=snapshots, programs=shelf, vault=vault, clock=clock)
-    points = MovePoints(rounds, vault=vault, answers=answers)
+    points = MovePoints(rounds, vault=vault, answers=answers, velocity=velocity)
+    sessions = sessions_on(database)
     return UseCases(
+        vault=vault,
         rounds=rounds,
-        purchases=RecordPurchase(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
+        purchases=RecordPurchase(
+            rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits, velocity=velocity
+        ),
         points=points,
-        adjustments=_adjustments(settings, database, points, programs=shelf, answers=answers),
+        adjustments=adjustments_on(
+            settings, database, points, programs=shelf, customers=customers, vault=vault, answers=answers
+        ),
+        confirming=confirming_on(
+            settings, database, programs=shelf, customers=customers, vault=vault, clock=clock, answers=answers
+        ),
+        guards=guards,
         audit=audit,
         deeds=ReadAuditLog(AuditLogDatabase(database)),
         events=PostEvent(rounds, vault=vault, answers=answers, limits=limits),
-        offline=_offline(settings, keyring, rounds, store=store, database=database, programs=shelf, answers=answers),
-        lookups=_lookups(settings, keyring, customers, programs=shelf, clock=clock),
+        offline=offline_on(
+            settings,
+            keyring,
+            rounds,
+            store=store,
+            database=database,
+            programs=shelf,
+            answers=answers,
+            budget=guards.budget,
+            watch=guards.offline,
+        ),
+        lookups=lookups_on(settings, keyring, customers, programs=shelf, clock=clock),
         returns=ReturnLines(rounds, store=store, programs=shelf, answers=answers, any_shop=settings.returns_any_shop),
-        holds=PlaceHold(rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits),
+        holds=PlaceHold(
+            rounds, programs=shelf, vault=vault, answers=answers, clock=clock, limits=limits, velocity=velocity
+        ),
         hold_ends=ResolveHold(rounds, answers=answers),
         held=ReadHold(reads),
         keeper=KeepCustomer(
@@ -215,25 +235,24 @@ def _assemble(
             programs=shelf,
             vault=vault,
             answers=answers,
+            sealed=SealedAnswers(vault, customers=customers),
             clock=clock,
         ),
-        cards=KeepCards(
-            Once(plastic, answers=answers),
-            vault=vault,
-            snapshots=snapshots,
-            answer=card_bytes,
-            luck=secrets.randbelow,
-        ),
+        cards=cards_of(plastic, customers=customers, vault=vault, snapshots=snapshots, answers=answers),
+        personal=personal_data(database, customers=customers, vault=vault, snapshots=snapshots, answers=answers),
         gift_cards=_gift_cards(
             plastic, reads, programs=shelf, vault=vault, snapshots=snapshots, clock=clock, answers=answers
         ),
         quotes=QuoteBasket(customers, reads=reads, programs=shelf, vault=vault, clock=clock, limits=limits),
         customers=customers,
-        records=ReadPurchase(reads, programs=shelf),
+        records=ReadPurchase(reads, programs=shelf, sealed=SealedAnswers(vault, customers=customers)),
         coupons=KeepCoupons(making, vault=vault, answers=answers, choose=secrets.choice),
         codes=ReadCoupons(codes, programs=shelf),
         draws=ReadDraws(DrawsDatabase(database), programs=shelf, vault=vault),
         callers=Callers(keys, env=settings.key_env),
+        sessions=sessions,
+        people=overseeing_people(database, sessions=sessions, answers=answers),
+        signing_in=signing_in(settings, keyring, database),
         keys=KeepKeys(Once(keys, answers=answers), keys, make=lambda: fresh_key(settings.key_env), answers=KeyBytes()),
         prize_draws=_prize_draws(PrizeDrawsDatabase(database), vault=vault, answers=answers),
         segments=KeepSegments(grouping, groups, groups, vault=vault, snapshots=snapshots, answers=answers),
@@ -254,68 +273,12 @@ def _assemble(
     )
 
 
-def _lookups(
-    settings: Settings, keyring: Keyring, customers: ReadCustomer, *, programs: ProgramShelf, clock: DatabaseClock
-) -> LookUpCustomer:
-    valid_for = timedelta(hours=settings.offline_allowance_hours)
-    return LookUpCustomer(
-        customers,
-        programs=programs,
-        vault=KeyringVault(keyring),
-        clock=clock,
-        keys=KeyringAllowances(keyring),
-        terms=AllowanceTerms(units_max=settings.offline_allowance_units, valid_for=valid_for),
-    )
-
-
 def _trials(once: Once[CustomerTx], database: Database, *, database_url: str) -> TryDraft:
     return TryDraft(
         once,
         BacktestsDatabase(database),
         start=Beside(database_url).start_backtest,
         answer=lambda backtest_id: to_bytes({"id": backtest_id}),
-    )
-
-
-def _offline(
-    settings: Settings,
-    keyring: Keyring,
-    rounds: Rounds,
-    *,
-    store: LedgerDatabase,
-    database: Database,
-    programs: ProgramShelf,
-    answers: JsonAnswers,
-) -> PostOffline:
-    days, vault = settings.offline_max_age_days, KeyringVault(keyring)
-    return PostOffline(
-        rounds,
-        store=store,
-        versions=OfflineDatabase(database),
-        programs=programs,
-        sales=OfflineSales(
-            vault=vault,
-            answers=answers,
-            allowances=KeyringAllowances(keyring),
-            age_max=timedelta(days=days) if days else None,
-        ),
-        vault=vault,
-        answers=answers,
-        results=results_bytes,
-    )
-
-
-def _adjustments(
-    settings: Settings, database: Database, points: MovePoints, *, programs: ProgramShelf, answers: JsonAnswers
-) -> ConfirmAdjustments:
-    store = AdjustmentsDatabase(database)
-    return ConfirmAdjustments(
-        Once(store, answers=answers),
-        store,
-        points,
-        programs=programs,
-        answers=ADJUSTMENT_ANSWERS,
-        above=settings.adjust_confirm_above,
     )
 
 

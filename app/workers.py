@@ -25,7 +25,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-from app.api.connections import ConnectionLimits, LimitedConfig, LimitedProtocol
+from app.api.connections import INTERNAL_CONNECTIONS_MAX, ConnectionLimits, LimitedConfig, LimitedProtocol
 from app.compiled_core import chosen_core
 from app.config import CannotStart, Settings
 from app.engines.child import end_with_parent
@@ -38,8 +38,8 @@ GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048  # Connections that wait to be taken: a chain's tills after an interruption, a second's worth.
 
-# A worker has these beside its connections: engines, logs, the loop's own.
-OTHER_DESCRIPTORS = 128
+# A worker has these beside its connections: engines, logs, the loop's own; and the internal port's.
+OTHER_DESCRIPTORS = 128 + INTERNAL_CONNECTIONS_MAX
 
 # Names the supervisor to its workers.
 _SUPERVISOR = "KOPILKA_SUPERVISOR"
@@ -114,6 +114,7 @@ def _config(settings: Settings) -> LimitedConfig:
     )
     config.limits = ConnectionLimits(
         connections_max=room_for(settings.connections_max),
+        internal_port=settings.internal_port,
         head_bytes_max=settings.head_bytes_max,
         headers_max=settings.headers_max,
         head_seconds_max=settings.head_seconds_max,
@@ -149,7 +150,7 @@ def application() -> object:
         structlog.get_logger("app").info("core", form=core.form, because=core.because)
         from app.main import create_app
 
-        return create_app()
+        return create_app(settings)
     except CannotStart as error:
         print(error, file=sys.stderr, flush=True)  # noqa: T201 - the line for whoever started it
     except Exception:  # noqa: BLE001 - uvicorn would start a worker that can't work again and again

@@ -12,14 +12,18 @@ from typing import Any
 
 import httpx
 
-from app.storage.keys import create_key
+from app.deed_log import command_deed, note_command
+from app.storage.keys import CreatedKey, create_key
 from loadtest.driver import Tally
 from loadtest.generator import exhaust
 from loadtest.program import program
 from loadtest.scenarios import Chain, Customer, Shot, Till
 from loadtest.wire import Answer, head_of, request
 
-TILLS = 8
+# Limits stay as they are by default. A till has at most 10 guesses (phones, cards, codes) under way in a process, as
+# many as it may miss: with CONNECTIONS_MAX of 512 that makes 8 here, so nobody waits for a turn. Where the rate of a
+# till's key is limited (RATE_POS; by default it isn't), all tills together may send 64 times that.
+TILLS = 64
 CONNECTIONS = 32
 # Enough for a few redemptions of the allowed share of a basket.
 OPENING_POINTS = 2000
@@ -34,8 +38,11 @@ async def furnish(url: str, *, port: int, customers: int, tell: Callable[[str], 
 
     Raises `StandFailed`.
     """
-    admin = (await create_key(url, role="admin", shops=[], terminal=None)).key
-    tills = await _tills(url)
+    keeper = await create_key(url, role="admin", shops=[], terminal=None)
+    admin, made = keeper.key, [keeper]
+    tills = await _tills(url, made)
+    deeds = [command_deed("create_key", object=f"keys/{each.id}", details={"role": each.role}) for each in made]
+    await note_command(url, *deeds)
     await _publish(port, admin)
     if not customers:
         return Chain(tills=tills, customers=(), admin=admin)
@@ -46,14 +53,14 @@ async def furnish(url: str, *, port: int, customers: int, tell: Callable[[str], 
     return Chain(tills=tills, customers=people, admin=admin)
 
 
-async def _tills(url: str) -> tuple[Till, ...]:
-    """Keys of tills, each in a shop of its own."""
-    made = []
+async def _tills(url: str, made: list[CreatedKey]) -> tuple[Till, ...]:
+    """Keys of tills, each in a shop of its own; they are put to what was `made`."""
+    tills = []
     for place in range(1, TILLS + 1):
         shop, terminal = f"S{place}", "T1"
-        key = (await create_key(url, role="pos", shops=[shop], terminal=terminal)).key
-        made.append(Till(key=key, shop=shop, terminal=terminal))
-    return tuple(made)
+        made.append(await create_key(url, role="pos", shops=[shop], terminal=terminal))
+        tills.append(Till(key=made[-1].key, shop=shop, terminal=terminal))
+    return tuple(tills)
 
 
 async def _publish(port: int, admin: str) -> None:

@@ -14,6 +14,7 @@ SERVER = "server: uvicorn, httptools, loop"
 EDGE = "edge: route, headers, crowd, replies"
 PARSING = "parsing and validation"
 IDENTITY = "identity: key, customer, seals"
+GUARDS = "guards: guesses, limits, confirmation"
 ROUND = "queue and round"
 RULES = "rules"
 LEDGER = "ledger planning"
@@ -29,8 +30,8 @@ REST = "rest"
 
 # In the order of a purchase's way through the service.
 ORDER = (
-    SERVER, EDGE, PARSING, IDENTITY, ROUND, RULES, LEDGER, READING, SERIALISING, ROWS, DRIVER, REDIS, LOGGING, METRICS,
-    GARBAGE, REST,
+    SERVER, EDGE, PARSING, IDENTITY, GUARDS, ROUND, RULES, LEDGER, READING, SERIALISING, ROWS, DRIVER, REDIS, LOGGING,
+    METRICS, GARBAGE, REST,
 )  # fmt: skip
 
 CALLER = ""  # The layer of whoever called.
@@ -57,6 +58,7 @@ LAYERS: dict[str, str] = {
     "app.api.ports_apart": EDGE,
     "app.api.cors": EDGE,
     "app.api.replies": EDGE,
+    "app.api.proxies": EDGE,
     "app.api.errors": EDGE,
     "app.api.purchases": EDGE,
     "app.api.customers": EDGE,
@@ -79,13 +81,33 @@ LAYERS: dict[str, str] = {
     "phonenumbers": IDENTITY,
     "cryptography": IDENTITY,
     "app.vault": IDENTITY,
+    "app.wrapped_keys": IDENTITY,
+    "app.sealing": IDENTITY,
+    "app.this_machine": IDENTITY,
     "app.keyring": IDENTITY,
     "app.api.identity": IDENTITY,
     "app.flows.callers": IDENTITY,
     "app.flows.identity": IDENTITY,
     "app.domain.identifiers": IDENTITY,
+    "app.flows.sessions": IDENTITY,
+    "app.flows.sealed_reasons": IDENTITY,
+    "app.flows.sealed_answers": IDENTITY,
+    # Whether it may be
+    "app.api.guesses": GUARDS,
+    "app.flows.lookup_budget": GUARDS,
+    "app.flows.guessing": GUARDS,
+    "app.flows.rate_limits": GUARDS,
+    "app.flows.guards": GUARDS,
+    "app.flows.confirm": GUARDS,
+    "app.flows.confirming": GUARDS,
+    "app.flows.app_codes": GUARDS,
+    "app.flows.courier": GUARDS,
+    "app.domain.abuse": GUARDS,
+    "app.domain.one_time_codes": GUARDS,
     # The round
+    "app.flows.answering": ROUND,
     "app.flows.loyalty": ROUND,
+    "app.flows.office": ROUND,
     "app.flows.use_cases": ROUND,
     "app.flows.service": ROUND,
     "app.flows.rounds": ROUND,
@@ -95,6 +117,7 @@ LAYERS: dict[str, str] = {
     "app.flows.round_changes": ROUND,
     "app.flows.round_programs": ROUND,
     "app.flows.round_owners": ROUND,
+    "app.flows.round_known": ROUND,
     "app.flows.asks": ROUND,
     "app.flows.claims": ROUND,
     "app.flows.failures": ROUND,

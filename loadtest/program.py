@@ -57,7 +57,8 @@ def program() -> dict[str, Any]:
 def with_rules(count: int) -> dict[str, Any]:
     """The same with ten of its rules, and so many in all: the others are of goods that nobody buys."""
     document = program()
-    few = [*_discounts()[:6], *_accruals()[:3], _accruals()[-1]]
+    spring = next(rule for rule in _discounts() if rule["id"] == "spring")  # Codes that nobody knows would be misses.
+    few = [*_discounts()[:5], spring, *_accruals()[:3], _accruals()[-1]]
     others = [
         {"id": f"article-{place}", "kind": "discount", "lane": "shelf", "on": {"sku": [f"nobody-buys-{place}"]},
          "give": {"percent": "5"}}

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import asyncpg
 
+from app.abuse_settings import AbuseSettings
 from app.engines.places import Places
 from app.engines.postgres import SUPERUSER, database_url
 from loadtest.furnishing import StandFailed, furnish
@@ -133,7 +134,10 @@ def _served(
 
 
 # Settings of the person's own service, which mustn't reach this one.
-_OURS = frozenset({"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRETS_FILE", "METRICS_DIR", "LOG_LEVEL"})
+_OURS = frozenset(
+    {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "SECRETS_FILE", "METRICS_DIR", "LOG_LEVEL"}
+    | {name.upper() for name in AbuseSettings.model_fields}
+)
 
 
 def _port_of(process: subprocess.Popen[bytes], log: Path) -> int:

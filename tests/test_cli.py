@@ -322,6 +322,26 @@ def test_a_stop_during_the_start_is_clean(tmp_path: Path, serve: Callable[..., S
     until(lambda: not (tmp_path / "engines.json").exists(), what="the engines are gone")
 
 
+def test_jobs_that_are_stopped_while_they_start_end_cleanly(tmp_path: Path) -> None:
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "app", "jobs"],
+        cwd=ROOT,
+        env=environment(DATA_DIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with starting, contextlib.ExitStack() as end:
+        end.callback(starting.kill)
+        assert starting.stdout
+        assert starting.stdout.readline().startswith("making a PostgreSQL")
+        starting.terminate()
+        said = starting.stdout.read()
+        assert starting.wait(timeout=SECONDS_MAX) == 0, said
+        assert "Traceback" not in said
+    until(lambda: not (tmp_path / "engines.json").exists(), what="the engines are gone")
+
+
 if sys.platform == "linux":  # Only there does the kernel tell a child of its parent's end.
 
     def test_a_service_told_so_stops_with_the_process_that_started_it(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ NO_COMPILER = "the core was not compiled, and runs as Python: there is no C comp
 SAY = "from app.compiled_core import chosen_core; core = chosen_core(); print(core.form, core.because, sep='|')"
 START_A_WORKER = """
 import app.main, app.workers
-app.main.create_app = lambda: None
+app.main.create_app = lambda settings: None
 app.workers.application()
 """
 

@@ -1,14 +1,21 @@
 """What is shipped beside the code: locks, the image, the composition, the licence, what CI runs."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import yaml
 
 from app.config import describe_settings
+from app.engines.postgres import SUPERUSER
+from app.engines.throwaway import throwaway_engines
+from app.storage.engine import Database
+from app.storage.migrate import upgrade, weakness
+from app.verification import findings
 
 ROOT = Path(__file__).parent.parent
 LOCKS = ["requirements.txt", "requirements-dev.txt", "requirements-uv.txt"]
@@ -110,10 +117,66 @@ def test_the_composition_migrates_before_it_serves_and_keeps_passwords_in_files(
     assert services["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
     assert services["jobs"]["command"] == ["python", "-m", "app", "jobs"]
     assert services["postgres"]["image"].startswith("postgres:18")
-    assert services["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/postgres_password"
-    for name in ("service", "jobs", "migrate"):
-        assert services[name]["secrets"] == ["DATABASE_URL"]
-    assert set(compose()["secrets"]) == {"DATABASE_URL", "postgres_password"}
+    assert services["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/superuser_password"
+    assert {secret for service in services.values() for secret in service.get("secrets", ())} == set(
+        compose()["secrets"]
+    )
+
+
+def test_only_the_migration_knows_the_database_s_owner_and_nobody_its_superuser() -> None:
+    services = compose()["services"]
+    known = {name: set(service.get("secrets", ())) for name, service in services.items()}
+    passwords = {"superuser_password", "owner_password", "application_password"}
+    assert known == {
+        "service": {"DATABASE_URL"},
+        "jobs": {"DATABASE_URL"},
+        "migrate": {"DATABASE_URL", "DATABASE_OWNER_URL"},
+        "postgres": passwords,
+        "valkey": set(),
+    }
+    head = (ROOT / "compose.yaml").read_text().partition("\nname:")[0]
+    urls = dict(re.findall(r"printf 'postgresql://(\w+):%s@[^>]*> secrets/(\w+)", head))
+    assert urls == {"kopilka": "DATABASE_OWNER_URL", "loyalty_app": "DATABASE_URL"}
+    assert services["postgres"]["environment"]["POSTGRES_USER"] not in urls
+
+
+async def test_with_the_composition_s_roles_the_owner_migrates_and_the_application_serves() -> None:
+    """On a server of its own, as it is when its image has made the database and runs the script."""
+    script = (ROOT / "compose.roles.sql").read_text()
+    with throwaway_engines() as engines:
+        place = await _run(engines.database_url(), "show data_directory")  # The server's own user must read them.
+        for name in ("owner_password", "application_password"):
+            await _run(engines.database_url(), f"copy (select 'Vq7-nC2_wLr9-Tz4') to '{place}/{name}'")
+        await _run(engines.database_url(), script.replace("/run/secrets", place))
+        owner, app = (engines.database_url(user=user) for user in ("kopilka", "loyalty_app"))
+        await asyncio.to_thread(upgrade, owner, say=lambda _: None)
+        assert await asyncio.to_thread(weakness, owner) is None
+        assert await asyncio.to_thread(weakness, app) is None
+        database = Database(app)
+        await database.open()
+        try:
+            async with database.connection() as connection:
+                assert await connection.fetchval("select current_user::text") == "loyalty_app"
+                assert await connection.fetchval("select array_agg(rolname::text) from pg_roles where rolsuper") == [
+                    SUPERUSER
+                ]
+                assert await connection.fetchval("select has_table_privilege('entries', 'insert')")
+                assert not await connection.fetchval("select has_table_privilege('entries', 'update')")
+                assert not await connection.fetchval("select pg_has_role('kopilka', 'member')")
+                assert await connection.fetchval("select has_table_privilege('loyalty_auditor', 'audit_tx', 'select')")
+        finally:
+            await database.close()
+        assert await findings(app) == []
+
+
+async def _run(url: str, statement: str) -> str:
+    connection = await asyncpg.connect(url)
+    try:
+        if statement.startswith("show "):
+            return str(await connection.fetchval(statement))
+        return str(await connection.execute(statement))
+    finally:
+        await connection.close()
 
 
 def test_only_known_settings_are_set() -> None:

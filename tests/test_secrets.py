@@ -56,7 +56,7 @@ def test_a_password_that_anybody_would_try_is_refused_and_not_shown(tmp_path: Pa
     "url",
     [
         FAR.format(STRONG),
-        "postgresql://kopilka@db.example/kopilka",  # By a certificate, or a file of passwords.
+        "postgresql://kopilka@db.example/kopilka",  # By a certificate.
         "postgresql://kopilka:kopilka@localhost/kopilka",
         "postgresql://kopilka:kopilka@127.0.0.1:6432/kopilka",
         "postgresql://kopilka:kopilka@[::1]:5432/kopilka",
@@ -85,12 +85,79 @@ def test_every_form_of_an_address_is_read(tmp_path: Path, url: str) -> None:
 def test_a_cache_without_password_is_told_of(tmp_path: Path) -> None:
     assert "REDIS_URL names no password" in said(tmp_path, redis_url="redis://cache.example:6379/0")[0]
     for url in (
-        "redis://:secret@cache.example",
+        f"redis://:{STRONG}@cache.example",
+        f"redis://cache.example?password={STRONG}",
         "redis://127.0.0.1",
+        "redis://:secret@127.0.0.1",
         "unix:///run/valkey.sock",
         "redis://localhost:6379",
     ):
         assert said(tmp_path, redis_url=url) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:secret@cache.example:6379/0",
+        "rediss://default:mysecretpassword@cache.example",
+        "redis://kopilka-service:kopilka-service@10.0.0.7",
+        "redis://cache.example?password=short-1A",
+    ],
+)
+def test_a_cache_s_password_that_anybody_would_try_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadSetting, match="setting REDIS_URL holds a password that") as refusal:
+        said(tmp_path, redis_url=url)
+    assert "secret" not in str(refusal.value).replace("REDIS_URL", "")
+
+
+def test_a_password_that_the_driver_takes_from_the_environment_is_judged_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = "postgresql://kopilka@db.example/kopilka"
+    monkeypatch.setenv("PGPASSWORD", "kopilka")
+    with pytest.raises(BadSetting, match="PGPASSWORD holds a password that is the user's name"):
+        said(tmp_path, database_url=far)
+    with pytest.raises(BadSetting, match="PGPASSWORD"):
+        said(tmp_path, database_url="postgresql://kopilka@127.0.0.1/kopilka", database_owner_url=far)
+    assert said(tmp_path, database_url="postgresql://kopilka@127.0.0.1/kopilka") == []
+    assert said(tmp_path, database_url=FAR.format(STRONG)) == []  # The address has its own.
+    monkeypatch.setenv("PGHOST", "db.example")
+    monkeypatch.setenv("PGUSER", "kopilka")
+    with pytest.raises(BadSetting, match="is the user's name"):
+        said(tmp_path, database_url="postgresql:///kopilka")
+    monkeypatch.setenv("PGPASSWORD", STRONG)
+    assert said(tmp_path, database_url=far) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_weak"),
+    [
+        ("db.example:5432:kopilka:kopilka:kopilka\n", True),
+        ("*:*:*:*:changeme\n", True),
+        (r"db.example:*:*:kopilka:short\:1A" + "\n", True),
+        (f"db.example:*:*:kopilka:{STRONG}\n", False),
+        (r"db.example:*:*:kopilka:ab\:cdefghijk\\l" + "\n", False),
+        ("elsewhere.example:*:*:kopilka:kopilka\n", False),
+        ("db.example:*:*:somebody:somebody\n", False),
+        ("# *:*:*:*:changeme\n\nnonsense\n", False),
+    ],
+)
+@pytest.mark.parametrize("by", ["PGPASSFILE", "option"])
+def test_a_file_of_passwords_is_judged_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str, rows: str, is_weak: bool
+) -> None:
+    path = tmp_path / "pgpass"
+    path.write_text(rows)
+    far = "postgresql://kopilka@db.example/kopilka"
+    if by == "option":
+        far += f"?passfile={path}"
+    else:
+        monkeypatch.setenv("PGPASSFILE", str(path))
+    if is_weak:
+        with pytest.raises(BadSetting, match=r"the file of passwords .*pgpass holds a password that"):
+            said(tmp_path, database_url=far)
+    else:
+        assert said(tmp_path, database_url=far) == []
 
 
 def test_an_address_knows_its_machine() -> None:
@@ -163,6 +230,10 @@ def test_no_setting_is_shown_and_no_failed_start_tells_one(tmp_path: Path) -> No
         ended = command(*words, **env)
         assert STRONG not in ended.stdout + ended.stderr, words
         assert ended.returncode == (0 if words == ("settings",) else 1)
+    for line in ("migrate", "verify", "keys list", "load x.csv"):
+        refused = command(*line.split(), DATA_DIR=str(tmp_path), DATABASE_URL=FAR.format("kopilka"))
+        assert (refused.returncode, refused.stdout) == (1, ""), line
+        assert "setting DATABASE_URL holds a password that is the user's name" in refused.stderr, line
     weak = command("serve", DATA_DIR=str(tmp_path), DATABASE_URL=FAR.format("kopilka"))
     assert (weak.returncode, weak.stdout) == (1, "")
     assert re.fullmatch(r"setting DATABASE_URL holds a password that is the user's name[^\n]*\n", weak.stderr)

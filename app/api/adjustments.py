@@ -16,9 +16,10 @@ from app.flows.requests import Answer
 from app.flows.results import Page
 
 _DESCRIPTION = """\
-An adjustment of more than `ADJUST_CONFIRM_ABOVE` units (0: none) is answered with 202 and posts nothing: somebody else
-with the right to adjust approves or declines it within 7 days. Then it is posted, exactly once, under an idempotency
-key of its own, `adjustment-ID`.
+An adjustment of more than `ADJUST_CONFIRM_ABOVE` units (0: none), or by which one person would have adjusted more than
+that of a customer's wallet in a local day, is answered with 202 and posts nothing: somebody else with the right to
+adjust approves or declines it within 7 days; keys that a person or their keys have made are that person's. Then it is
+posted, exactly once, under an idempotency key of its own, `adjustment-ID`.
 """
 
 
@@ -113,6 +114,7 @@ OPERATIONS = (
         path="/v1/adjustments",
         name="adjustments",
         summary="Adjustments that wait for a second person, the oldest first",
+        unmasked_for=SUPPORT,
         description=_DESCRIPTION,
         tag="Customers",
         handler=waiting,
@@ -125,6 +127,7 @@ OPERATIONS = (
         path="/v1/adjustments/{id}",
         name="adjustment",
         summary="An adjustment that needed a second person, whatever became of it",
+        unmasked_for=SUPPORT,
         tag="Customers",
         handler=one,
         roles=SUPPORT,

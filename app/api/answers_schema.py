@@ -57,6 +57,9 @@ class CustomerAnswer(AnswerBody):
         default=None,
         description="Since when nothing may be redeemed because the books don't add up. Only in clear answers.",
     )
+    erased_at: Instant | None = Field(
+        default=None, description="When the personal data was destroyed. Only in clear answers."
+    )
     tags: list[str]
     consents: list[dict[str, object]]
     referrer: Id | None
@@ -202,7 +205,9 @@ class ReadyAnswer(AnswerBody):
 
 
 class Problem(BaseModel):
-    """RFC 9457. Some codes have further members: `original_tx_id`, `requested`, `available`, `allow`."""
+    """RFC 9457. Some codes have further members: `original_tx_id`, `requested`, `available`, `allow`,
+    `challenge_id`, `attempts_left`.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True)
 

@@ -17,7 +17,8 @@ from app.flows.results import Page
 _DESCRIPTION = """\
 Every write that a person has made: keys, programs, adjustments, coupons, cards. Every refusal for want of a key or a
 right, and every limit that was reached (a row for the first of a kind in a minute, one with `count` for the others).
-Personal data read unmasked, customers frozen by the self-audit, imports. Tills' sales stand in the ledger, not here.
+Personal data read unmasked, customers that people asked for in vain, customers frozen by the self-audit, imports.
+Tills' sales stand in the ledger, not here. A row that the service can't have written is shown as `unreadable`.
 
 Each process appends to a chain of its own (`instance`, `seq`, `hash`); `verify` recomputes the chains. Nobody can
 change or delete a row through the service or with its database role.

@@ -79,7 +79,10 @@ def refuse_unstorable(document: object) -> None:
 
 
 def fingerprint(*, method: str, path: bytes, query: bytes, document: object) -> bytes:
-    """16 bytes over method, path with query, and the JSON value, whatever the order of its members and its spaces."""
+    """16 bytes over method, path with query, and the JSON value, whatever the order of its members and its spaces.
+
+    What is stored of it is under a key (`Service.keyed`).
+    """
     try:
         value = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # What nothing stores, in a body that the operation judges part by part: one part is refused.

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from app.api.sessions_cookies import Site
 from app.domain.rejections import Rejected, Rejection
+from app.flows.guessing import Guess
 from app.flows.ports_audit_log import Details
 from app.flows.requests import Answer, Caller, Role, Write
 from app.flows.service import Service
@@ -57,6 +59,8 @@ class Call:
     write: Write | None
     ip: str = ""
     request_id: str = ""
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    site: Site = field(default_factory=Site)  # Where browsers reach us.
 
     @property
     def service(self) -> Service:
@@ -102,7 +106,10 @@ class Operation:
     tells nothing of how long others will wait.
 
     Writes by people go to the audit log, with what `noted` says of them; `notes_itself`: the flow has done that
-    already. For the roles of `unmasked_for` the answer shows personal data in clear, which goes there too.
+    already; `notes_refusals`: also a call that is refused with 404 or 422. For the roles of `unmasked_for` the answer
+    shows personal data in clear, which goes there too.
+
+    `guesses` says what a call may learn by guessing; None: it names nothing that can be guessed.
     """
 
     method: str
@@ -127,7 +134,9 @@ class Operation:
     examples: Mapping[str, object] = field(default_factory=dict)
     noted: Callable[[Call], Details] | None = None
     notes_itself: bool = False
+    notes_refusals: bool = False
     unmasked_for: frozenset[Role] = frozenset()
+    guesses: Callable[[Call], Guess | None] | None = None
 
     @property
     def has_sentences(self) -> bool:

@@ -10,14 +10,18 @@ from app.api.answers_schema import AnswerBody, Balance, Id, Instant, Units
 from app.api.calls import MARKETERS, SUPPORT, TILLS_AND_SUPPORT, Call, Nothing, Operation
 from app.api.fields import Body, Points
 from app.api.fields import Id as Named
+from app.api.guesses import a_code, a_number
+from app.api.purchases import CONFIRMED
 from app.api.receipts import receipt_of
 from app.api.sale_answer import balance_of
-from app.api.schemas import ReceiptBody
+from app.api.sale_requests import confirmation_of
+from app.api.schemas import ConfirmationBody, ReceiptBody
 from app.domain.identifiers import Identifier, card
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.flows.keep_cards import CardState
 from app.flows.keep_gift_cards import COUNT_MAX, GiftCard, MakeRequest
-from app.flows.requests import Answer
+from app.flows.ports_audit_log import Details
+from app.flows.requests import Answer, Assent
 
 DAYS_MAX = 36_500
 _MISSING = Rejection.CUSTOMER_NOT_FOUND
@@ -26,10 +30,12 @@ _MISSING = Rejection.CUSTOMER_NOT_FOUND
 class CardBody(Body):
     number: Named | None = Field(default=None, description="As printed; without one the service makes one up.")
     type: Named | None = Field(default=None, description="What rules test by `card_type`.", examples=["club"])
+    confirmation: ConfirmationBody | None = None
 
 
 class NewNumberBody(Body):
     number: Named | None = Field(default=None, description="The new card's; without one the service makes one up.")
+    confirmation: ConfirmationBody | None = None
 
 
 class GiftCardsBody(Body):
@@ -50,7 +56,9 @@ class ActivateBody(Body):
 
 
 class CardAnswer(AnswerBody):
-    number: str = Field(description="In clear: whoever issues a card prints it.")
+    number: str | None = Field(
+        description="In clear: whoever issues a card prints it. null in a repeated answer once the customer was erased."
+    )
     type: str | None
     state: Literal["active", "blocked"]
     customer: Id
@@ -78,7 +86,9 @@ class GiftCardAnswer(AnswerBody):
 async def issue(call: Call) -> Answer:
     body: CardBody = call.body
     number = None if body.number is None else _number(body.number, pointer="/number")
-    return await call.service.issue_card(call.as_write, call.id(_MISSING), number=number, card_type=body.type)
+    return await call.service.issue_card(
+        call.as_write, call.id(_MISSING), _assent(call), number=number, card_type=body.type
+    )
 
 
 async def block(call: Call) -> Answer:
@@ -88,7 +98,7 @@ async def block(call: Call) -> Answer:
 async def move(call: Call) -> Answer:
     body: NewNumberBody = call.body
     to = None if body.number is None else _number(body.number, pointer="/number")
-    return await call.service.move_card(call.as_write, call.id(_MISSING), number=_named(call), to=to)
+    return await call.service.move_card(call.as_write, call.id(_MISSING), _assent(call), number=_named(call), to=to)
 
 
 async def make_gift_cards(call: Call) -> Answer:
@@ -145,6 +155,11 @@ def gift_card_bytes(found: GiftCard) -> bytes:
     )
 
 
+def _assent(call: Call) -> Assent:
+    body: CardBody | NewNumberBody = call.body
+    return Assent(confirmation_of(body.confirmation), call.is_russian)
+
+
 def _number(text: str, *, pointer: str) -> Identifier:
     try:
         return card(text)
@@ -161,7 +176,21 @@ def _named(call: Call) -> Identifier:
         raise Rejected(Rejection.NOT_FOUND, "There is no such card.") from None
 
 
-_TAKEN = (Rejection.CUSTOMER_NOT_FOUND, Rejection.IDENTIFIER_TAKEN)
+_TAKEN = (Rejection.CUSTOMER_NOT_FOUND, Rejection.CUSTOMER_BLOCKED, Rejection.IDENTIFIER_TAKEN)
+
+
+def _noted(call: Call) -> Details:
+    """What cards were made, and what they will be worth; never a number."""
+    body: GiftCardsBody = call.body
+    told: dict[str, str | int | None] = {"units": body.units, "batch": body.batch}
+    named = {name: value for name, value in told.items() if value is not None}
+    return {"wallet": body.wallet, "count": body.count, **named}
+
+
+_BY_TILLS = (
+    "Where the program lets a card redeem more than a phone, a till's call is 403 `confirmation_required` until the"
+    " customer has confirmed it."
+)
 
 OPERATIONS = (
     Operation(
@@ -169,17 +198,19 @@ OPERATIONS = (
         path="/v1/customers/{id}/cards",
         name="issue_card",
         summary="Issue a card, of a type that rules may test",
+        description=_BY_TILLS,
         tag="Customers",
         handler=issue,
         roles=TILLS_AND_SUPPORT,
         body=CardBody,
         answers={201: CardAnswer},
-        refusals=_TAKEN,
+        refusals=(*_TAKEN, *CONFIRMED),
         is_write=True,
         examples={
             "a club card": {"number": "2700 0000 0042", "type": "club"},
             "a number made up here": {"type": "club"},
         },
+        guesses=a_number,
     ),
     Operation(
         method="POST",
@@ -192,22 +223,25 @@ OPERATIONS = (
         body=Nothing,
         answers={200: CardAnswer},
         examples={"lost": {}},
-        refusals=(Rejection.CUSTOMER_NOT_FOUND, Rejection.NOT_FOUND),
+        refusals=(Rejection.CUSTOMER_NOT_FOUND, Rejection.CUSTOMER_BLOCKED, Rejection.NOT_FOUND),
         is_write=True,
+        guesses=a_code,
     ),
     Operation(
         method="POST",
         path="/v1/customers/{id}/cards/{number}/replace",
         name="replace_card",
         summary="Move to a new card: the old one is blocked, the type goes over",
+        description=_BY_TILLS,
         tag="Customers",
         handler=move,
         roles=TILLS_AND_SUPPORT,
         body=NewNumberBody,
         answers={201: CardAnswer},
-        refusals=(*_TAKEN, Rejection.NOT_FOUND),
+        refusals=(*_TAKEN, *CONFIRMED, Rejection.NOT_FOUND),
         is_write=True,
         examples={"a number made up here": {}, "a printed card": {"number": "2700 0000 0043"}},
+        guesses=a_code,
     ),
     Operation(
         method="POST",
@@ -218,6 +252,7 @@ OPERATIONS = (
         handler=make_gift_cards,
         roles=MARKETERS,
         body=GiftCardsBody,
+        noted=_noted,
         answers={201: GiftCardsAnswer},
         refusals=(Rejection.NOT_FOUND,),
         is_write=True,
@@ -243,6 +278,7 @@ OPERATIONS = (
             "sold": {"receipt": {"number": "000125"}},
             "of any value": {"receipt": {"number": "000126"}, "units": 250000},
         },
+        guesses=a_code,
     ),
     Operation(
         method="POST",
@@ -257,6 +293,7 @@ OPERATIONS = (
         examples={"stolen": {}},
         refusals=(Rejection.NOT_FOUND,),
         is_write=True,
+        guesses=a_code,
     ),
     Operation(
         method="GET",
@@ -268,5 +305,6 @@ OPERATIONS = (
         roles=TILLS_AND_SUPPORT | MARKETERS,
         answers={200: GiftCardAnswer},
         refusals=(Rejection.NOT_FOUND,),
+        guesses=a_code,
     ),
 )

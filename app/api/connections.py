@@ -4,7 +4,10 @@ The parser of HTTP has no bounds of its own: it would keep a head of any length,
 
 - a head that is too long or has too many lines is refused (431) as it comes, whatever it would say;
 - who begins a request and doesn't bring it to its end is told so (408) and cut off, and so is who takes no answer;
-- beyond so many connections a worker, a new one is told to come again (503).
+- beyond so many connections a worker, a new one is told to come again (503); INTERNAL_PORT has slots of its own, so
+  that whoever looks after the service gets an answer when strangers have taken all others;
+- between two requests a connection stays for long only once one of them had a key or a session: nobody keeps slots by
+  asking for nothing.
 
 None of it is asked a request. Sizes are looked at where a message comes in pieces, which a till's never does. Times are
 looked after by `Watch`, once in a tick for all connections: what one waits for is read off the server's own state, and
@@ -25,10 +28,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from uvicorn.server import ServerState
 
 from app.api.errors import PROBLEM_TYPE, TYPE_PREFIX
+from app.api.exchange import IS_KNOWN
 from app.api.replies import ALWAYS, NO_PAGE, Header
 from app.one_write import OneWriteProtocol
 
 TICK_SECONDS = 0.5
+# Where nobody has said who they are: the pages of the documentation, health checks, whoever has no key.
+STRANGER_KEEP_ALIVE_SECONDS = 5
+INTERNAL_CONNECTIONS_MAX = 32  # A worker: two or three that collect metrics, a check or two, a few people.
 # Who still sends when it is refused gets the answer only if its bytes are taken meanwhile: else the system would throw
 # the answer away with them.
 LINGER_SECONDS = 1
@@ -45,6 +52,7 @@ class ConnectionLimits:
     """The settings of the same names."""
 
     connections_max: int = 4_096
+    internal_port: int | None = None
     head_bytes_max: int = 32_768
     headers_max: int = 100
     head_seconds_max: int = 10
@@ -132,16 +140,37 @@ class LimitedProtocol(OneWriteProtocol):
         self._packet_bytes = 0
         self._has_just_begun = False
         self._pieces_bytes = 0  # Of a message, without the packet that it began in.
+        self._is_internal = False
+        self.timeout_keep_alive = min(config.timeout_keep_alive, STRANGER_KEEP_ALIVE_SECONDS)
         self.headers = []
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         watch = self.config.watch_of(self.connections, self.loop)
-        if len(self.connections) > self._limits.connections_max:
+        self._is_internal = self.server is not None and self.server[1] == self._limits.internal_port
+        watch.internal += self._is_internal
+        if self._is_beyond(internal=watch.internal):
             watch.note("full")
             self._answer_and_end(TOO_MANY)
             self.transport.close()
         watch.begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.config.watch_of(self.connections, self.loop).internal -= self._is_internal
+        super().connection_lost(exc)
+
+    def _is_beyond(self, *, internal: int) -> bool:
+        """Whether it is one too many; it is among those counted."""
+        if self._is_internal:
+            return internal > INTERNAL_CONNECTIONS_MAX
+        return len(self.connections) - internal > self._limits.connections_max
+
+    def on_response_complete(self) -> None:
+        if self.timeout_keep_alive != self.config.timeout_keep_alive and (
+            self._is_internal or IS_KNOWN in self.cycle.scope
+        ):
+            self.timeout_keep_alive = self.config.timeout_keep_alive
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -246,6 +275,7 @@ class Watch:
         self._since: dict[LimitedProtocol, tuple[object, float]] = {}
         self._ended: Counter[str] = Counter()
         self._is_on = False
+        self.internal = 0  # Connections at INTERNAL_PORT.
 
     def begin(self) -> None:
         """Look after connections, as long as there are any."""

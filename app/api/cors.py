@@ -13,7 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.replies import ALWAYS, NO_PAGE
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-SENT = ("Authorization", "Idempotency-Key", "X-Request-Id", "X-Deadline-Ms")
+# Not X-CSRF-Token: it goes with a session, and a session writes from our own origin alone.
+SENT = (
+    "Authorization", "Content-Digest", "Idempotency-Key", "Signature", "Signature-Input", "X-Deadline-Ms",
+    "X-Request-Id",
+)  # fmt: skip
 READ = ("Idempotent-Replayed", "X-Request-Id", "Retry-After")
 
 

@@ -9,9 +9,11 @@ from app.api.calls import MARKETERS, TILLS_AND_SUPPORT, Call, Operation
 from app.api.coupon_answers import CouponAnswer, CouponListAnswer, CouponsMadeAnswer
 from app.api.coupon_schemas import CouponsBody, CouponsQuery, read_code
 from app.api.faults import refuse
+from app.api.guesses import a_code, a_customer
 from app.api.identity import identify
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.flows import refusals
+from app.flows.ports_audit_log import Details
 from app.flows.ports_coupons import CodeRequest, Draw, PoolRequest, Term, Terms
 from app.flows.requests import Answer
 
@@ -87,6 +89,12 @@ def _misfits(body: CouponsBody) -> Iterator[Fault]:
         yield Fault(f"/{name}", "unfit", "must not be there in this form")
 
 
+def _noted(call: Call) -> Details:
+    """How many, and of which pool; never a code."""
+    body: CouponsBody = call.body
+    return {"count": body.count or 1, **({"pool": body.pool} if body.pool is not None else {})}
+
+
 OPERATIONS = (
     Operation(
         method="POST",
@@ -102,6 +110,7 @@ OPERATIONS = (
         handler=make_coupons,
         roles=MARKETERS,
         body=CouponsBody,
+        noted=_noted,
         answers={201: CouponsMadeAnswer},
         refusals=(Rejection.CUSTOMER_NOT_FOUND,),
         is_write=True,
@@ -110,6 +119,7 @@ OPERATIONS = (
             "a personal code": {"customer": {"phone": "+7 900 123-45-67"}, "pool": "birthday", "uses": 1},
             "one code for all": {"code": "SPRING", "uses": 1000, "uses_per_customer": 1},
         },
+        guesses=a_customer,
     ),
     Operation(
         method="GET",
@@ -136,6 +146,7 @@ OPERATIONS = (
         roles=TILLS_AND_SUPPORT | MARKETERS,
         answers={200: CouponAnswer},
         refusals=(Rejection.NOT_FOUND,),
+        guesses=a_code,
     ),
     Operation(
         method="POST",
@@ -149,5 +160,6 @@ OPERATIONS = (
         answers={200: CouponAnswer},
         refusals=(Rejection.NOT_FOUND,),
         is_write=True,
+        guesses=a_code,
     ),
 )

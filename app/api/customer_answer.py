@@ -23,6 +23,7 @@ def profile_document(profile: CustomerProfile, *, is_masked: bool) -> dict[str, 
         document["email"] = profile.email
         document["segments"] = profile.segments
         document["frozen_since"] = profile.frozen_since
+        document["erased_at"] = profile.erased_at
     return document | {
         "tags": profile.tags,
         "consents": profile.consents,

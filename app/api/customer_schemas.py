@@ -11,17 +11,20 @@ from app.api.schemas import Ref
 from app.domain.amounts import AMOUNT_MAX
 
 CONSENTS_MAX = 32
+# Consents outlive an erasure: there is no room in them for whom they are of.
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,64}$")]
+TextHash = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{1,128}$")]
 
 
 class Consent(Body):
     """What the customer agreed to, or took back."""
 
-    type: Id = Field(examples=["marketing"])
+    type: Word = Field(examples=["marketing"])
     given: bool = True
     at: Instant | None = None
-    version: Id | None = Field(default=None, description="Of the text that was agreed to.")
-    channel: Id | None = None
-    text_hash: Annotated[str, StringConstraints(max_length=128)] | None = None
+    version: Word | None = Field(default=None, description="Of the text that was agreed to.")
+    channel: Word | None = None
+    text_hash: TextHash | None = Field(default=None, description="Hexadecimal.")
 
 
 def _name_by_id(value: object) -> object:

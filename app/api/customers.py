@@ -12,6 +12,7 @@ from app.api.answers_schema import (
 )
 from app.api.calls import SUPPORT, TILLS_AND_SUPPORT, Call, Operation
 from app.api.customer_schemas import AdjustBody, Consent, LookupBody, RegisterBody, UpdateBody
+from app.api.guesses import a_customer, a_newcomer, an_identifier
 from app.api.identity import identifiers_of, identify
 from app.api.query import BalanceQuery, PageQuery
 from app.domain.identifiers import Identifier, IdentifierKind
@@ -19,6 +20,7 @@ from app.domain.rejections import Rejected, Rejection
 from app.flows.requests import AdjustRequest, Answer, RegisterRequest, UpdateRequest
 
 _IDENTIFIERS = frozenset({"phone", "card", "external_id"})
+_REACHED_BY = _IDENTIFIERS | {"email"}  # E-mail is where codes go: a till that changed it would get them itself.
 _MISSING = Rejection.CUSTOMER_NOT_FOUND
 
 
@@ -41,7 +43,7 @@ async def register(call: Call) -> Answer:
 
 async def lookup(call: Call) -> Answer:
     body: LookupBody = call.body
-    found = await call.service.lookup(identify(body.customer, region=call.phone_region))
+    found = await call.service.lookup(identify(body.customer, region=call.phone_region, takes_code=True))
     return Answer(200, answers.found(found))
 
 
@@ -51,11 +53,13 @@ async def customer(call: Call) -> Answer:
 
 
 async def update(call: Call) -> Answer:
-    """Tills may correct a profile; who is reached by which phone or card, only support may change."""
+    """Tills may correct a profile; who is reached by which phone, card or e-mail, only support may change."""
     body: UpdateBody = call.body
     sent = body.model_fields_set
-    if sent & _IDENTIFIERS and call.caller.role not in SUPPORT:
-        raise Rejected(Rejection.INSUFFICIENT_SCOPE, "This key may not change a customer's phone, card or external id.")
+    if sent & _REACHED_BY and call.caller.role not in SUPPORT:
+        raise Rejected(
+            Rejection.INSUFFICIENT_SCOPE, "This key may not change a customer's phone, card, external id or e-mail."
+        )
     changes: dict[str, object] = {name: getattr(body, name) for name in sent - _IDENTIFIERS}
     if "tags" in changes:
         changes["tags"] = tuple(body.tags)
@@ -125,6 +129,7 @@ OPERATIONS = (
         refusals=(*_ON_PROFILE, _MISSING),
         is_write=True,
         examples={"by phone": {"phone": "+7 900 123-45-67", "name": "Anna", "birthday": "1990-05-04", "tags": ["vip"]}},
+        guesses=a_newcomer,
     ),
     Operation(
         method="POST",
@@ -143,6 +148,7 @@ OPERATIONS = (
             "by phone": {"customer": {"phone": "8 (900) 123-45-67"}},
             "by card": {"customer": {"card": "22001234"}},
         },
+        guesses=a_customer,
     ),
     Operation(
         method="GET",
@@ -163,7 +169,9 @@ OPERATIONS = (
         name="update",
         summary="Change a profile: only what is sent changes",
         noted=lambda call: {"changed": " ".join(sorted(call.body.model_fields_set))},
-        description="Phone, card and external id only by support and admin. The answer is masked, since it is stored.",
+        description=(
+            "Phone, card, external id and e-mail only by support and admin. The answer is masked, since it is stored."
+        ),
         tag="Customers",
         handler=update,
         roles=TILLS_AND_SUPPORT,
@@ -172,6 +180,7 @@ OPERATIONS = (
         refusals=(*_ON_PROFILE, _MISSING),
         is_write=True,
         examples={"tags": {"tags": ["vip", "staff"]}, "forget the e-mail": {"email": None}},
+        guesses=an_identifier,
     ),
     Operation(
         method="GET",

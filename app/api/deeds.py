@@ -6,20 +6,24 @@ they name what there is; card and gift card numbers never.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import orjson
 
 from app.api.calls import Call, Operation
 from app.api.errors import KINDS
 from app.api.exchange import Exchange
+from app.api.guesses import handled
 from app.domain.rejections import Rejected, Rejection
 from app.flows.ports_audit_log import ActorKind, Deed, Details, Outcome, plain
+from app.flows.ports_people import PERSON_PREFIX
 from app.flows.requests import Answer, Caller, Role
 
 BODY_READ_MAX = 64 * 1024  # Longer answers are lists of codes or numbers, which aren't told here.
 _SECRET_PARAMS = frozenset({"number"})  # Of a card, of a gift card.
 _TOLD = ("id", "tx_id", "version", "state", "code")  # What of an answer names what was done.
 _REFUSED = frozenset({401, 403, 410, 429})
+_WRONG = frozenset({404, 422})
 # Part of any redemption above what a phone alone may: nobody has tried anything.
 _USUAL = frozenset({Rejection.CONFIRMATION_REQUIRED})
 _TILLS = frozenset({Role.POS, Role.SHOP})
@@ -35,7 +39,7 @@ async def noted_write(operation: Operation, call: Call) -> Answer:
     Raises:
         Rejected: as the handler; `unavailable` where it is done and can't be noted: the same key answers, and is noted.
     """
-    answer = await operation.handler(call)
+    answer = await _answered(operation, call)
     if is_person(call.caller) and not operation.notes_itself:
         deed = _write_deed(operation, call, answer)
         if answer.is_replayed:
@@ -46,11 +50,24 @@ async def noted_write(operation: Operation, call: Call) -> Answer:
 
 
 async def noted_read(operation: Operation, call: Call) -> Answer:
-    """The read; what shows personal data in clear is answered once it stands in the log."""
-    answer = await operation.handler(call)
+    """A person's read; what shows personal data in clear is answered once it stands in the log."""
+    answer = await _answered(operation, call)
     if call.caller.role in operation.unmasked_for:
         await call.service.note_often(_deed(operation, call, Outcome.DONE, {"unmasked": True}))
     return answer
+
+
+async def _answered(operation: Operation, call: Call) -> Answer:
+    """The handler's answer; people who ask for customers that aren't there are told of."""
+    try:
+        return await handled(operation, call)
+    except Rejected as rejected:
+        if operation.notes_refusals and is_person(call.caller) and KINDS[rejected.rejection].status in _WRONG:
+            await call.service.note(_vain_deed(operation, call, rejected))
+        elif rejected.rejection is Rejection.CUSTOMER_NOT_FOUND and is_person(call.caller):
+            deed = _deed(operation, call, Outcome.REFUSED, {"code": rejected.rejection.value})
+            call.service.tally(replace(deed, object=""))  # What was asked for names nobody.
+        raise
 
 
 def refusal(exchange: Exchange, rejected: Rejected) -> Deed | None:
@@ -59,9 +76,10 @@ def refusal(exchange: Exchange, rejected: Rejected) -> Deed | None:
     if KINDS[rejection].status not in _REFUSED or rejection in _USUAL:
         return None
     return Deed(
-        ActorKind.KEY if exchange.key_id else ActorKind.UNKNOWN,
+        _kind_of(exchange.key_id),
         exchange.key_id,
         exchange.operation,
+        object=rejected.about,
         outcome=Outcome.REFUSED,
         ip=exchange.ip,
         request_id=exchange.request_id,
@@ -78,10 +96,17 @@ def _write_deed(operation: Operation, call: Call, answer: Answer) -> Deed:
     return _deed(operation, call, Outcome.DONE if answer.status < 400 else Outcome.REFUSED, details)
 
 
+def _vain_deed(operation: Operation, call: Call, rejected: Rejected) -> Deed:
+    """What was asked for in vain, by its counts: it names nobody, and nothing that is there."""
+    noted = operation.noted(call) if operation.noted else {}
+    details = {**noted, "code": rejected.rejection.value, "faults": len(rejected.faults)}
+    return replace(_deed(operation, call, Outcome.REFUSED, details), object="")
+
+
 def _deed(operation: Operation, call: Call, outcome: Outcome, details: Details) -> Deed:
     caller = call.caller
     return Deed(
-        ActorKind.KEY,
+        _kind_of(caller.key_id),
         caller.key_id,
         operation.name,
         object=_object_of(operation.path, call.params, details),
@@ -90,6 +115,13 @@ def _deed(operation: Operation, call: Call, outcome: Outcome, details: Details) 
         request_id=call.request_id,
         details=details,
     )
+
+
+def _kind_of(actor: str) -> ActorKind:
+    """By the id of a key or person, "" for nobody known."""
+    if actor.startswith(PERSON_PREFIX):
+        return ActorKind.PERSON
+    return ActorKind.KEY if actor else ActorKind.UNKNOWN
 
 
 def _object_of(template: str, params: Mapping[str, str], details: Details) -> str:

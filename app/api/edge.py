@@ -22,12 +22,15 @@ from app.api.body import ClientGone, fingerprint, parse_json, read_body
 from app.api.calls import ANYONE, JSON_TYPE, Call, Operation
 from app.api.certificates import ClientCertificates
 from app.api.crowd import Crowd
-from app.api.deeds import noted_read, noted_write, refusal
+from app.api.deeds import is_person, noted_read, noted_write, refusal
 from app.api.errors import internal_error, problem
-from app.api.exchange import Exchange, Served
+from app.api.exchange import IS_KNOWN, Exchange, Served
+from app.api.guesses import handled
+from app.api.proxies import TrustedProxies
 from app.api.query import parse_query
 from app.api.replies import Reply, send_page, send_reply
 from app.api.routing import Router
+from app.api.sessions_cookies import Site
 from app.api.signatures import Signed, check_signature
 from app.domain.rejections import Rejected, Rejection
 from app.flows.requests import Answer, Caller, Write
@@ -52,13 +55,16 @@ class Edge:
         pages: ASGIApp,
         page_paths: Iterable[str] = (),
         phone_region: str,
-        certificates: ClientCertificates | None = None,
+        proxies: TrustedProxies | None = None,
+        site: Site | None = None,
     ) -> None:
         self._router = Router((each.method, each.path, Served(each)) for each in operations)
         self._pages = pages
         self._page_paths = frozenset(page_paths)
         self._phone_region = phone_region
-        self._certificates = certificates or ClientCertificates()
+        self._proxies = proxies or TrustedProxies()
+        self._certificates = ClientCertificates(self._proxies)
+        self._site = site or Site()
         self._service: Service | None = None
         self._is_stopping = False
         self._writes: set[asyncio.Task[Answer]] = set()
@@ -84,7 +90,7 @@ class Edge:
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
             return
-        exchange = Exchange(scope, receive)
+        exchange = Exchange(scope, receive, self._proxies)
         request_id.set(exchange.request_id)
         if scope["path"] in self._page_paths:
             await send_page(self._pages, scope, receive, send, request_id=exchange.request_id)
@@ -149,17 +155,18 @@ class Edge:
             wait = self._crowd.enter(exchange, now=exchange.arrived)
             if service is None:
                 raise Rejected(Rejection.UNAVAILABLE, "The service is starting or stopping.")
-            caller = await service.authenticate(read.bearer_key(headers))
+            caller = await self._caller(service, exchange, operation)
             exchange.key_id = caller.key_id
             if caller.signed_by is not None or caller.certificate_sha256 is not None:
                 signed = self._admit(exchange, operation, caller)
+            exchange.scope[IS_KNOWN] = True
             if caller.role not in operation.roles:
                 raise Rejected(Rejection.INSUFFICIENT_SCOPE, f"A key of the role {caller.role} may not do that.")
         if operation.media_type is JSON_TYPE:
             read.check_accept(headers)
         raw, document = await self._body(exchange, operation, signed)
         if service is not None and operation.roles is not None and exchange.age() > BODY_TRUST_SECONDS:
-            await service.authenticate(read.bearer_key(headers))
+            await self._caller(service, exchange, operation)
         query = parse_query(exchange.scope["query_string"])
         is_write = _is_write(operation, query)
         key = read.idempotency_key(headers) if is_write else ""
@@ -179,17 +186,31 @@ class Edge:
             write=None,
             ip=exchange.ip,
             request_id=exchange.request_id,
+            headers=headers,
+            site=self._site,
         )
         if not is_write:
-            return await (noted_read(operation, call) if operation.unmasked_for else operation.handler(call))
-        call.write = _write(exchange, document, caller=caller, key=key, patience=patience)
+            return await (noted_read(operation, call) if is_person(caller) else handled(operation, call))
+        call.write = _write(exchange, document, service=call.service, caller=caller, key=key, patience=patience)
         return await self._write(operation, call)
+
+    async def _caller(self, service: Service, exchange: Exchange, operation: Operation) -> Caller:
+        """Whose key it is; without one, whose session, whose writes must be those of a page of ours."""
+        headers = exchange.headers
+        if b"cookie" not in headers or b"authorization" in headers:
+            return await service.authenticate(read.bearer_key(headers))
+        token = self._site.token(headers)
+        caller = await service.session_caller(token)
+        exchange.key_id = caller.key_id
+        if operation.method != "GET":
+            self._site.check_write(headers, token)
+        return caller
 
     def _admit(self, exchange: Exchange, operation: Operation, caller: Caller) -> Signed | None:
         """Raises `Rejected(UNAUTHENTICATED)` where a request lacks what its key demands besides itself."""
         scope = exchange.scope
         if caller.certificate_sha256 is not None:
-            self._certificates.check(caller.certificate_sha256, address=exchange.ip, pairs=scope["headers"])
+            self._certificates.check(caller.certificate_sha256, address=exchange.peer, pairs=scope["headers"])
         if caller.signed_by is None or not _is_write(operation, parse_query(scope["query_string"])):
             return None
         return check_signature(
@@ -240,16 +261,20 @@ def _is_write(operation: Operation, query: Mapping[str, str]) -> bool:
     return operation.is_write and not (operation.can_preview and query.get("preview") == "true")
 
 
-def _write(exchange: Exchange, document: object, *, caller: Caller, key: str, patience: float | None) -> Write:
+def _write(
+    exchange: Exchange, document: object, *, service: Service, caller: Caller, key: str, patience: float | None
+) -> Write:
+    former = fingerprint(
+        method=exchange.method,
+        path=exchange.path,
+        query=exchange.scope["query_string"],
+        document={} if document is None else document,
+    )
     return Write(
         caller=caller,
         key=key,
-        fingerprint=fingerprint(
-            method=exchange.method,
-            path=exchange.path,
-            query=exchange.scope["query_string"],
-            document={} if document is None else document,
-        ),
+        fingerprint=service.keyed(former),
         request_id=exchange.request_id,
         deadline=None if patience is None else exchange.arrived + patience,
+        former=former,
     )

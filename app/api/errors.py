@@ -38,6 +38,8 @@ KINDS: Mapping[Rejection, Kind] = {
     Rejection.LIMIT_EXCEEDED: Kind(422, "The request is beyond a limit"),
     Rejection.PROGRAM_INVALID: Kind(422, "The program has mistakes"),
     Rejection.RATE_LIMITED: Kind(429, "Too many requests"),
+    Rejection.LOOKUP_BUDGET_EXHAUSTED: Kind(429, "Too many look-ups found nothing"),
+    Rejection.VELOCITY_LIMIT: Kind(429, "The customer has reached a limit"),
     Rejection.OVERLOADED: Kind(503, "Too much work at the moment"),
     Rejection.DEADLINE_EXCEEDED: Kind(503, "It could not begin in time"),
     Rejection.UNAVAILABLE: Kind(503, "The service can't answer at the moment"),
@@ -51,6 +53,8 @@ KINDS: Mapping[Rejection, Kind] = {
     Rejection.HOLD_ALREADY_RESOLVED: Kind(409, "The hold has ended before"),
     Rejection.HOLD_EXPIRED: Kind(409, "The hold's time is over"),
     Rejection.RETURN_EXCEEDS_PURCHASE: Kind(409, "More is returned than was bought"),
+    Rejection.CONFIRMATION_DEAD: Kind(410, "The confirmation can't be used any more"),
+    Rejection.CONFIRMATION_FAILED: Kind(403, "The code is wrong"),
     Rejection.CONFIRMATION_REQUIRED: Kind(403, "The customer must confirm"),
     Rejection.INSUFFICIENT_POINTS: Kind(409, "Not enough points"),
     Rejection.REDEEM_LIMIT_EXCEEDED: Kind(409, "More than this basket may be paid with"),
@@ -58,6 +62,7 @@ KINDS: Mapping[Rejection, Kind] = {
     Rejection.QUOTE_CHANGED: Kind(409, "The quote is no longer true"),
     Rejection.DRAW_NOT_READY: Kind(409, "The prize draw isn't ready for it"),
     Rejection.ADJUSTMENT_DECIDED: Kind(409, "The adjustment has been decided"),
+    Rejection.ALERT_DECIDED: Kind(409, "The alert has been decided"),
     Rejection.BACKTEST_REQUIRED: Kind(409, "The draft has not been tried on past baskets"),
 }
 

@@ -34,7 +34,7 @@ class EventBody(Body):
     )
     at: Instant | None = Field(default=None, description="When it happened; default: the database's clock.")
     data: Annotated[dict[str, Any], AfterValidator(_is_small)] = Field(
-        default={}, description="Kept as it is; rules don't look at it. No personal data: it isn't erased."
+        default={}, description="Kept as it is until the customer is erased; rules don't look at it."
     )
 
 
@@ -65,6 +65,7 @@ OPERATIONS = (
         handler=post_event,
         roles=TILLS_AND_SUPPORT,
         body=EventBody,
+        noted=lambda call: {"type": call.body.type},
         query=ExplainQuery,
         answers={201: EventAnswer},
         refusals=(Rejection.CUSTOMER_NOT_FOUND, Rejection.CUSTOMER_BLOCKED, Rejection.NOT_FOUND),

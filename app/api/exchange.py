@@ -12,8 +12,11 @@ from starlette.types import Receive, Scope
 from app.api import headers as read
 from app.api.calls import Nothing, Operation
 from app.api.faults import refuse, rejected_for
+from app.api.proxies import TrustedProxies
 from app.telemetry import METRICS, log_request
 
+# In a request's scope: its caller had a key, or has signed in. The connection may stay for the next one.
+IS_KNOWN = "kopilka.is_known"
 NO_ROUTE = "unmatched"  # Label of all paths that nothing answers at.
 
 _log = structlog.get_logger("app.api")
@@ -53,14 +56,15 @@ class Exchange:
     """One request on its way through, and what will be said of it in the log."""
 
     __slots__ = (
-        "arrived", "began", "headers", "key_id", "method", "operation", "params", "path", "receive", "request_id",
-        "route", "scope",
+        "_proxies", "arrived", "began", "headers", "key_id", "method", "operation", "params", "path", "receive",
+        "request_id", "route", "scope",
     )  # fmt: skip
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, proxies: TrustedProxies) -> None:
         self.began = perf_counter()
         self.arrived = asyncio.get_running_loop().time()
         self.scope = scope
+        self._proxies = proxies
         self.receive = receive
         self.method: str = scope["method"]
         self.path: bytes = scope.get("raw_path") or scope["path"].encode()
@@ -72,8 +76,14 @@ class Exchange:
         self.operation = ""  # Its name, once there is a route.
 
     @property
+    def peer(self) -> str:
+        """The address of the connection's other end."""
+        return read.peer_address(self.scope)
+
+    @property
     def ip(self) -> str:
-        return read.client_address(self.scope)
+        """The address that the request comes from."""
+        return self._proxies.origin(self.peer, self.scope["headers"])
 
     def age(self) -> float:
         """Seconds since it came."""

@@ -21,7 +21,8 @@ BIRTH_YEAR_MIN = 1900
 _QUANTITY = re.compile(r"(0|[1-9][0-9]{0,6})(?:\.([0-9]{1,3}))?")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+# Narrower than RFC 5322: no quotes, groups, comments or lists, so that a header `To` can hold nobody else.
+_EMAIL = re.compile(r"[\w%+'&-]+(?:\.[\w%+'&-]+)*@(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W_](?:[\w-]*[^\W_])?")
 _CATEGORY = r"^[^/]+(/[^/]+)*$"
 
 

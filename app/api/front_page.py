@@ -16,6 +16,9 @@ its writes are signed (RFC 9421, Ed25519, over `@method`, `@path`, `@query`, `co
 that it comes with its client certificate. Whatever is wrong with a key is the same 401. `/health/*`, `/metrics`,
 `/openapi.json`, `/docs` and what anybody checks draws with (`GET /v1/draws/*`, `GET /v1/prize-draws/*`) need no key.
 
+People may sign in instead (`POST /v1/session`, `GET /v1/sign-in`): the session's cookie stands for a key of their role.
+Writes with it need the header `X-CSRF-Token` besides, and come from a page of this origin (`Origin`, `Sec-Fetch-Site`).
+
 ## Writing once
 
 Every call that writes needs an `Idempotency-Key` of 1 to 255 printable ASCII characters, unique within the key's shop
@@ -26,6 +29,21 @@ for their key. A write is answered after its database commit; whoever hears no a
 or asks `GET /v1/requests/{key}`. Receipts and fiscal documents are unique for ever, whatever the keys. A
 receipt made without connection is written once by its number: in `audit_tx` its key begins with `offline №`, as no
 caller's can, and what it spent beyond the balance is a debt.
+
+## Confirming a redemption
+
+What is redeemed above the program's `strength` for the way the customer was identified is 403
+`confirmation_required`: the customer was sent six digits, and `challenge_id` names them (it is missing where there is
+no address). Repeat the same call under the same key with `confirmation`. A wrong code is 403 `confirmation_failed`
+with `attempts_left`; after 5 tries, after 180 seconds, and for another customer, receipt, basket or redemption it is
+410 `confirmation_dead`: the call without `confirmation` sends a new one. A code is good for what the customer was
+told: where costs, `"max"` or the program have changed meanwhile, the call is answered 403 `confirmation_required`
+with a new one. A customer is sent a few in ten minutes, then it is 429 `rate_limited`. Where a code can't be sent now
+it is 503 `unavailable`, within five seconds. Quotes send nothing. A gift card is its bearer's and has no such limit.
+`"max"` asks for no more than the identification allows, so it never needs a code: a till that wants more computes the
+number from the `terms` of a quote. `id` and `external_id` count as `card` unless `strength.id` says how much they
+may; a program that limits `phone` should limit `id` too, since a look-up by phone tells it. Where a card may redeem
+more than a phone, a till that issues or replaces one is answered likewise, and repeats that call with `confirmation`.
 
 ## Values
 

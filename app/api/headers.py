@@ -45,10 +45,8 @@ def request_id(pairs: Sequence[tuple[bytes, bytes]]) -> str:
     return os.urandom(16).hex()
 
 
-def client_address(scope: Scope) -> str:
-    """Where a request comes from: the other end of the connection, "" where that has no address. What a request says
-    of itself counts for nothing.
-    """
+def peer_address(scope: Scope) -> str:
+    """The other end of the connection, "" where that has no address."""
     client = scope.get("client")
     return str(client[0])[:ADDRESS_LENGTH_MAX] if client else ""
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from app.api import answers
 from app.api.calls import TILLS, TILLS_AND_SUPPORT, Call, Operation
 from app.api.faults import refuse
+from app.api.guesses import a_hold
 from app.api.hold_answers import HoldAnswer, HoldOrSaleAnswer, HoldStateAnswer
 from app.api.hold_schemas import CaptureBody, CaptureLineBody, HoldBasketBody, HoldBody, HoldUnitsBody
+from app.api.purchases import CONFIRMED
 from app.api.query import ExplainQuery
 from app.api.sale_requests import purchase_request, redeem_request
 from app.domain.rejections import Rejection
@@ -54,11 +56,12 @@ _ON_PLACING = (
     Rejection.CUSTOMER_NOT_FOUND,
     Rejection.CUSTOMER_BLOCKED,
     Rejection.DUPLICATE_RECEIPT,
-    Rejection.CONFIRMATION_REQUIRED,
+    *CONFIRMED,
     Rejection.INSUFFICIENT_POINTS,
     Rejection.REDEEM_LIMIT_EXCEEDED,
     Rejection.QUOTE_CHANGED,
     Rejection.BUDGET_EXHAUSTED,
+    Rejection.VELOCITY_LIMIT,
 )
 _ON_ENDING = (Rejection.NOT_FOUND, Rejection.HOLD_EXPIRED, Rejection.HOLD_ALREADY_RESOLVED)
 
@@ -97,6 +100,7 @@ OPERATIONS = (
                 "reason": "a mug",
             },
         },
+        guesses=a_hold,
     ),
     Operation(
         method="POST",

@@ -10,8 +10,9 @@ from app.domain.identifiers import Identifier, IdentifierKind
 from app.domain.rejections import Rejected, Rejection
 
 
-def identify(ref: Ref, *, region: str, pointer: str = "/customer") -> Identifier:
-    """The identifier that a reference names; `region` is for phones written without a country code.
+def identify(ref: Ref, *, region: str, pointer: str = "/customer", takes_code: bool = False) -> Identifier:
+    """The identifier that a reference names; `region` is for phones written without a country code, `takes_code` is
+    where the app's codes are looked after.
 
     Raises:
         Rejected: it can't be read, or is an id that the service could not have given.
@@ -24,7 +25,9 @@ def identify(ref: Ref, *, region: str, pointer: str = "/customer") -> Identifier
         return _id(ref.id)
     if ref.external_id is not None:
         return Identifier(IdentifierKind.EXTERNAL_ID, ref.external_id)
-    raise refuse(f"{pointer}/code", "not_available", "the app's codes can't be used yet")
+    if ref.code is not None and takes_code:
+        return Identifier(IdentifierKind.CODE, ref.code)
+    raise refuse(f"{pointer}/code", "not_available", "can't name a customer here: it is for look-ups and sales")
 
 
 def identifiers_of(body: NewCustomerBody | UpdateBody, *, region: str) -> tuple[Identifier, ...]:

@@ -49,7 +49,8 @@ def _receipts(call: Call) -> list[OfflineReceipt]:
 
 def _receipt(document: Any, call: Call, seen: set[tuple[str, str, str, str | None]]) -> OfflineReceipt:
     """One receipt, or what is wrong with it; `seen` are the numbers of those before it that can be read."""
-    print_ = fingerprint(method="POST", path=_PATH.encode(), query=b"", document=document)
+    former = fingerprint(method="POST", path=_PATH.encode(), query=b"", document=document)
+    keyed = call.service.keyed(former)
     try:
         refuse_unstorable(document)
         try:
@@ -61,9 +62,9 @@ def _receipt(document: Any, call: Call, seen: set[tuple[str, str, str, str | Non
         if number in seen:
             raise refuse("/receipt/number", "twice", "must be sent once in a call")
     except Rejected as rejected:
-        return OfflineReceipt(_as_told(document, call), print_, refused=rejected)
+        return OfflineReceipt(_as_told(document, call), keyed, former, refused=rejected)
     seen.add(number)
-    return OfflineReceipt(_named(till), print_, request=request, allowance=body.allowance)
+    return OfflineReceipt(_named(till), keyed, former, request=request, allowance=body.allowance)
 
 
 def _request(body: OfflineReceiptBody, document: Mapping[str, Any], call: Call) -> tuple[PurchaseRequest, Receipt]:
@@ -153,7 +154,7 @@ OPERATIONS = (
         roles=TILLS,
         body=OfflineBody,
         answers={200: OfflineAnswer},
-        refusals=(Rejection.NOT_FOUND,),  # No program has been published.
+        refusals=(Rejection.NOT_FOUND, Rejection.LOOKUP_BUDGET_EXHAUSTED),  # No program has been published; guesses.
         is_write=True,
         is_long=True,
         scans=None,

@@ -21,6 +21,7 @@ _REF = "#/components/schemas/{model}"
 _WITH_KEY = (
     Rejection.UNAUTHENTICATED,
     Rejection.INSUFFICIENT_SCOPE,
+    Rejection.RATE_LIMITED,
     Rejection.OVERLOADED,
     Rejection.DEADLINE_EXCEEDED,
     Rejection.UNAVAILABLE,
@@ -38,10 +39,9 @@ _WITH_WRITE = (
     Rejection.IDEMPOTENCY_KEY_REUSED,
     Rejection.REQUEST_IN_PROGRESS,
     Rejection.BUSY,
-    Rejection.RATE_LIMITED,
 )
 
-_GOOD: Mapping[int, str] = {200: "Done", 201: "Made", 202: "Taken up"}
+_GOOD: Mapping[int, str] = {200: "Done", 201: "Made", 202: "Taken up", 303: "Elsewhere"}
 
 _HEADERS: dict[str, Any] = {
     "IdempotencyKey": {
@@ -94,6 +94,8 @@ def refusals_of(operation: Operation) -> list[Rejection]:
         possible.update((Rejection.MALFORMED_REQUEST, Rejection.VALIDATION_ERROR, Rejection.LIMIT_EXCEEDED))
     if operation.is_write:
         possible.update(_WITH_WRITE)
+    if operation.guesses is not None:
+        possible.update((Rejection.LOOKUP_BUDGET_EXHAUSTED, Rejection.BUSY))
     return [rejection for rejection in Rejection if rejection in possible]
 
 

@@ -2,13 +2,17 @@
 
 from app.api import (
     adjustments,
+    alerts,
+    app_codes,
     audit_log,
     backtests,
     cards,
     coupons,
     customers,
     draws,
+    erasure,
     events,
+    export,
     feed,
     holds,
     keys,
@@ -16,10 +20,12 @@ from app.api import (
     ledger_findings,
     offline,
     ops,
+    people,
     prize_draws,
     programs,
     purchases,
     segments,
+    sessions,
 )
 from app.api.calls import Operation
 
@@ -28,6 +34,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *holds.OPERATIONS,
     *offline.OPERATIONS,
     *customers.OPERATIONS,
+    *app_codes.OPERATIONS,
+    *export.OPERATIONS,
+    *erasure.OPERATIONS,
     *cards.OPERATIONS,
     *events.OPERATIONS,
     *feed.OPERATIONS,
@@ -40,7 +49,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *ledger.OPERATIONS,
     *ledger_findings.OPERATIONS,
     *keys.OPERATIONS,
+    *sessions.OPERATIONS,
     *adjustments.OPERATIONS,
+    *alerts.OPERATIONS,
     *audit_log.OPERATIONS,
+    *people.OPERATIONS,
     *ops.OPERATIONS,
 )

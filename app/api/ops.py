@@ -41,6 +41,7 @@ def _readings(figures: Figures | None) -> list[Reading]:
         Reading("kopilka_holds_open", "Holds neither captured nor released", {"": figures.holds_open}),
         Reading("kopilka_holds_overdue", "Of them past their end, not posted yet", {"": figures.holds_overdue}),
         Reading("kopilka_events_waiting", "Events without a place in the feed yet", {"": figures.events_waiting}),
+        Reading("kopilka_alerts_new", "Alerts that nobody has looked at yet", figures.alerts, "kind"),
         Reading("kopilka_duty_age_seconds", "Since a background duty ended well", figures.duty_ages, "duty"),
     ]
 

@@ -113,6 +113,7 @@ OPERATIONS = (
         handler=announce,
         roles=MARKETERS,
         body=PrizeDrawBody,
+        noted=lambda call: {"prizes": sum(prize.count for prize in call.body.prizes)},
         answers={201: PrizeDrawAnswer},
         is_write=True,
         scans=True,

@@ -6,6 +6,7 @@ from app.api import answers
 from app.api.answers import ANSWERS
 from app.api.answers_schema import PostedAnswer
 from app.api.calls import TILLS, TILLS_AND_SUPPORT, WRITERS, Call, Operation
+from app.api.guesses import a_customer, a_receipt, a_sale
 from app.api.headers import check_key
 from app.api.query import ExplainQuery, PreviewQuery, PurchaseQuery
 from app.api.receipts import shop_of
@@ -16,6 +17,12 @@ from app.domain.rejections import Rejection
 from app.flows.requests import Answer, PurchaseName
 
 _ON_BOOKS = (Rejection.CUSTOMER_NOT_FOUND, Rejection.CUSTOMER_BLOCKED, Rejection.DUPLICATE_RECEIPT)
+CONFIRMED = (
+    Rejection.CONFIRMATION_REQUIRED,
+    Rejection.CONFIRMATION_FAILED,
+    Rejection.CONFIRMATION_DEAD,
+    Rejection.RATE_LIMITED,  # Too many codes were sent.
+)
 _ON_SALES = (
     Rejection.NOT_FOUND,  # No program has been published.
     Rejection.CONFIRMATION_REQUIRED,
@@ -107,6 +114,7 @@ OPERATIONS = (
             "a basket": _BASKET,
             "anonymous": {"basket": {"lines": [{"id": "1", "qty": "0.345", "price": 89900}]}},
         },
+        guesses=a_sale,
     ),
     Operation(
         method="POST",
@@ -119,12 +127,13 @@ OPERATIONS = (
         body=AccrueBody,
         query=ExplainQuery,
         answers={201: SaleAnswer},
-        refusals=(*_ON_BOOKS, *_ON_SALES),
+        refusals=(*_ON_BOOKS, *_ON_SALES, *CONFIRMED[1:], Rejection.VELOCITY_LIMIT),
         is_write=True,
         examples={
             "a purchase": _BASKET | {"at": "2026-11-21T12:00:00+03:00", "expect": {"paid": 20800}},
             "with a coupon and a reward that costs points": _REWARD,
         },
+        guesses=a_sale,
     ),
     Operation(
         method="POST",
@@ -136,7 +145,7 @@ OPERATIONS = (
         roles=TILLS,
         body=RedeemBody,
         answers={201: PostedAnswer},
-        refusals=(*_ON_BOOKS, Rejection.CONFIRMATION_REQUIRED, Rejection.INSUFFICIENT_POINTS),
+        refusals=(*_ON_BOOKS, *CONFIRMED, Rejection.INSUFFICIENT_POINTS, Rejection.VELOCITY_LIMIT),
         is_write=True,
         examples={
             "a gift": {
@@ -147,6 +156,7 @@ OPERATIONS = (
                 "reason": "a mug",
             }
         },
+        guesses=a_customer,
     ),
     Operation(
         method="POST",
@@ -188,6 +198,7 @@ OPERATIONS = (
                 "all": True,
             }
         },
+        guesses=a_receipt,
     ),
     Operation(
         method="GET",
@@ -225,6 +236,7 @@ OPERATIONS = (
         query=PurchaseQuery,
         answers={200: PurchaseAnswer},
         refusals=(Rejection.NOT_FOUND,),
+        guesses=a_receipt,
     ),
     Operation(
         method="GET",

@@ -31,6 +31,13 @@ _CHALLENGE: Header = (b"www-authenticate", b'Bearer realm="kopilka"')
 
 
 @dataclass(slots=True)  # Not frozen, as in domain/basket.py.
+class Headed(Answer):
+    """A good answer with headers of its own: cookies, a place to go to."""
+
+    headers: tuple[Header, ...] = ()
+
+
+@dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Reply:
     """`code` is that of the problem document, None for good answers."""
 
@@ -49,7 +56,8 @@ class Reply:
         replayed = (_REPLAYED,) if answer.is_replayed else ()
         if answer.status < 400:
             varies = (_VARIES,) if has_sentences else ()
-            return cls(answer.status, answer.body, media_type.encode(), extra=replayed + varies)
+            own = answer.headers if isinstance(answer, Headed) else ()
+            return cls(answer.status, answer.body, media_type.encode(), extra=replayed + varies + own)
         document = orjson.loads(answer.body)
         extra = list(replayed)
         if answer.status == 401:

@@ -18,7 +18,10 @@ class CouponVerdict(AnswerBody):
     rule: str | None = Field(description="The first rule that it let apply.")
     because: str = Field(description="A sentence, by Accept-Language.")
     reason: str | None = Field(
-        default=None, description="Of `not_applicable`: the word of what kept its rule back.", examples=["basket_total"]
+        default=None,
+        description="Of `not_applicable`: the word of what kept its rule back. Of `unknown`: `lookup_budget_exhausted`"
+        " where the till has used up its misses, and the code wasn't looked at.",
+        examples=["basket_total"],
     )
 
 

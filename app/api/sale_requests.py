@@ -9,10 +9,18 @@ from app.api.faults import refuse
 from app.api.identity import identify
 from app.api.lines import LineBody, line_of
 from app.api.receipts import purchase_name_of, receipt_of
-from app.api.schemas import BasketBody, QuoteBody, RedeemBody, ReturnBody, ReturnByNameBody
+from app.api.schemas import (
+    AccrueBody,
+    BasketBody,
+    ConfirmationBody,
+    QuoteBody,
+    RedeemBody,
+    ReturnBody,
+    ReturnByNameBody,
+)
 from app.domain.amounts import AMOUNT_MAX
 from app.domain.basket import Basket, Line, Payment
-from app.flows.requests import PurchaseName, PurchaseRequest, RedeemRequest, ReturnLine, ReturnRequest
+from app.flows.requests import Confirmation, PurchaseName, PurchaseRequest, RedeemRequest, ReturnLine, ReturnRequest
 
 
 class _HasId(Protocol):
@@ -32,7 +40,7 @@ def purchase_request(call: Call) -> PurchaseRequest:
     if body.receipt is not None:
         receipt = receipt_of(body.receipt, document=document["receipt"], caller=call.caller)
     return PurchaseRequest(
-        customer=None if body.customer is None else identify(body.customer, region=call.phone_region),
+        customer=None if body.customer is None else identify(body.customer, region=call.phone_region, takes_code=True),
         receipt=receipt,
         at=body.at,
         basket=basket_of(body.basket),
@@ -43,18 +51,25 @@ def purchase_request(call: Call) -> PurchaseRequest:
         explain=call.query.explain,
         is_russian=call.is_russian,
         rewards=body.redeem.rewards,
+        confirmation=confirmation_of(body.confirmation) if isinstance(body, AccrueBody) else None,
     )
 
 
 def redeem_request(call: Call) -> RedeemRequest:
     body: RedeemBody = call.body
     return RedeemRequest(
-        customer=identify(body.customer, region=call.phone_region),
+        customer=identify(body.customer, region=call.phone_region, takes_code=True),
         wallet=body.wallet,
         points=body.points,
         receipt=receipt_of(body.receipt, document=call.document["receipt"], caller=call.caller),
         reason=body.reason,
+        confirmation=confirmation_of(body.confirmation),
+        is_russian=call.is_russian,
     )
+
+
+def confirmation_of(body: ConfirmationBody | None) -> Confirmation | None:
+    return None if body is None else Confirmation(body.challenge_id, body.code)
 
 
 def return_request(call: Call) -> ReturnRequest:

@@ -16,6 +16,7 @@ REDEEM_WALLETS_MAX = 16
 REWARDS_MAX = 16
 PIECES_MAX = 100  # Of one rule on one receipt.
 FISCAL_LENGTH_MAX = 512
+CHALLENGE_LENGTH_MAX = 64  # Of the id 36 characters, of the code 6.
 QUOTE_LENGTH_MAX = 4_096  # A token is a few hundred characters.
 
 
@@ -30,7 +31,7 @@ class Ref(Body):
     card: Id | None = Field(default=None, description="A card's number, with or without spaces and hyphens.")
     id: Id | None = Field(default=None, description="The id that the service gave.")
     external_id: Id | None = Field(default=None, description="The id that the shop's own system gave.")
-    code: Id | None = Field(default=None, description="The app's short-lived code; not available yet.")
+    code: Id | None = Field(default=None, description="The app's short-lived code, for look-ups and sales.")
 
     @model_validator(mode="after")
     def _is_exactly_one(self) -> Self:
@@ -134,9 +135,21 @@ class QuoteBody(Body):
     expect: ExpectBody | None = None
 
 
+class ConfirmationBody(Body):
+    """What a call that was answered 403 `confirmation_required` is repeated with."""
+
+    challenge_id: Annotated[str, Field(min_length=1, max_length=CHALLENGE_LENGTH_MAX)] = Field(
+        description="As that answer gave it.", examples=["01890000-0000-7000-8000-000000000000"]
+    )
+    code: Annotated[str, Field(min_length=1, max_length=CHALLENGE_LENGTH_MAX)] = Field(
+        description="The digits that the customer was sent.", examples=["123456"]
+    )
+
+
 class AccrueBody(QuoteBody):
     receipt: ReceiptBody
     basket: FilledBasketBody
+    confirmation: ConfirmationBody | None = None
 
 
 class RedeemBody(Body):
@@ -145,6 +158,7 @@ class RedeemBody(Body):
     points: Annotated[Points, Field(ge=1)]
     receipt: ReceiptBody
     reason: Name
+    confirmation: ConfirmationBody | None = None
 
 
 class ReturnLineBody(Body):

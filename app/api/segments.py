@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.api import answers
+from app.api import answers, guesses
 from app.api.answers_schema import AnswerBody, Instant
 from app.api.calls import MARKETERS, Call, Operation
 from app.api.coupon_schemas import Named
@@ -136,6 +136,9 @@ OPERATIONS = (
         handler=change_members,
         roles=MARKETERS,
         body=MembersBody,
+        noted=lambda call: {"add": len(call.body.add), "remove": len(call.body.remove)},
+        notes_refusals=True,
+        guesses=guesses.many_customers,
         answers={200: MembersAnswer},
         refusals=(Rejection.NOT_FOUND, Rejection.CUSTOMER_NOT_FOUND),
         is_write=True,

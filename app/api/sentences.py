@@ -11,6 +11,7 @@ from app.api.telling import CONDITIONS, condition_name, had, needed
 from app.domain.coupons import CouponWord
 from app.domain.decision import Outcome
 from app.domain.program import Kind, Rule
+from app.domain.rules.vouchers import WITHHELD
 
 CAP = "cap:"  # How a limit by a cap begins; the cap's id follows.
 
@@ -156,6 +157,10 @@ _COUPON_NOTES: Final[Mapping[str, tuple[str, str]]] = {
     "duplicate": ("it was sent before", "он уже назван в этой корзине"),
     "other_code": ("another code served for the same", "для того же уже принят другой код"),
 }
+_WITHHELD = (
+    "The coupon was not looked at: too much that this till asked for isn't there.",
+    "Купон не проверялся: касса слишком часто называла то, чего нет.",
+)
 KNOWN = frozenset({*_SKIPPED, *_LIMITS})  # The words that have a sentence of their own, besides caps.
 
 
@@ -218,6 +223,8 @@ def limited_text(*, limited_by: str, wanted: str, given: str, speech: Speech) ->
 
 def coupon_text(word: str, because: str, speech: Speech) -> str:
     """What became of a code; `because` is the word of what kept its rule back, where there is one."""
+    if because == WITHHELD:
+        return speech.say(*_WITHHELD)
     text = speech.say(*_COUPONS[CouponWord(word)])
     if because in _COUPON_NOTES:
         return f"{text.removesuffix('.')}: {speech.say(*_COUPON_NOTES[because])}."

@@ -16,9 +16,11 @@ from pathlib import Path
 import orjson
 
 from app.config import CannotStart, Settings
+from app.deed_log import command_deed, note_command
 from app.domain.identifiers import Identifier, card, phone
 from app.domain.key_text import KeyEnv, may_be_key
 from app.domain.rejections import Rejected, Rejection
+from app.flows.ports_audit_log import Deed
 from app.flows.ports_keys import TooManyKeys
 from app.flows.requests import Answer, Caller, RegisterRequest, Role, Write
 from app.flows.service import Service
@@ -124,6 +126,7 @@ async def _keys(app_url: str, path: Path, *, env: KeyEnv, say: Callable[[str], N
     """The demo's keys by name; those that this database doesn't know are made anew."""
     stored = _stored(path)
     fresh = dict(stored)
+    deeds: list[Deed] = []
     for name, (role, shops, terminal) in _KEYS.items():
         is_good = name in stored and may_be_key(stored[name], env=env) and await is_live_key(app_url, stored[name])
         if is_good:
@@ -133,7 +136,9 @@ async def _keys(app_url: str, path: Path, *, env: KeyEnv, say: Callable[[str], N
         except TooManyKeys as error:
             raise CannotStart(f"the demo's {name} can't be made: {error}") from None
         fresh[name] = made.key
-    if fresh != stored:
+        deeds.append(command_deed("create_key", object=f"keys/{made.id}", details={"role": role}))
+    if deeds:
+        await note_command(app_url, *deeds)
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:

@@ -73,6 +73,10 @@ class Basket:
 class Visit:
     """When and where the deal is made; `at` is an aware instant, in any zone.
 
+    `is_by_id`: named by the id or the external id, which count as a card but for a program's `strength`.
+
+    `is_confirmed`: the customer has said yes to what is redeemed, so no identification limits it.
+
     `card_types` are those of the card that was shown, or of all the customer's cards where none was. `event` is the
     type of an act that is no purchase.
     """
@@ -84,3 +88,5 @@ class Visit:
     partner: str | None = None
     card_types: frozenset[str] = frozenset()
     event: str | None = None
+    is_confirmed: bool = False
+    is_by_id: bool = False

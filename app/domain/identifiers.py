@@ -29,6 +29,7 @@ class IdentifierKind(StrEnum):
     CARD = "card"
     ID = "id"
     EXTERNAL_ID = "external_id"
+    CODE = "code"  # The app's, for a minute; what it names is found before anything else.
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Rejection(StrEnum):
     LIMIT_EXCEEDED = "limit_exceeded"
     PROGRAM_INVALID = "program_invalid"
     RATE_LIMITED = "rate_limited"
+    LOOKUP_BUDGET_EXHAUSTED = "lookup_budget_exhausted"
     OVERLOADED = "overloaded"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     UNAVAILABLE = "unavailable"
@@ -40,13 +41,17 @@ class Rejection(StrEnum):
     HOLD_ALREADY_RESOLVED = "hold_already_resolved"
     HOLD_EXPIRED = "hold_expired"
     RETURN_EXCEEDS_PURCHASE = "return_exceeds_purchase"
+    CONFIRMATION_DEAD = "confirmation_dead"
+    CONFIRMATION_FAILED = "confirmation_failed"
     CONFIRMATION_REQUIRED = "confirmation_required"
     INSUFFICIENT_POINTS = "insufficient_points"
     REDEEM_LIMIT_EXCEEDED = "redeem_limit_exceeded"
     BUDGET_EXHAUSTED = "budget_exhausted"
     QUOTE_CHANGED = "quote_changed"
+    VELOCITY_LIMIT = "velocity_limit"
     DRAW_NOT_READY = "draw_not_ready"  # A prize draw is in another state than the call needs.
     ADJUSTMENT_DECIDED = "adjustment_decided"  # Somebody else was faster, or it has expired.
+    ALERT_DECIDED = "alert_decided"  # Dismissed or confirmed before.
     BACKTEST_REQUIRED = "backtest_required"  # Only where the setting PUBLISH_NEEDS_BACKTEST is on.
 
     @property
@@ -79,6 +84,8 @@ _KEPT = frozenset(
 _RETRYABLE = frozenset(
     {
         Rejection.RATE_LIMITED,
+        Rejection.LOOKUP_BUDGET_EXHAUSTED,
+        Rejection.VELOCITY_LIMIT,
         Rejection.OVERLOADED,
         Rejection.DEADLINE_EXCEEDED,
         Rejection.UNAVAILABLE,
@@ -102,13 +109,15 @@ class Fault:
 @dataclass(eq=False)  # Not frozen: contextlib sets __traceback__ on what passes through it.
 class Rejected(Exception):
     """Raised by the domain, by flows and by the edge. `detail` is a sentence, `facts` are members of the problem
-    document such as `available` or `original_tx_id`.
+    document such as `available` or `original_tx_id`. `about` is for the audit log, and told to nobody else: what it was
+    tried on, as `people/ID`.
     """
 
     rejection: Rejection
     detail: str
     faults: tuple[Fault, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
+    about: str = ""
 
     def __str__(self) -> str:
         return f"{self.rejection}: {self.detail}"

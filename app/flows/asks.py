@@ -35,15 +35,19 @@ class Desk:
     hold_program: CompiledProgram | None = None
 
     @property
-    def book(self) -> Book:
-        """The customer's books.
-
+    def customer(self) -> Patron:
+        """
         Raises:
             RuntimeError: the request has no customer.
         """
         if self.patron is None:
             raise RuntimeError("this request is settled without a customer")
-        return self.patron.book
+        return self.patron
+
+    @property
+    def book(self) -> Book:
+        """The customer's books. Raises as `customer`."""
+        return self.customer.book
 
 
 @dataclass(slots=True)
@@ -105,6 +109,10 @@ class Ask:
         return not (
             self.tries or self.needs_lots or self.coupons or self.hold or self.purchase or self.purchase_receipt
         )
+
+    @property
+    def is_return(self) -> bool:
+        return self.purchase is not None or self.purchase_receipt is not None
 
     def handles(self) -> Iterable[object]:
         """What no other request of the same round, and of one in flight, should touch."""

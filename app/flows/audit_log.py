@@ -8,14 +8,14 @@ a deed without its row. Nobody has been answered then; the same key, sent again,
 where the log can't be written, people's writes answer 503: tills, who write nothing here, go on.
 
 Refusals and whatever else anybody may cause in any number are counted by kind (audit_tally.py): a row for the first of
-a minute, one for all others at its end. A process that is killed loses the counts of its last minute; one that stops
-writes them first.
+a minute, one for all others at its end, and of ten minutes in a flood. A process that is killed loses the counts of its
+last minute; one that stops writes them first.
 
 When it starts and every HEADS_SECONDS, a process names in its chain the heads of the other chains that went on in the
 last days, if they did since. So a chain whose end is cut off lacks a row that another has named, and while its process
 lives the next row leaves a gap (as it does where a database is put back to an earlier state under a living process).
 Not found is what was cut off of a dead one's chain since another looked, and what somebody has changed who also changed
-all that named it: for that each process says its own head in the log on its standard output, every time and at its end.
+all that named it: for that each process says its own head in the log on its standard output, every hour and at its end.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from typing import Protocol
 from uuid import UUID
 
 from app.domain.log_chain import anchor, link, row_id_at
-from app.flows.audit_tally import TALLY_SECONDS, Tally
+from app.flows.audit_tally import FLOOD_SECONDS, TALLY_SECONDS, Tally
 from app.flows.failures import DatabaseGone
 from app.flows.ports import Clock
 from app.flows.ports_audit_log import ActorKind, AuditLog, Deed, Details, LogRow, columns_of
@@ -119,7 +119,9 @@ class ChainedLog:
         self._luck = luck
         self._waiting: deque[_Waiting] = deque()
         self._tally: Tally | None = None
+        self._is_flooded = False  # The minute before had no room for all its kinds.
         self._head: Head | None = None
+        self._known: Head | None = None  # As `_head`, and not forgotten after a fault.
         self._last_at: datetime | None = None
         self._heads_at = float("-inf")
         self._named: Details | None = None  # The heads that its last row of them named.
@@ -152,7 +154,8 @@ class ChainedLog:
 
     def _current(self) -> Tally:
         if self._tally is None:
-            self._tally = Tally(ends_at=asyncio.get_running_loop().time() + TALLY_SECONDS)
+            seconds = FLOOD_SECONDS if self._is_flooded else TALLY_SECONDS
+            self._tally = Tally(ends_at=asyncio.get_running_loop().time() + seconds)
             self._wake.set()  # There is a minute to wait for the end of.
         return self._tally
 
@@ -201,10 +204,10 @@ class ChainedLog:
         now = asyncio.get_running_loop().time()
         # While rows wait the counts go on instead: an outage is one long minute.
         if (tally := self._tally) is not None and (is_last or (now >= tally.ends_at and not self._waiting)):
-            self._tally = None
+            self._tally, self._is_flooded = None, tally.is_full
             for deed in tally.rest():
                 self._enqueue(deed, None)
-        is_hour = now >= self._heads_at + HEADS_SECONDS
+        is_start, is_hour = self._heads_at < 0, now >= self._heads_at + HEADS_SECONDS
         if is_hour:
             self._heads_at = now
             try:
@@ -213,7 +216,9 @@ class ChainedLog:
                 self._watch.log_fault(error)
         while self._waiting:
             await self._write_batch()
-        if (is_hour or is_last) and self._head is not None and self._head.seq != self._said:
+        # At the start there is nothing in the chain yet but the other heads, and somebody reads what a start says.
+        is_due = is_last or (is_hour and not is_start)
+        if is_due and self._head is not None and self._head.seq not in {1, self._said}:
             self._said = self._head.seq
             self._watch.log_head(instance=self._instance, seq=self._said, head=self._head.hash.hex())
 
@@ -233,13 +238,18 @@ class ChainedLog:
         batch = [self._waiting[place] for place in range(min(len(self._waiting), BATCH_MAX))]
         # The commit whose fate was unknown had happened: its rows are there.
         written = next((n for n, each in enumerate(batch, start=1) if head and each.row_id == head.row_id), 0)
+        if self._known is not None and head != self._known and not written:
+            # Somebody else has written here, up to the last number perhaps, or taken rows away: the chain ends as it
+            # is, for `verify` to find, and nobody's deed waits for it.
+            self._instance, self._said = f"{self._luck(48):012x}", 0
+            self._known = head = None
         if written < len(batch):
             rows = self._chain(batch[written:], head)
             await self._store.append(rows)
             last = rows[-1]
             head = Head(self._instance, last.seq, last.id, last.hash)
             self._watch.log_written(len(rows))
-        self._head = head
+        self._head = self._known = head
         for each in batch:
             self._waiting.popleft()
             if each.told is not None and not each.told.done():

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from app.flows.ports_audit_log import ActorKind, Deed, Outcome
 
 TALLY_SECONDS = 60.0
-# Kinds a minute of each kind of actor, so that whoever has no key can't crowd out those who have one; what is beyond is
-# counted together. With a row for the first of each kind that is at most 2 * 5 * (100 + 3) rows a minute, some 500 KB,
-# and what one attacker from many addresses can cause a fifth of it.
+# A minute that had no room for all its kinds is followed by such a one: a flood that goes on writes a tenth.
+FLOOD_SECONDS = 600.0
+# Kinds of each kind of actor, so that whoever has no key can't crowd out those who have one; what is beyond is counted
+# together. With a row for the first of each kind that is at most 2 * 5 * (100 + 3) rows, some 500 KB, in the first
+# minute of a flood and in each ten minutes after it, and what one attacker without a key can cause, from however many
+# addresses, a fifth of it: 206 rows, some 30,000 or 15 MB a day and process.
 KINDS_MAX = 100
 OTHERS = "others"  # The action of what was beyond.
 
@@ -23,10 +26,14 @@ class _Counted:
 
 
 class Tally:
-    """One minute's kinds, each with how many there were beyond the first. Kinds differ by all but the request."""
+    """One minute's kinds, each with how many there were beyond the first. Kinds differ by all but the request.
+
+    `is_full`: there was no room for one.
+    """
 
     def __init__(self, *, ends_at: float) -> None:
         self.ends_at = ends_at
+        self.is_full = False
         self._counted: dict[_Kind, _Counted] = {}
         self._kinds: Counter[ActorKind] = Counter()
 
@@ -47,7 +54,10 @@ class Tally:
 
     def is_first_of_any(self, deed: Deed) -> bool:
         """As `is_first`; what there is no room for is one kind, whose first is told as it is."""
-        return self.is_first(deed if self.has_room(deed) else Deed(deed.actor_kind, "", OTHERS, outcome=deed.outcome))
+        if self.has_room(deed):
+            return self.is_first(deed)
+        self.is_full = True
+        return self.is_first(Deed(deed.actor_kind, "", OTHERS, outcome=deed.outcome))
 
     def rest(self) -> Iterator[Deed]:
         """What there was beyond the firsts, with how many."""

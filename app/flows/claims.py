@@ -2,13 +2,20 @@
 
 A claim is the first half of a SHA-256 over what is claimed, so that the table of claims stays narrow whatever tills
 send. Half is 128 bits: two of a billion claims a year for a century share one with a chance of 10^-17.
+
+Beside a key stands the fingerprint of the request that it was used for. A request names people by their phones, of
+which there are few enough to try them all, and the claim outlives them: so the hash is under a key of the keyring, and
+whoever has a dump alone can't tell whether a phone that they know is in it. Releases before 0006 took it without a key.
+Such claims are found by both forms: the keyed one is a hash of the other, which costs 1 µs. That ends when they are
+forgotten (docs/personal-data.md): then nothing in the database has the old form.
 """
 
 from collections.abc import Iterator
 from hashlib import sha256
 from uuid import UUID
 
-from app.flows.requests import Caller, PurchaseName, Receipt
+from app.flows.ledger_port import Claim
+from app.flows.requests import Caller, PurchaseName, Receipt, Write
 
 
 def _digest(*parts: str) -> UUID:
@@ -20,6 +27,11 @@ def _digest(*parts: str) -> UUID:
 def key_claim(caller: Caller, key: str) -> UUID:
     """An idempotency key, unique within the caller's shop and terminal (a person's: within the person)."""
     return _digest("key", caller.scope, key)
+
+
+def is_same(claim: Claim, write: Write) -> bool:
+    """Whether the key was claimed for this very request."""
+    return claim.fingerprint in (write.fingerprint, write.former)
 
 
 def receipt_claim(name: PurchaseName | Receipt) -> UUID:

@@ -1,5 +1,9 @@
 """Adjustments above the declared sum: one person asks, another decides, and then it is posted, exactly once.
 
+The sum is what one person may correct of a customer's wallet alone in a day, at once or little by little; it is counted
+where the posting is (`app.domain.abuse.corrections`). A person is whoever has signed in, and every key that they or
+their keys have made: who has seen a key's text can use it (`Caller.hand`).
+
 An approval has three commits: the decision, the posting in a round of its own, and the answer under the approver's key.
 The posting has an idempotency key made of the adjustment's id, that no caller can have. So wherever an approval was cut
 off, whoever approves once more, with the same key or another, by the same person or a third, brings it to its end; and
@@ -9,11 +13,12 @@ adjustment is asked for anew.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
+from app.domain.abuse.corrections import SecondPersonNeeded
 from app.domain.identifiers import Identifier, IdentifierKind
 from app.domain.rejections import Rejected, Rejection
 from app.flows import refusals
@@ -21,10 +26,12 @@ from app.flows.cursors import id_of, to_text_cursor
 from app.flows.identity import customer_uuid
 from app.flows.move_points import MovePoints
 from app.flows.once import Once
-from app.flows.ports import Programs, fresh_ids
+from app.flows.ports import Programs, Vault, fresh_ids
 from app.flows.ports_adjustments import Adjustment, AdjustmentState, AdjustmentStore, AdjustmentTx
+from app.flows.read_customer import ReadCustomer
 from app.flows.requests import AdjustRequest, Answer, Caller, Role, Write
 from app.flows.results import Page
+from app.flows.sealed_reasons import opened_reason, sealed_reason
 
 PENDING_FOR = timedelta(days=7)
 
@@ -49,27 +56,39 @@ class ConfirmAdjustments:
         points: MovePoints,
         *,
         programs: Programs,
+        customers: ReadCustomer,
+        vault: Vault,
         answers: AdjustmentAnswers,
         above: int,
     ) -> None:
-        """above: what more needs a second person, in units of any wallet; 0: nothing does."""
+        """above: what more needs a second person, in units of a wallet a day; 0: nothing does."""
         self._once = once
         self._store = store
         self._points = points
         self._programs = programs
+        self._customers = customers
+        self._vault = vault
         self._answers = answers
         self._above = above
         # It keeps a connection while the posting takes another: many at once would leave none for tills.
         self._approving = asyncio.Semaphore(1)
 
-    def is_needed(self, request: AdjustRequest) -> bool:
-        return bool(self._above) and abs(request.points) > self._above
+    async def adjust(self, write: Write, request: AdjustRequest) -> Answer:
+        """The posting, 201; or the adjustment, 202, of more than one person may correct alone.
 
-    async def ask(self, write: Write, request: AdjustRequest) -> Answer:
+        Raises:
+            Rejected
+        """
+        try:
+            return await self._points.adjust(write, request, alone=self._above)
+        except SecondPersonNeeded:
+            return await self._ask(write, request)
+
+    async def _ask(self, write: Write, request: AdjustRequest) -> Answer:
         """The adjustment, 202, for somebody else to decide.
 
         Raises:
-            Rejected: the customer or the wallet is unknown.
+            Rejected: the customer or the wallet is unknown, or the customer was erased.
         """
         customer = customer_uuid(request.customer.value)
 
@@ -77,11 +96,14 @@ class ConfirmAdjustments:
             program = await self._programs.compiled(await self._programs.newest())
             if request.wallet not in program.program.wallets:
                 raise refusals.no_wallet()
-            known = await tx.read_known(claims=[], identifiers=[], customers=[customer])
-            if customer not in known.customers:
+            patron = (await tx.lock_patrons([customer], wait=True)).get(customer)
+            if patron is None:
                 raise refusals.no_customer()
+            if patron.is_erased:
+                raise refusals.erased()
+            kept = replace(request, reason=sealed_reason(self._vault, patron, request.reason))
             asked = await tx.insert_adjustment(
-                next(fresh_ids()), customer, request, by=write.caller.key_id, expires_in=PENDING_FOR
+                next(fresh_ids()), customer, kept, by=write.caller.key_id, expires_in=PENDING_FOR
             )
             return Answer(202, self._answers.one(asked))
 
@@ -102,7 +124,7 @@ class ConfirmAdjustments:
                 adjustment_id, by=write.caller.key_id
             ):
                 raise refusals.busy("Somebody else is deciding this.")
-            posted = await self._points.adjust(_posting_of(asked, write), _request_of(asked))
+            posted = await self._points.adjust(_posting_of(asked, write), _request_of(await self._opened(asked)))
             is_good = posted.status < 400
             await tx.note_posted(
                 adjustment_id,
@@ -130,20 +152,29 @@ class ConfirmAdjustments:
         found = await self._store.adjustment(adjustment_id)
         if found is None:
             raise _none()
-        return found
+        return await self._opened(found)
 
     async def waiting(self, *, limit: int, cursor: str | None) -> Page[Adjustment]:
         """Those that somebody may still decide, the oldest first."""
         after = None if cursor is None else id_of(cursor)
         found = await self._store.open_adjustments(after=after, limit=limit + 1)
-        return Page(tuple(found[:limit]), to_text_cursor(str(found[limit - 1].id)) if len(found) > limit else None)
+        shown = tuple([await self._opened(each) for each in found[:limit]])
+        return Page(shown, to_text_cursor(str(found[limit - 1].id)) if len(found) > limit else None)
+
+    async def _opened(self, adjustment: Adjustment) -> Adjustment:
+        """With its reason in clear."""
+        patron, _ = await self._customers.patron(adjustment.customer)
+        key = patron.profile.wrapped_key
+        reason = opened_reason(self._vault, adjustment.customer, adjustment.reason, wrapped_key=key)
+        return replace(adjustment, reason=reason)
 
 
 def _another_s(asked: Adjustment | None, write: Write) -> Adjustment:
     if asked is None:
         raise _none()
-    if asked.asked_by == write.caller.key_id:
-        raise Rejected(Rejection.INSUFFICIENT_SCOPE, "Another person has to decide what one has asked for.")
+    if asked.hand == write.caller.hand:
+        detail = "Another person has to decide what one has asked for; keys that a person has made are that person's."
+        raise Rejected(Rejection.INSUFFICIENT_SCOPE, detail)
     return asked
 
 
@@ -162,7 +193,7 @@ def _request_of(asked: Adjustment) -> AdjustRequest:
         customer=Identifier(IdentifierKind.ID, str(asked.customer)),
         wallet=asked.wallet,
         points=asked.points,
-        reason=asked.reason,
+        reason=asked.reason or "",  # Of who was erased, nothing is posted.
     )
 
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from app.domain.basket import IdentifiedBy
 from app.domain.identifiers import Identifier, IdentifierKind
 from app.flows import refusals
 from app.flows.ports import Vault
@@ -24,3 +25,15 @@ def reference(customer: Identifier | None, vault: Vault) -> bytes | UUID | None:
     if customer is None:
         return None
     return customer_uuid(customer.value) if customer.kind is IdentifierKind.ID else vault.digest(customer)
+
+
+def is_by_id(customer: Identifier, *, by_code: bool = False) -> bool:
+    """Whether the id or the external id named the customer (by_code: it is the id that a code stood for)."""
+    return not by_code and customer.kind in (IdentifierKind.ID, IdentifierKind.EXTERNAL_ID)
+
+
+def identified_by(customer: Identifier, *, by_code: bool = False) -> IdentifiedBy:
+    """by_code: the app's code named the customer, who is known by the id since."""
+    if by_code:
+        return IdentifiedBy.CODE
+    return IdentifiedBy.PHONE if customer.kind is IdentifierKind.PHONE else IdentifiedBy.CARD

@@ -13,11 +13,13 @@ from app.domain.card_numbers import CARD_PREFIX, make_number
 from app.domain.identifiers import Identifier, IdentifierKind
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.flows import refusals
+from app.flows.guessing import Uncounted
 from app.flows.ledger_port import Patron
 from app.flows.once import Once
 from app.flows.ports import Snapshots, Vault
 from app.flows.ports_customers import CustomerTx
 from app.flows.requests import Answer, Write
+from app.flows.sealed_answers import CARD_MEMBERS, SealedAnswers
 
 CARDS_MAX = 50  # Of one customer; lost and replaced ones are no longer counted.
 
@@ -52,12 +54,14 @@ class KeepCards:
         vault: Vault,
         snapshots: Snapshots,
         answer: Callable[[CardState], bytes],
+        sealed: SealedAnswers,
         luck: Callable[[int], int],
     ) -> None:
         self._once = once
         self._vault = vault
         self._snapshots = snapshots
         self._answer = answer
+        self._sealed = sealed
         self._luck = luck
 
     async def issue(self, write: Write, customer: UUID, *, number: Identifier | None, card_type: str | None) -> Answer:
@@ -69,7 +73,7 @@ class KeepCards:
         card = number or self._new_number()
 
         async def act(tx: CardTx, patron: Patron) -> CardState:
-            await self._add(tx, patron, card, card_type=card_type)
+            await self._add(tx, write, patron, card, card_type=card_type)
             return CardState(card.value, card_type, "active", customer)
 
         return await self._run(write, customer, act, status=201, touched=[card])
@@ -89,7 +93,7 @@ class KeepCards:
 
         async def act(tx: CardTx, patron: Patron) -> CardState:
             card_type = await self._take_out(tx, patron, number)
-            await self._add(tx, patron, card, card_type=card_type)
+            await self._add(tx, write, patron, card, card_type=card_type)
             return CardState(card.value, card_type, "active", customer)
 
         return await self._run(write, customer, act, status=201, touched=[number, card])
@@ -104,19 +108,23 @@ class KeepCards:
             patron = (await tx.lock_patrons([customer], wait=True)).get(customer)
             if patron is None or patron.is_gift_card:
                 raise refusals.no_customer()
+            if patron.is_erased:
+                raise refusals.erased()
             state = await act(tx, patron)
             await tx.set_card_types(customer, patron.card_types)
             await tx.update_profile(customer, profile=patron.profile, tags=patron.tags)
-            return Answer(status, self._answer(state))
+            return Answer(status, self._sealed.stored(self._answer(state), patron, members=CARD_MEMBERS))
 
         answer = await self._once.run(write, locked)
         await self._snapshots.forget([customer])
         await self._snapshots.drop([self._vault.digest(card) for card in touched])
-        return answer
+        return await self._sealed.opened(answer)
 
-    async def _add(self, tx: CardTx, patron: Patron, card: Identifier, *, card_type: str | None) -> None:
+    async def _add(self, tx: CardTx, write: Write, patron: Patron, card: Identifier, *, card_type: str | None) -> None:
         digest = self._vault.digest(card)
         if await tx.taken_identifiers([digest]):
+            if not write.is_counted:
+                raise Uncounted(1)
             fault = Fault("/number", "taken", "must be a number that no card has or had")
             raise Rejected(Rejection.IDENTIFIER_TAKEN, "There is a card with this number.", (fault,))
         person = self._vault.open(patron.book.customer_id, patron.profile)

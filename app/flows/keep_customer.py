@@ -10,13 +10,16 @@ from app.domain.ledger.books import Book
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
+from app.flows.guessing import Uncounted
 from app.flows.ledger_port import Patron
+from app.flows.new_consents import news_of, records_of
 from app.flows.once import Once
 from app.flows.ports import Answers, Clock, Person, Programs, Snapshots, Vault, fresh_ids
 from app.flows.ports_customers import CustomerTx, NewIdentifier
 from app.flows.profiles import profile_of
 from app.flows.read_customer import ReadCustomer
 from app.flows.requests import Answer, RegisterRequest, UpdateRequest, Write
+from app.flows.sealed_answers import CUSTOMER_MEMBERS, SealedAnswers
 
 _FIELDS = {IdentifierKind.PHONE: "phone", IdentifierKind.EXTERNAL_ID: "external_id", IdentifierKind.CARD: "card"}
 
@@ -31,6 +34,7 @@ class KeepCustomer:
         programs: Programs,
         vault: Vault,
         answers: Answers,
+        sealed: SealedAnswers,
         clock: Clock,
     ) -> None:
         self._once = once
@@ -40,6 +44,7 @@ class KeepCustomer:
         self._programs = programs
         self._vault = vault
         self._answers = answers
+        self._sealed = sealed
 
     async def register(self, write: Write, request: RegisterRequest) -> Answer:
         """A new customer, 201.
@@ -56,10 +61,11 @@ class KeepCustomer:
         )
 
         async def act(tx: CustomerTx) -> Answer:
-            digests = await self._free_digests(tx, request.identifiers, owner=None)
+            digests = await self._free_digests(tx, write, request.identifiers, owner=None)
             profile = self._vault.seal(customer_id, person, wrapped_key=None)
             registered_at = await tx.insert_customer(customer_id, profile=profile, tags=request.tags, referrer=referrer)
             await tx.insert_identifiers(customer_id, digests)
+            await tx.insert_consents(customer_id, news_of((), person.consents), by=write.caller.key_id)
             patron = Patron(
                 book=Book(customer_id=customer_id),
                 profile=profile,
@@ -69,7 +75,7 @@ class KeepCustomer:
             )
             return Answer(201, self._rendered(patron, program))
 
-        return await self._once.run(write, act)
+        return await self._sealed.opened(await self._once.run(write, act))
 
     async def update(self, write: Write, request: UpdateRequest) -> Answer:
         """The customer as it is now.
@@ -85,9 +91,11 @@ class KeepCustomer:
             patron = (await tx.lock_patrons([request.customer], wait=True)).get(request.customer)
             if patron is None or patron.is_gift_card:  # A gift card has no person to be changed.
                 raise refusals.no_customer()
+            if patron.is_erased:  # Nobody gets a key again who was erased.
+                raise refusals.erased()
             before = self._vault.open(request.customer, patron.profile)
             after = with_identifiers(_changed(before, request.changes), request.identifiers)
-            digests = await self._free_digests(tx, request.identifiers, owner=request.customer)
+            digests = await self._free_digests(tx, write, request.identifiers, owner=request.customer)
             kinds = [identifier.kind.value for identifier in request.identifiers]
             dropped.extend(self._digests(before))
             await tx.delete_identifiers(request.customer, kinds=kinds)
@@ -95,6 +103,10 @@ class KeepCustomer:
             patron.profile = self._vault.seal(request.customer, after, wrapped_key=patron.profile.wrapped_key)
             patron.tags = tuple(request.changes.get("tags", patron.tags))
             await tx.update_profile(request.customer, profile=patron.profile, tags=patron.tags)
+            known = records_of(before.consents, otherwise_at=patron.registered_at)
+            await tx.insert_missing_consents(request.customer, known)  # Before the news, which stand over them.
+            news = news_of(before.consents, after.consents)
+            await tx.insert_consents(request.customer, news, by=write.caller.key_id)
             patron.book.revision += 1
             changed.append(patron)
             return Answer(200, self._rendered(patron, program))
@@ -105,10 +117,10 @@ class KeepCustomer:
         else:  # Repeated: whoever did it may not have lived to tell the cache.
             await self._snapshots.forget([request.customer])
         await self._snapshots.drop(dropped)
-        return answer
+        return await self._sealed.opened(answer)
 
     async def _free_digests(
-        self, tx: CustomerTx, identifiers: Iterable[Identifier], *, owner: UUID | None
+        self, tx: CustomerTx, write: Write, identifiers: Iterable[Identifier], *, owner: UUID | None
     ) -> list[NewIdentifier]:
         wanted = [NewIdentifier(identifier.kind.value, self._vault.digest(identifier)) for identifier in identifiers]
         taken = await tx.taken_identifiers([identifier.digest for identifier in wanted])
@@ -118,6 +130,8 @@ class KeepCustomer:
             if identifier.digest in taken and taken[identifier.digest] != owner
         )
         if faults:
+            if not write.is_counted:
+                raise Uncounted(len(faults))
             raise Rejected(Rejection.IDENTIFIER_TAKEN, "Another customer has this identifier.", faults=faults)
         return wanted
 
@@ -130,9 +144,9 @@ class KeepCustomer:
             yield self._vault.digest(Identifier(IdentifierKind.CARD, card))
 
     def _rendered(self, patron: Patron, program: CompiledProgram | None) -> bytes:
-        return self._answers.customer(
-            profile_of(patron, program, self._vault, version=patron.book.version, now=self._clock.now())
-        )
+        """As it is stored."""
+        profile = profile_of(patron, program, self._vault, version=patron.book.version, now=self._clock.now())
+        return self._sealed.stored(self._answers.customer(profile), patron, members=CUSTOMER_MEMBERS)
 
 
 def with_identifiers(person: Person, identifiers: Iterable[Identifier]) -> Person:
@@ -145,8 +159,8 @@ def with_identifiers(person: Person, identifiers: Iterable[Identifier]) -> Perso
                 person = replace(person, external_id=identifier.value)
             case IdentifierKind.CARD:
                 person = replace(person, cards=(identifier.value,))
-            case IdentifierKind.ID:
-                raise ValueError("a customer's id is given by the service")
+            case IdentifierKind.ID | IdentifierKind.CODE:
+                raise ValueError("a customer's id and app codes are given by the service")
     return person
 
 

@@ -83,7 +83,7 @@ class KeepKeys:
             nonlocal shown
             terms, fresh = await terms_of(tx), self._make()
             try:
-                view = await tx.insert_key(fresh, terms)
+                view = await tx.insert_key(fresh, terms, made_by=write.caller.hand)
             except TooManyKeys as error:
                 fault = Fault("/terminal", "too_many_keys", str(error))
                 raise Rejected(Rejection.LIMIT_EXCEEDED, "The terminal has its two keys.", (fault,)) from None

@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from app.domain.identifiers import Identifier
+from app.domain.identifiers import Identifier, IdentifierKind
 from app.domain.rejections import Fault, Rejected, Rejection
 from app.flows import refusals
 from app.flows.cursors import text_of, to_text_cursor
+from app.flows.guessing import Uncounted
 from app.flows.identity import reference
 from app.flows.ledger_port import RoundTx
 from app.flows.once import Once, Store
@@ -122,13 +123,14 @@ class KeepSegments:
 
         Raises:
             Rejected: `not_found` for the segment; `customer_not_found` with a fault for each who is unknown.
+            Uncounted: some are, and they haven't been counted.
         """
         changed: set[UUID] = set()  # By each attempt; the last one is among them.
 
         async def act(tx: SegmentTx) -> Answer:
             if not await tx.has_segment(request.segment):
                 raise refusals.no_segment()
-            add, remove = await self._members(tx, request)
+            add, remove = await self._members(tx, request, is_counted=write.is_counted)
             _check_apart(add, remove)
             counts = await tx.lock_customers(sorted({*add, *remove}))
             added = await tx.add_members(request.segment, sorted(set(add)))
@@ -144,8 +146,14 @@ class KeepSegments:
         await self._snapshots.forget(sorted(changed))
         return answer
 
-    async def _members(self, tx: SegmentTx, request: MembersRequest) -> tuple[list[UUID], list[UUID]]:
+    async def _members(
+        self, tx: SegmentTx, request: MembersRequest, *, is_counted: bool
+    ) -> tuple[list[UUID], list[UUID]]:
         owners = await self._owners(tx, request)
+        named = {*request.add, *request.remove}
+        missed = sum(each not in owners and each.kind is not IdentifierKind.ID for each in named)
+        if missed and not is_counted:
+            raise Uncounted(missed)
         faults: list[Fault] = []
         found: list[list[UUID]] = []
         for name, identifiers in (("add", request.add), ("remove", request.remove)):

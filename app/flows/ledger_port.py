@@ -51,6 +51,10 @@ class Patron:
     is_frozen: bool = False
     horizon: Mapping[str, tuple[Instant | None, Instant | None]] | None = None
 
+    @property
+    def is_erased(self) -> bool:
+        return self.is_blocked and self.profile.wrapped_key is None and not self.is_gift_card
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:

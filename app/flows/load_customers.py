@@ -24,6 +24,7 @@ from app.domain.ledger.recording import Chained
 from app.domain.program import Program
 from app.flows.failures import Conflict
 from app.flows.ledger_port import Sealed
+from app.flows.new_consents import NewConsent, news_of
 from app.flows.ports import Person, Programs, Vault, fresh_ids
 
 REASON = "opening balance"
@@ -81,6 +82,7 @@ class NewCustomer:
     tags: tuple[str, ...]
     identifiers: tuple[tuple[bytes, str], ...]  # Digest and kind.
     opening: Chained | None
+    consents: Sequence[NewConsent] = ()
 
 
 class LoadTx(Protocol):
@@ -168,7 +170,7 @@ class LoadCustomers:
             opening = plan_opening(book, program, moment, entrant.openings, origin=origin)
         profile = self._vault.seal(customer_id, entrant.person, wrapped_key=None)
         identifiers = tuple((self._vault.digest(each), each.kind.value) for each in entrant.identifiers)
-        return NewCustomer(book, profile, entrant.tags, identifiers, opening)
+        return NewCustomer(book, profile, entrant.tags, identifiers, opening, news_of((), entrant.person.consents))
 
 
 def _faults_of(entrant: Entrant, program: Program | None, *, now: datetime) -> Iterator[RefusedRow]:

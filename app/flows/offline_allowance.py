@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from app.domain.allowances import Allowance, allowed_units
-from app.domain.basket import IdentifiedBy
-from app.domain.identifiers import Identifier, IdentifierKind
+from app.domain.identifiers import Identifier
 from app.domain.program import Program
+from app.flows.identity import identified_by, is_by_id
 from app.flows.ledger_port import Patron
 from app.flows.ports import Clock, Programs, Vault, fresh_ids
 from app.flows.profiles import profile_of
@@ -58,25 +58,30 @@ class LookUpCustomer:
         self._keys = keys
         self._terms = terms
 
-    async def look_up(self, customer: Identifier) -> CustomerProfile:
-        """Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
+    async def look_up(self, customer: Identifier, *, by_code: bool = False) -> CustomerProfile:
+        """by_code: as `identified_by` says. Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
         patron, version = await self._customers.named(customer)
         compiled = await self._programs.current()
         now = self._clock.now()
         profile = profile_of(patron, compiled, self._vault, version=version, now=now)
         if compiled is None or not self._terms.units_max or patron.is_blocked or patron.is_frozen:
             return profile
-        identified_by = IdentifiedBy.PHONE if customer.kind is IdentifierKind.PHONE else IdentifiedBy.CARD
-        return replace(profile, offline_allowance=self._grant(compiled.program, patron, identified_by, now=now))
+        program = compiled.program
+        strength = program.redemption.strength_of(
+            identified_by(customer, by_code=by_code),
+            is_confirmed=False,
+            is_gift_card=patron.is_gift_card,
+            is_by_id=is_by_id(customer, by_code=by_code),
+        )
+        return replace(profile, offline_allowance=self._grant(program, patron, strength, now=now))
 
     def public_keys(self) -> Sequence[Mapping[str, str]]:
         return self._keys.public()
 
     def _grant(
-        self, program: Program, patron: Patron, identified_by: IdentifiedBy, *, now: datetime
+        self, program: Program, patron: Patron, strength: int | None, *, now: datetime
     ) -> OfflineAllowance | None:
         """In the first wallet that pays for baskets and has enough; None where none has."""
-        strength = program.redemption.strength.get(identified_by)
         for wallet in program.redemption.wallets:
             if not program.wallets[wallet].value:
                 continue

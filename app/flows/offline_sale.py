@@ -5,6 +5,7 @@ Times are checked by the database's clock, limits, tiers and draws go by it, win
 taken under an allowance; what exceeds it, or the balance, is posted all the same, and said.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -27,6 +28,7 @@ from app.flows.claims import receipt_claims
 from app.flows.ledger_port import NewPurchase, Patron
 from app.flows.offline_allowance import AllowanceKeys
 from app.flows.ports import Answers, Vault
+from app.flows.ports_offline import Beyond
 from app.flows.requests import Answer, PurchaseRequest, Receipt, Write
 from app.flows.results import Balances, OfflineSale
 from app.flows.sales import AHEAD_MAX, Decided, decide_sale, needs_of_sale, sale_of
@@ -56,6 +58,7 @@ class _Job:
     allowance: Allowance | None
     version: int
     program: CompiledProgram
+    tell: Callable[[Beyond], None]
 
 
 class OfflineSales:
@@ -77,10 +80,13 @@ class OfflineSales:
         allowance: str | None,
         version: int,
         program: CompiledProgram,
+        tell: Callable[[Beyond], None],
     ) -> Ask:
-        """The receipt's way through a round, decided by that version."""
+        """The receipt's way through a round, decided by that version. `tell` hears of each attempt to post what is
+        beyond its allowance.
+        """
         signed = None if allowance is None or not _redeems(request) else self._allowances.read(allowance)
-        job = _Job(write, request, receipt, signed, version, program)
+        job = _Job(write, request, receipt, signed, version, program, tell)
         return Ask(
             write=write,
             key=key,
@@ -122,6 +128,9 @@ class OfflineSales:
             uses = (*decided.decision.uses, spent.allowance.use(spent.units))
             decided = replace(decided, decision=replace(decided.decision, uses=uses))
         chained, balances = _post(patron, decided, moment, job, reason=_reason(offline))
+        if spent is not None and offline.over_allowance:
+            allowance, tx_id = spent.allowance, chained.posting.tx_id
+            job.tell(Beyond(allowance.customer, tx_id, allowance.units, offline.over_allowance))
         answer = self._answer(decided, job, moment, chained, balances, offline)
         return Settled(
             chained,

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from app.domain.rejections import Rejected
 from app.flows import refusals
-from app.flows.claims import key_claim, lock_of
+from app.flows.claims import is_same, key_claim, lock_of
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
 from app.flows.ledger_port import Changes, NewClaim, RoundTx
 from app.flows.ports import Answers, fresh_ids
@@ -68,7 +68,7 @@ class Once(Generic[Tx]):
             claim = (await tx.read_known(claims=[key], identifiers=[], customers=[])).claims.get(key)
             if claim is not None:
                 stored = (await tx.stored_answers([claim.answer_id])).get(claim.answer_id)
-                if claim.fingerprint != write.fingerprint or stored is None:
+                if not is_same(claim, write) or stored is None:
                     raise refusals.key_reused()
                 return Answer(stored.status, stored.body, is_replayed=True)
             try:

@@ -7,6 +7,8 @@ a draw is shown before: whoever saw one could release what has lost.
 
 from datetime import datetime, timedelta
 
+from app.domain.abuse.velocity import NO_LIMITS, Velocity, check_pace
+from app.domain.counters import advance
 from app.domain.ledger.capturing import without_draws
 from app.domain.ledger.holds import HoldPlan, plan_hold, plan_hold_units
 from app.domain.ledger.postings import Origin
@@ -24,6 +26,7 @@ from app.flows.results import HoldPosted, Sale
 from app.flows.rounds import Rounds
 from app.flows.sale_desk import OnDesk, SaleDesk
 from app.flows.sales import AtLimits, held_sale_of
+from app.flows.sealed_reasons import sealed_reason
 from app.flows.standings import program_day
 from app.flows.stored_baskets import line_states, stored_basket, stored_verdicts
 
@@ -33,12 +36,21 @@ OPEN_HOLDS_MAX = 1_000
 
 class PlaceHold:
     def __init__(
-        self, rounds: Rounds, *, programs: Programs, vault: Vault, answers: Answers, clock: Clock, limits: AtLimits
+        self,
+        rounds: Rounds,
+        *,
+        programs: Programs,
+        vault: Vault,
+        answers: Answers,
+        clock: Clock,
+        limits: AtLimits,
+        velocity: Velocity = NO_LIMITS,
     ) -> None:
         self._rounds = rounds
         self._vault = vault
         self._answers = answers
-        self._desk = SaleDesk(programs=programs, vault=vault, clock=clock, limits=limits)
+        self._velocity = velocity
+        self._desk = SaleDesk(programs=programs, vault=vault, clock=clock, limits=limits, velocity=velocity)
 
     async def place(self, write: Write, request: HoldRequest) -> Answer:
         """Raises `Rejected`."""
@@ -65,6 +77,8 @@ class PlaceHold:
             expires_at=moment.now + ttl,
             origin=origin,
         )
+        if patron is not None:
+            on_desk.keep_pace(patron)
         if plan.hold.goods is not None:
             plan.hold.goods.draws = held_draws(decided.decision.draws)
         shown = without_draws(decided.decision)
@@ -104,15 +118,17 @@ class PlaceHold:
         if request.wallet not in program.wallets:
             raise refusals.no_wallet()
         _check_room(desk.patron)
-        check_strength(program, request)
+        check_strength(program, request, desk.customer)
         origin = Origin(
             idempotency_key=write.key,
             shop=receipt.shop,
             terminal=receipt.terminal,
             receipt=receipt.number,
             program=desk.program_version,
-            reason=request.reason,
+            reason=sealed_reason(self._vault, desk.customer, request.reason),
         )
+        units = {request.wallet: request.points}
+        uses = check_pace(self._velocity, desk.book, program, now=desk.moment.now, accrued=None, redeemed=units)
         expires_at = desk.moment.now + ttl
         plan = plan_hold_units(
             desk.book,
@@ -124,6 +140,7 @@ class PlaceHold:
             expires_at=expires_at,
             origin=origin,
         )
+        advance(desk.book.memory.pace, uses)
         answer = Answer(201, self._answers.hold(_posted(desk, plan, request, expires_at)))
         placed = StoredHold(state=plan.hold, terminal=receipt.terminal, sale=None, answer=answer.body)
         return Settled(plan.chained, answer, placed=placed)

@@ -146,8 +146,20 @@ class Vault(Protocol):
         """Under the customer's key, a new one where there is none."""
         ...
 
+    def seal_secret(self, customer_id: UUID, secret: bytes, *, wrapped_key: bytes) -> bytes:
+        """Under the customer's key, as `seal`: who is erased loses it."""
+        ...
+
+    def open_secret(self, customer_id: UUID, sealed: Sealed) -> bytes | None:
+        """None: the customer was erased."""
+        ...
+
     def sign(self, text: bytes) -> bytes:
         """16 bytes that only this service can make (tokens of quotes)."""
+        ...
+
+    def keyed(self, fingerprint: bytes) -> bytes:
+        """16 bytes by which a request is known again, and which tell nothing of it without the keyring."""
         ...
 
     def draw_secret(self, name: str) -> bytes:

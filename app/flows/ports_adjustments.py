@@ -20,16 +20,18 @@ class AdjustmentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """`asked_by` and `decided_by` are ids of callers. Of an approved one `tx_id` is the posting, or `refusal` the code
-    of what stood in its way; neither, where it is still to be posted.
+    """`asked_by` and `decided_by` are ids of callers, `hand` is the `Caller.hand` of who has asked. `reason` is stored
+    sealed (`sealed_reasons.py`), and None where the customer was erased. Of an approved one `tx_id` is the posting, or
+    `refusal` the code of what stood in its way; neither, where it is still to be posted.
     """
 
     id: UUID
     customer: UUID
     wallet: str
     points: int
-    reason: str
+    reason: str | None
     asked_by: str
+    hand: str
     asked_at: datetime
     expires_at: datetime
     state: AdjustmentState

@@ -178,6 +178,7 @@ class Figures:
     holds_overdue: int = 0
     events_waiting: int = 0
     duty_ages: Mapping[str, float] = field(default_factory=dict)
+    alerts: Mapping[str, int] = field(default_factory=dict)
 
 
 class AuditReads(Protocol):

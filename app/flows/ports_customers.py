@@ -11,6 +11,7 @@ from app.domain.ledger.hold_states import Hold
 from app.domain.ledger.lots import Lot
 from app.domain.ledger.memory import TierPath
 from app.flows.ledger_port import Patron, RoundTx, Sealed, Shared
+from app.flows.new_consents import NewConsent
 from app.flows.requests import Answer
 from app.flows.results import HistoryItem, ProgramVersion, PurchaseRecord
 
@@ -40,6 +41,12 @@ class CustomerTx(RoundTx, Protocol):
 
     async def update_profile(self, customer_id: UUID, *, profile: Sealed, tags: Sequence[str]) -> None:
         """Also raises the customer's revision, so that no cached snapshot stands over it."""
+        ...
+
+    async def insert_consents(self, customer_id: UUID, news: Sequence[NewConsent], *, by: str) -> None: ...
+
+    async def insert_missing_consents(self, customer_id: UUID, known: Sequence[NewConsent]) -> None:
+        """Those of a profile that the history has no record of."""
         ...
 
     async def save_draft(self, document: str, *, by: str) -> None: ...

@@ -110,8 +110,8 @@ class KeyTx(RoundTx, Protocol):
 
     async def key(self, key_id: str) -> KeyView | None: ...
 
-    async def insert_key(self, fresh: FreshKey, terms: KeyTerms) -> KeyView:
-        """Raises TooManyKeys."""
+    async def insert_key(self, fresh: FreshKey, terms: KeyTerms, *, made_by: str) -> KeyView:
+        """`made_by` is the `Caller.hand` of who makes it. Raises TooManyKeys."""
         ...
 
     async def revoke_key(self, key_id: str) -> KeyView | None:

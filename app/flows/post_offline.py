@@ -25,15 +25,17 @@ from uuid import UUID
 
 from app.domain.rejections import Rejected, Rejection
 from app.flows import refusals
-from app.flows.claims import key_claim, lock_of, offline_claim, receipt_claim
+from app.flows.batch_answers import named_in, with_names, without_names
+from app.flows.claims import is_same, key_claim, lock_of, offline_claim, receipt_claim
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
+from app.flows.guessing import Guess
 from app.flows.identity import reference
-from app.flows.ledger_port import Changes, LedgerStore, NewClaim
+from app.flows.ledger_port import Changes, LedgerStore, NewClaim, RoundTx
 from app.flows.offline_sale import OfflineSales
 from app.flows.once import undisturbed
 from app.flows.ports import Answers, Programs, Vault, fresh_ids
-from app.flows.ports_offline import PublishedVersions
-from app.flows.requests import Answer, PurchaseRequest, Receipt, Write
+from app.flows.ports_offline import Beyond, OfflineBudget, OfflineWatch, PublishedVersions
+from app.flows.requests import Answer, Caller, PurchaseRequest, Receipt, Write
 from app.flows.rounds import Rounds
 
 T = TypeVar("T")
@@ -53,12 +55,13 @@ _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class OfflineReceipt:
-    """One receipt of a call. `named` is what its result repeats of it; `request` None: it can't be read, and `refused`
-    says why. `allowance` is the token as sent.
+    """One receipt of a call. `named` is what its result repeats of it; `fingerprint` and `former` are as those of a
+    write; `request` None: it can't be read, and `refused` says why. `allowance` is the token as sent.
     """
 
     named: Mapping[str, object]
     fingerprint: bytes
+    former: bytes = b""
     request: PurchaseRequest | None = None
     allowance: str | None = None
     refused: Rejected | None = None
@@ -97,7 +100,10 @@ class PostOffline:
         vault: Vault,
         answers: Answers,
         results: Callable[[Sequence[OfflineResult]], bytes],
+        budget: OfflineBudget,
+        watch: OfflineWatch,
     ) -> None:
+        """budget: of customers whom nobody knows; None: they have none."""
         self._rounds = rounds
         self._store = store
         self._versions = versions
@@ -106,6 +112,8 @@ class PostOffline:
         self._vault = vault
         self._answers = answers
         self._results = results
+        self._budget = budget
+        self._watch = watch
         self._running: set[UUID] = set()
         self._gate = asyncio.Semaphore(AT_ONCE_MAX)
         self._under_way = 0
@@ -115,7 +123,7 @@ class PostOffline:
 
         Raises:
             Rejected: the key is another request's or still running, no program is published, too many receipts are
-                under way, or a receipt has no outcome yet.
+                under way, the caller has no room for so many unknown customers, or a receipt has no outcome yet.
         """
         return await undisturbed(self._post(write, receipts))
 
@@ -142,6 +150,9 @@ class PostOffline:
         claimed = await _twice(lambda: self._claim(key, write, receipts, owners))
         if isinstance(claimed, Answer):
             return claimed
+        # Before anything is posted: what is refused here tells nothing of anybody.
+        named = {each for receipt in receipts if isinstance(each := _named(receipt, self._vault), bytes)}
+        await self._budget.guessed(write.caller, named=len(named), missed=len(named - owners.keys()))
         call = _Call(key, claimed, owners, published, asyncio.get_running_loop().time() + PATIENCE_SECONDS)
         found: dict[int, Answer] = {}
         faults: list[Exception] = []
@@ -194,20 +205,21 @@ class PostOffline:
                 answer_id = next(fresh_ids())
                 await tx.write(Changes(claims=[NewClaim(key, "c", write.fingerprint, answer_id)]))
                 return answer_id
-            if claim.fingerprint != write.fingerprint:
+            if not is_same(claim, write):
                 raise refusals.key_reused()
-            stored = (await tx.stored_answers([claim.answer_id])).get(claim.answer_id)
-            return claim.answer_id if stored is None else Answer(stored.status, stored.body, is_replayed=True)
+            stored = await _stored(tx, claim.answer_id)
+            return claim.answer_id if stored is None else stored
 
     async def _keep(self, call: _Call, answer: Answer) -> Answer:
         """Store the call's answer, or give the one that somebody else has stored meanwhile."""
         async with self._store.round() as tx:
             if not (await tx.take([lock_of(call.key)])).is_free[0]:
                 raise refusals.key_running()
-            stored = (await tx.stored_answers([call.answer_id])).get(call.answer_id)
+            stored = await _stored(tx, call.answer_id)
             if stored is not None:
-                return Answer(stored.status, stored.body, is_replayed=True)
-            await tx.write(Changes(answers=[(call.answer_id, answer)]))
+                return stored
+            kept = Answer(answer.status, without_names(answer.body))
+            await tx.write(Changes(answers=[(call.answer_id, kept)]))
         return answer
 
     async def _outcome(self, write: Write, receipt: OfflineReceipt, call: _Call) -> Answer:
@@ -245,9 +257,12 @@ class PostOffline:
         program = await self._programs.compiled(version)
         key = offline_claim(till)
         named = reference(request.customer, self._vault)
-        for seconds in RETRY_SECONDS:
+
+        told: list[Beyond] = []  # By each attempt; the last one is the posted one.
+
+        async def post(request: PurchaseRequest) -> Answer:
             ask = self._sales.ask(
-                Write(write.caller, f"offline №{key}", receipt.fingerprint, write.request_id),
+                Write(write.caller, f"offline №{key}", receipt.fingerprint, write.request_id, former=receipt.former),
                 request,
                 till,
                 key=key,
@@ -255,9 +270,16 @@ class PostOffline:
                 allowance=receipt.allowance,
                 version=version,
                 program=program,
+                tell=told.append,
             )
+            answer = await self._rounds.post(ask)
+            if told and not answer.is_replayed:
+                await self._watch.beyond_allowance(till, told[-1])
+            return answer
+
+        for seconds in RETRY_SECONDS:
             try:
-                return await self._rounds.post(ask)
+                return await self._within_budget(write.caller, request, post)
             except Rejected as rejected:
                 if rejected.rejection is Rejection.IDEMPOTENCY_KEY_REUSED:
                     raise await self._duplicate(till) from None
@@ -265,6 +287,15 @@ class PostOffline:
                     raise
                 await asyncio.sleep(seconds)
         raise refusals.busy("The customer or the receipt is busy.")
+
+    async def _within_budget(
+        self, caller: Caller, request: PurchaseRequest, post: Callable[[PurchaseRequest], Awaitable[Answer]]
+    ) -> Answer:
+        """Customers have been counted; codes are as they are posted, in their turn."""
+        if not request.basket.coupons:
+            return await post(request)
+        guess = Guess(None, yields=True)
+        return await self._budget.guess(caller, guess, lambda: self._budget.basket(caller, request, post))
 
     async def _duplicate(self, till: Receipt) -> Rejected:
         """The same number with other contents."""
@@ -275,6 +306,15 @@ class PostOffline:
         return Rejected(
             Rejection.DUPLICATE_RECEIPT, "This receipt was posted before, with other contents.", facts=facts
         )
+
+
+async def _stored(tx: RoundTx, answer_id: UUID) -> Answer | None:
+    """The call's answer as it was given."""
+    stored = (await tx.stored_answers([answer_id])).get(answer_id)
+    if stored is None:
+        return None
+    body = with_names(stored.body, await tx.stored_answers(named_in(stored.body)))
+    return Answer(stored.status, body, is_replayed=True)
 
 
 async def _twice(attempt: Callable[[], Awaitable[T]]) -> T:

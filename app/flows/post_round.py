@@ -36,6 +36,7 @@ from app.domain.ledger.moments import Moment
 from app.domain.ledger.passing import bring_up_to_date
 from app.domain.program import Program
 from app.domain.rejections import Rejected, Rejection
+from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import lock_of
@@ -44,9 +45,10 @@ from app.flows.ports import Answers, Programs, fresh_ids
 from app.flows.requests import Answer
 from app.flows.round_changes import note, note_refusal
 from app.flows.round_holds import DUE_MAX, RoundHolds, is_due, may_see, note_ends, too_many
+from app.flows.round_known import find, replayed
 from app.flows.round_lots import load_lots
 from app.flows.round_owners import check_standing, find_owners, owners_of
-from app.flows.round_programs import RoundPrograms
+from app.flows.round_programs import RoundPrograms, needs_locks, wanted_by
 from app.flows.shared_use import Wanted, apply
 
 TRIES_MAX = 3  # Rounds that may skip a taken customer before one waits for it, for the database's lock timeout at most.
@@ -79,6 +81,7 @@ class Round:
         self._ends_others = ends_others
         self._nobodys_due = False
         self._version = 0
+        self.has_due_holds = False
         self._holds = RoundHolds()
         self._patrons: dict[UUID, Patron] = {}
         self._purchases: dict[UUID, StoredPurchase] = {}
@@ -92,9 +95,12 @@ class Round:
         self.left: list[Ask] = []
         self.passed_over: list[Exception] = []  # Why books of others could not be brought up to date.
 
-    async def glance(self) -> bool:
+    async def glance(self, *, ends_others: bool) -> bool:
         """All that usual requests need, read at once and locked by nobody; False where they need more, or locks: this
         round is of no use then.
+
+        Args:
+            ends_others: whether a hold of others that is over is such a need.
         """
         seen = await self._tx.glance(
             claims=[digest for ask in self._asks for digest in (ask.key, *(digest for _, digest in ask.receipts))],
@@ -103,17 +109,24 @@ class Round:
         )
         self.now, self._patrons = seen.now, dict(seen.patrons)
         self.changes.read_at = seen.now
-        if seen.has_due_holds or any(is_due(patron, seen.now) for patron in seen.patrons.values()):
+        self.has_due_holds = seen.has_due_holds
+        if (seen.has_due_holds and ends_others) or any(is_due(each, seen.now) for each in seen.patrons.values()):
             return False
         await self._know(seen.known)
         await self._programs.read_newest(seen.program)
-        return not self._programs.convert(self._asks) and self._wanted().is_nothing
+        return self.newest is None or not needs_locks(self._asks, self.newest)
+
+    @property
+    def newest(self) -> CompiledProgram | None:
+        """The newest program, once it is read; None where none is published."""
+        return self._programs.newest
 
     async def claim(self) -> None:
         """Which keys and receipts are new, which answered; who the customers are."""
         places = [(ask, digest) for ask in self._asks for digest in (ask.key, *(digest for _, digest in ask.receipts))]
         taken = await self._tx.take([lock_of(digest) for _, digest in places])
         self.now, self._version = taken.now, taken.program
+        self.has_due_holds = taken.has_due_holds
         self._ends_others = self._ends_others and taken.has_due_holds
         if not self._asks:
             return
@@ -132,9 +145,24 @@ class Round:
         """Answer what was answered before; find the others' customers and purchases."""
         replays = {ask: known.claims[ask.key].answer_id for ask in self._asks if ask.key in known.claims}
         if replays:
-            await self._replay(replays, known)
+            stored = await self._tx.stored_answers(list(replays.values()))
+            for ask, answer_id in replays.items():
+                try:
+                    self.outcomes.append((ask, replayed(ask, known, stored.get(answer_id))))
+                except Rejected as rejected:
+                    self.refusals.append((ask, rejected))
             self.repeated = await owners_of(self._tx, replays, known)
-        self._asks = [ask for ask in self._asks if ask not in replays and self._find(ask, known)]
+        new = [ask for ask in self._asks if ask not in replays]
+        self._asks = []
+        for ask in new:
+            try:
+                posted = find(ask, known)
+            except Rejected as rejected:
+                self.refusals.append((ask, rejected))
+            else:
+                self._asks.append(ask)
+                if posted is not None:
+                    self._taken_receipts[ask] = posted
 
     def _is_running_elsewhere(self, ask: Ask, held: set[UUID]) -> bool:
         if ask.key in held:
@@ -144,38 +172,6 @@ class Round:
             self._wait(ask)
             return True
         return False
-
-    async def _replay(self, replays: dict[Ask, UUID], known: Known) -> None:
-        stored = await self._tx.stored_answers(list(replays.values()))
-        for ask, answer_id in replays.items():
-            answer = stored.get(answer_id)
-            if known.claims[ask.key].fingerprint != ask.write.fingerprint:
-                self.refusals.append((ask, refusals.key_reused()))
-            elif answer is None:
-                forgotten = "This key was used, and its answer is no longer kept."
-                self.refusals.append((ask, Rejected(Rejection.IDEMPOTENCY_KEY_REUSED, forgotten)))
-            else:
-                self.outcomes.append((ask, Answer(answer.status, answer.body, is_replayed=True)))
-
-    def _find(self, ask: Ask, known: Known) -> bool:
-        """Resolve customer and purchase; note a receipt that is taken."""
-        if ask.purchase_receipt is not None:
-            claim = known.claims.get(ask.purchase_receipt)
-            ask.purchase = claim.answer_id if claim else None
-            if ask.purchase is None:
-                self.refusals.append((ask, refusals.no_purchase()))
-                return False
-        if isinstance(ask.customer, bytes):
-            ask.owner = known.owners.get(ask.customer)
-        elif ask.customer is not None:
-            ask.owner = CustomerId(ask.customer) if ask.customer in known.customers else None
-        if ask.customer is not None and ask.owner is None:
-            self.refusals.append((ask, refusals.no_customer()))
-            return False
-        for _, digest in ask.receipts:
-            if digest in known.claims:
-                self._taken_receipts[ask] = known.claims[digest].answer_id
-        return True
 
     async def lock(self, *, wait: bool, about_to_wait: Callable[[], None] = lambda: None) -> None:
         """The customers in one order; who is taken waits for another round. A round that is all about one customer, who
@@ -228,7 +224,7 @@ class Round:
             self._patrons,
             holds=self._holds,
             purchases=ids,
-            newest=self._programs.newest,
+            newest=self.newest,
             converts=self._programs.convert(self._asks),
             now=self.now,
         )
@@ -244,13 +240,9 @@ class Round:
                 self._shared.codes.setdefault(pool, [])
 
     def _wanted(self) -> Wanted:
-        wanted = Wanted()
-        newest = self._programs.newest
-        if newest is None:
-            return wanted
-        for ask in self._asks:
-            if ask.wants is not None:
-                wanted.add(ask.wants(ask.pinned or newest), codes=ask.coupons)
+        if self.newest is None:
+            return Wanted()
+        wanted = wanted_by(self._asks, self.newest)
         for purchase in self._purchases.values():
             wanted.add_stored(purchase.state.uses)
         self._holds.add_to(wanted, self._asks, self._patrons, now=self.now)
@@ -258,7 +250,7 @@ class Round:
 
     def decide(self) -> None:
         """One after another, on the state the one before left."""
-        program = self._programs.newest.program if self._programs.newest else None
+        program = self.newest.program if self.newest else None
         asking = {ask.owner for ask in self._asks}
         for patron in self._patrons.values():
             try:
@@ -304,7 +296,7 @@ class Round:
                 "This receipt was posted before.",
                 facts={"original_tx_id": str(self._taken_receipts[ask])},
             )
-        newest = self._programs.newest
+        newest = self.newest
         if newest is None:
             raise refusals.no_program()
         purchase = self._purchases[ask.purchase] if ask.purchase is not None else None

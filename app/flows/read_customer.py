@@ -2,7 +2,8 @@
 either way.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from app.flows.ports import Clock, Programs, Snapshots, Vault, fresh_ids
 from app.flows.ports_customers import PastBook, Reads
 from app.flows.profiles import profile_of
 from app.flows.results import BalanceView, CustomerProfile, HistoryItem, Instant, LotView, Page, ThenView, WalletView
+from app.flows.sealed_reasons import opened_reason
 
 # By wallet, what expires next and what becomes active next.
 Horizon = Mapping[str, tuple[Instant | None, Instant | None]]
@@ -155,10 +157,18 @@ class ReadCustomer:
 
     async def history(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[HistoryItem]:
         """Postings, the newest first."""
-        await self.patron(customer_id)
+        patron, _ = await self.patron(customer_id)
         before = None if cursor is None else place_of(cursor)
-        items = await self._reads.history(customer_id, before=before, limit=limit + 1)
+        items = self.with_reasons(patron, await self._reads.history(customer_id, before=before, limit=limit + 1))
         return page_of(items, limit=limit, place=lambda item: item.version)
+
+    def with_reasons(self, patron: Patron, items: Iterable[HistoryItem]) -> Sequence[HistoryItem]:
+        """Postings with their reasons in clear."""
+        customer_id, key = patron.book.customer_id, patron.profile.wrapped_key
+        return [
+            replace(item, reason=opened_reason(self._vault, customer_id, item.reason, wrapped_key=key))
+            for item in items
+        ]
 
     async def lots(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[LotView]:
         """Open lots in spending order; what has expired by now, or covered a debt as it became active, is not open."""

@@ -4,16 +4,19 @@ from dataclasses import replace
 from uuid import UUID
 
 from app.flows import refusals
+from app.flows.batch_answers import named_in, with_names
 from app.flows.claims import key_claim, receipt_claim
 from app.flows.ports import Programs
 from app.flows.ports_customers import Reads
 from app.flows.requests import Caller, PurchaseName
 from app.flows.results import PurchaseRecord, RequestState
+from app.flows.sealed_answers import SealedAnswers
 
 
 class ReadPurchase:
-    def __init__(self, reads: Reads, *, programs: Programs) -> None:
+    def __init__(self, reads: Reads, *, programs: Programs, sealed: SealedAnswers) -> None:
         self._reads = reads
+        self._sealed = sealed
         self._programs = programs
 
     async def purchase(self, caller: Caller, name: UUID | PurchaseName) -> PurchaseRecord:
@@ -29,4 +32,10 @@ class ReadPurchase:
         """`unknown` is a key never seen, or still running."""
         answer_id = await self._reads.claimed(key_claim(caller, key))
         answer = await self._reads.answer(answer_id) if answer_id else None
-        return RequestState(answer.status, answer.body) if answer else RequestState()
+        return RequestState(answer.status, await self._opened(answer.body)) if answer else RequestState()
+
+    async def _opened(self, body: bytes) -> bytes:
+        if not (purchases := named_in(body)):
+            return await self._sealed.opened_body(body)
+        found = [(each, await self._reads.answer(each)) for each in purchases]
+        return with_names(body, {each: answer for each, answer in found if answer is not None})

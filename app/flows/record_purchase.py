@@ -1,5 +1,6 @@
 """`accrue`: one receipt's discounts, redemption and accruals in one posting."""
 
+from app.domain.abuse.velocity import NO_LIMITS, Velocity
 from app.domain.identifiers import NOBODY
 from app.domain.ledger.chart import TxKind
 from app.domain.ledger.plans import plan_purchase
@@ -18,11 +19,19 @@ from app.flows.stored_baskets import line_states, stored_basket, stored_verdicts
 
 class RecordPurchase:
     def __init__(
-        self, rounds: Rounds, *, programs: Programs, vault: Vault, answers: Answers, clock: Clock, limits: AtLimits
+        self,
+        rounds: Rounds,
+        *,
+        programs: Programs,
+        vault: Vault,
+        answers: Answers,
+        clock: Clock,
+        limits: AtLimits,
+        velocity: Velocity = NO_LIMITS,
     ) -> None:
         self._rounds = rounds
         self._answers = answers
-        self._desk = SaleDesk(programs=programs, vault=vault, clock=clock, limits=limits)
+        self._desk = SaleDesk(programs=programs, vault=vault, clock=clock, limits=limits, velocity=velocity)
 
     async def accrue(self, write: Write, request: PurchaseRequest) -> Answer:
         """Raises `Rejected`."""
@@ -39,6 +48,7 @@ class RecordPurchase:
             balances: Balances = {}
         else:
             chained = plan_purchase(patron.book, program, decision, moment, origin=origin)
+            on_desk.keep_pace(patron)
             balances = patron.book.balances(program.wallets)
         posting = chained.posting
         version, tx_id = posting.version, posting.tx_id

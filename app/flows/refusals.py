@@ -24,6 +24,10 @@ def blocked() -> Rejected:
     return Rejected(Rejection.CUSTOMER_BLOCKED, "The customer is blocked.")
 
 
+def erased() -> Rejected:
+    return Rejected(Rejection.CUSTOMER_BLOCKED, "The customer was erased: nothing may be added to the books.")
+
+
 def frozen() -> Rejected:
     return Rejected(
         Rejection.CUSTOMER_BLOCKED, "The customer's books are being checked: nothing may be taken from them for now."

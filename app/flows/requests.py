@@ -14,6 +14,7 @@ from uuid import UUID
 from app.domain.basket import Basket, Channel
 from app.domain.identifiers import Identifier
 from app.domain.rules.given import TillFacts
+from app.flows.guessing import Codes
 
 
 class Role(StrEnum):
@@ -31,7 +32,8 @@ class Caller:
     """Who asks. Tills and shops have `shops` (the first is their own) and a terminal; people's keys have neither.
 
     What a key demands besides: `signed_by`, the Ed25519 public key of its writes' signatures, and `certificate_sha256`,
-    the digest of the client certificate that it comes with.
+    the digest of the client certificate that it comes with. `made_by`: the person who made the key, or the key that
+    nobody known made and that it comes from; None for those, and for people.
     """
 
     key_id: str
@@ -41,6 +43,12 @@ class Caller:
     partner: str | None = None
     signed_by: bytes | None = None
     certificate_sha256: bytes | None = None
+    made_by: str | None = None
+
+    @property
+    def hand(self) -> str:
+        """Whose deeds its deeds are: who has made a key has seen it, and can use it."""
+        return self.made_by or self.key_id
 
     @property
     def shop(self) -> str:
@@ -58,10 +66,11 @@ class Caller:
 
 @dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class Write:
-    """One write: its idempotency key, what it is about (16 bytes over method, path and JSON value), and the till's
-    patience.
+    """One write: its idempotency key, what it is about (16 bytes over method, path and JSON value, under a key of the
+    service: `claims.is_same`), and the till's patience.
 
-    `deadline` is in the event loop's seconds; None waits as long as the service does.
+    `deadline` is in the event loop's seconds; None waits as long as the service does. `former` is the fingerprint as
+    releases before had it, without a key; it is compared and never stored.
     """
 
     caller: Caller
@@ -69,6 +78,8 @@ class Write:
     fingerprint: bytes
     request_id: str
     deadline: float | None = None
+    former: bytes = b""
+    is_counted: bool = True  # False: before it tells that an identifier is taken it raises `Uncounted`.
 
 
 @dataclass(slots=True)  # Not frozen, as in domain/basket.py.
@@ -106,6 +117,44 @@ class Receipt:
 Redeem = Mapping[str, int | Literal["max"]]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Confirmation:
+    """The code that the customer was sent, as the till has typed it."""
+
+    challenge_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assent:
+    """What a call brings of a customer's yes, and the language in which a code is sent."""
+
+    confirmation: Confirmation | None = None
+    is_russian: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a purchase takes: units by wallet, none of them 0, by this version of the program."""
+
+    program: int
+    units: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How sure it is that the customer agrees: named by the app's code; `confirmed_by` who was sent a code, and `taken`
+    what they were told of a purchase. Whom and what the request comes to when it is settled must be just that.
+    """
+
+    by_code: bool = False
+    confirmed_by: UUID | None = None
+    taken: Taken | None = None
+
+
+NO_PROOF = Proof()
+
+
 @dataclass(slots=True)  # Not frozen, as in domain/basket.py.
 class PurchaseRequest:
     """`quote` and `accrue`. `at` None: the database's clock. `lines` is the basket as sent (JSON-ready), kept for
@@ -126,6 +175,9 @@ class PurchaseRequest:
     is_russian: bool = False
     rewards: Mapping[str, int] = field(default_factory=dict)  # Rules with a `cost` that are asked for, how often.
     given: TillFacts | None = None  # Of a receipt made without connection: then `redeem` was paid, too.
+    confirmation: Confirmation | None = None
+    proof: Proof = NO_PROOF
+    codes: Codes = Codes.TOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +201,9 @@ class RedeemRequest:
     points: int
     receipt: Receipt
     reason: str
+    confirmation: Confirmation | None = None
+    proof: Proof = NO_PROOF
+    is_russian: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,7 @@ class CustomerProfile:
     segments: tuple[str, ...] = ()
     is_frozen: bool = False
     frozen_since: datetime | None = None  # Read only for whoever may see it.
+    erased_at: datetime | None = None  # Likewise.
     offline_allowance: OfflineAllowance | None = None  # Of a look-up.
 
 

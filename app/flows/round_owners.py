@@ -71,12 +71,13 @@ async def owners_of(tx: RoundTx, asks: Iterable[Ask], known: Known) -> set[Custo
 
 
 def check_standing(ask: Ask, patron: Patron, hold: StoredHold | None) -> None:
-    """Who is blocked may only get back; whose books don't add up may do all that takes no units.
+    """Who is blocked may only get back; whose books don't add up may do all that takes no units. Who was erased may
+    bring goods back too: nobody can unblock them for that.
 
     Raises:
         Rejected: `customer_blocked`.
     """
-    if patron.is_blocked and not ask.frees:
+    if patron.is_blocked and not (ask.frees or (patron.is_erased and ask.is_return)):
         raise refusals.blocked()
     if patron.is_frozen and ask.spends and (hold is None or hold.state.units):
         raise refusals.frozen()

@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from app.domain.rejections import Rejected, Rejection
+from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
 from app.flows.asks import Ask
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent, DrawSecretDiffers
@@ -27,6 +28,7 @@ from app.flows.ledger_port import LedgerStore
 from app.flows.ports import Answers, Clock, Programs, RoundWatch, Snapshots
 from app.flows.post_round import TRIES_MAX, Round
 from app.flows.requests import Answer
+from app.flows.round_programs import may_need_locks, needs_locks
 
 ROUND_MAX = 64  # A purchase costs PostgreSQL 136 µs in rounds of 8, 88 of 32, 87 of 64; a till waits for all.
 IN_FLIGHT_MAX = 2  # One decides while the other commits; more would only divide the same processor.
@@ -38,6 +40,8 @@ QUEUE_SECONDS_MAX = 2.0  # The same, where rounds are slow: they wait for a data
 # Whom another process was writing too goes under locks for a while: a round done twice costs twice.
 CONTENDED_SECONDS = 1.0
 CONTENDED_MAX = 10_000
+# Holds that are over and can't be ended, since somebody else has their customers, aren't tried by each round.
+ENDS_AGAIN_SECONDS = 0.1
 BACKOFF_SECONDS = 0.005  # About one commit: how long a skipped request stands aside when nothing else is under way.
 
 
@@ -64,6 +68,9 @@ class Rounds:
         self._is_starting = False
         self._in_flight: dict[asyncio.Task[None], int] = {}  # By how many requests; 0 once it is a hindrance to nobody.
         self._contended: dict[object, float] = {}  # By customer until when; see `_at_a_glance`.
+        # The newest program of the last round, where it has what needs locks: most rounds know before they look.
+        self._sharing: CompiledProgram | None = None
+        self._ends_again_at = 0.0
         self._handled: set[object] = set()  # Handles and customers of the rounds in flight.
 
     async def post(self, ask: Ask) -> Answer:
@@ -247,10 +254,17 @@ class Rounds:
             return []
         started = asyncio.get_running_loop().time()
         round_ = None
-        if ends_others and all(ask.is_usual and self._contended.get(ask.customer, 0.0) < started for ask in asks):
-            round_ = await self._at_a_glance(asks)
+        if (
+            ends_others
+            and all(ask.is_usual and self._contended.get(ask.customer, 0.0) < started for ask in asks)
+            and not (self._sharing and needs_locks(asks, self._sharing))
+        ):
+            round_ = await self._at_a_glance(asks, ends_others=started >= self._ends_again_at)
         if round_ is None:
             round_ = await self._under_locks(asks, ends_others=ends_others)
+            if round_.has_due_holds:
+                self._ends_again_at = asyncio.get_running_loop().time() + ENDS_AGAIN_SECONDS
+        self._sharing = round_.newest if round_.newest and may_need_locks(round_.newest) else None
         self._clock.note(round_.now)
         self._watch.round_done(size=len(asks), seconds=asyncio.get_running_loop().time() - started)
         self._watch.posted(round_.changes.postings)
@@ -266,12 +280,12 @@ class Rounds:
             ask.refuse(rejected)
         return round_.left
 
-    async def _at_a_glance(self, asks: list[Ask]) -> Round | None:
+    async def _at_a_glance(self, asks: list[Ask], *, ends_others: bool) -> Round | None:
         """One read and one write that lock nothing in between; None, with nothing done, where that won't do."""
         try:
             async with self._store.unlocked() as tx:
                 round_ = Round(tx, asks, programs=self._programs, answers=self._answers)
-                if not await round_.glance():
+                if not await round_.glance(ends_others=ends_others):
                     return None
                 round_.decide()
                 await round_.write()

@@ -2,10 +2,12 @@
 not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from app.domain.abuse.velocity import NO_LIMITS, Velocity, check_pace
+from app.domain.counters import advance
 from app.domain.draws.luck import Luck
 from app.domain.ledger.moments import Moment
 from app.domain.ledger.postings import Origin
@@ -15,6 +17,7 @@ from app.domain.rules.most_taken import most_taken
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claims
 from app.flows.identity import reference
+from app.flows.ledger_port import Patron
 from app.flows.ports import Clock, Programs, Vault
 from app.flows.promises import Promise, read_token, refuse_changed
 from app.flows.requests import PurchaseRequest, Receipt, Write
@@ -32,25 +35,35 @@ class Pin:
 
 
 class OnDesk(NamedTuple):
-    """A basket as it was decided, and what it takes of the program's shared state."""
+    """A basket as it was decided, and what it takes of the program's shared state. `pace` is what it adds to the
+    customer's day.
+    """
 
     moment: Moment
     decided: Decided
     use: SharedUse
     origin: Origin
+    pace: Sequence[tuple[str, str, int]] = ()
 
     @property
     def program(self) -> Program:
         """The one that decided."""
         return self.decided.program.program
 
+    def keep_pace(self, patron: Patron) -> None:
+        """It counts in the customer's day. Once it is planned: what is refused has not been."""
+        advance(patron.book.memory.pace, self.pace)
+
 
 class SaleDesk:
-    def __init__(self, *, programs: Programs, vault: Vault, clock: Clock, limits: AtLimits) -> None:
+    def __init__(
+        self, *, programs: Programs, vault: Vault, clock: Clock, limits: AtLimits, velocity: Velocity = NO_LIMITS
+    ) -> None:
         self._programs = programs
         self._vault = vault
         self._clock = clock
         self._limits = limits
+        self._velocity = velocity
 
     async def ask(self, write: Write, request: PurchaseRequest, settle: Callable[[Desk, OnDesk], Settled]) -> Ask:
         """The basket's way through a round; `settle` gets it decided. Raises `Rejected` for a token that isn't ours."""
@@ -92,6 +105,17 @@ class SaleDesk:
             at=at,
             standing=standing_of(patron, shared, now=now, luck=luck),
         )
+        pace: Sequence[tuple[str, str, int]] = ()
+        if patron is not None and self._velocity.is_on:
+            decision = decided.decision
+            pace = check_pace(
+                self._velocity,
+                patron.book,
+                program.program,
+                now=now,
+                accrued=decision.accrued,
+                redeemed=decision.redeemed_units,
+            )
         customer = patron.book.customer_id if patron else None
         return OnDesk(
             moment=Moment(now=now, at=at, ids=desk.moment.ids),
@@ -104,6 +128,7 @@ class SaleDesk:
                 receipt=receipt.number,
                 program=decided.version,
             ),
+            pace=pace,
         )
 
     def _luck(self, receipt: Receipt, desk: Desk, pin: Pin) -> Luck:

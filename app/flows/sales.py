@@ -2,12 +2,14 @@
 not do.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from app.domain.amounts import AMOUNT_MAX
-from app.domain.basket import IdentifiedBy, Visit
+from app.domain.basket import Visit
 from app.domain.customer import CustomerFacts, mask_name
 from app.domain.decision import Decision
 from app.domain.identifiers import IdentifierKind
@@ -18,10 +20,13 @@ from app.domain.rules.compiled import CompiledProgram
 from app.domain.rules.evaluate import evaluate
 from app.domain.rules.needs import needs_of
 from app.domain.rules.standing import Needs, Standing
+from app.domain.rules.vouchers import unknown_codes
+from app.flows.guessing import Codes, Uncounted
+from app.flows.identity import identified_by, is_by_id
 from app.flows.ledger_port import Patron
 from app.flows.ports import Person, Vault
 from app.flows.promises import Promise, check_promise, make_promise, refuse_changed, totals_of
-from app.flows.requests import Caller, PurchaseRequest
+from app.flows.requests import Caller, PurchaseRequest, Taken
 from app.flows.results import Balances, Sale, SaleCustomer
 
 HOUR = timedelta(hours=1)
@@ -53,6 +58,13 @@ def _refuse_at(code: str, message: str) -> None:
     raise Rejected(
         Rejection.VALIDATION_ERROR, "The time of the deal is out of bounds.", faults=(Fault("/at", code, message),)
     )
+
+
+@dataclass(eq=False)  # As `Rejected`.
+class ConfirmationNeeded(Rejected):
+    """`confirmation_required`, with what the purchase would take then."""
+
+    taken: Taken | None = None
 
 
 @dataclass(slots=True)
@@ -102,7 +114,7 @@ def decide_sale(
 
     Raises:
         Rejected: what is to be redeemed may not be; a reward that is asked for isn't to be had; the program gives more
-            than a posting may move; `quote_changed`.
+            than a posting may move; `quote_changed`; `Uncounted`.
     """
     person = vault.open(patron.book.customer_id, patron.profile) if patron else Person()
     facts = facts_of(patron, person, program, now=standing.now) if patron else None
@@ -112,20 +124,37 @@ def decide_sale(
         at=promise.at if promise else at,
         channel=caller.channel,
         shop=request.receipt.shop if request.receipt else caller.shop,
-        identified_by=_identified_by(request),
+        identified_by=identified_by(request.customer, by_code=request.proof.by_code) if request.customer else None,
         partner=caller.partner,
         card_types=_card_types(request, patron, vault),
+        is_confirmed=patron is not None and request.proof.confirmed_by == patron.book.customer_id,
+        is_by_id=request.customer is not None and is_by_id(request.customer, by_code=request.proof.by_code),
     )
-    decision = evaluate(
-        program,
-        request.basket,
-        customer=facts,
-        visit=visit,
-        redeem=request.redeem,
-        rewards=request.rewards,
-        standing=standing,
-        given=request.given,
-    )
+    if request.codes is not Codes.TOLD:
+        standing = _guarded(standing, request, program)
+
+    def decide(visit: Visit) -> Decision:
+        return evaluate(
+            program,
+            request.basket,
+            customer=facts,
+            visit=visit,
+            redeem=request.redeem,
+            rewards=request.rewards,
+            standing=standing,
+            given=request.given,
+        )
+
+    try:
+        decision = decide(visit)
+        if visit.is_confirmed and _taken(version, decision) != request.proof.taken:
+            visit = replace(visit, is_confirmed=False)  # What they said yes to was something else.
+            decision = decide(visit)
+    except Rejected as refused:
+        if refused.rejection is not Rejection.CONFIRMATION_REQUIRED:
+            raise
+        taken = _taken_if_confirmed(version, partial(decide, replace(visit, is_confirmed=True)))
+        raise ConfirmationNeeded(refused.rejection, refused.detail, facts=refused.facts, taken=taken) from None
     if any(units > AMOUNT_MAX for units in decision.accrued.values()):
         raise Rejected(Rejection.LIMIT_EXCEEDED, f"The basket would bring more than {AMOUNT_MAX} units of a wallet.")
     decided = Decided(version, program, patron, person, facts, visit, decision)
@@ -134,6 +163,28 @@ def decide_sale(
     if request.expect_paid is not None and request.expect_paid != decision.paid:
         refuse_changed({"paid": request.expect_paid}, totals_of(decision))
     return decided
+
+
+def _taken(version: int, decision: Decision) -> Taken:
+    return Taken(version, {wallet: units for wallet, units in decision.redeemed_units.items() if units})
+
+
+def _taken_if_confirmed(version: int, decide: Callable[[], Decision]) -> Taken | None:
+    """None: it would be refused all the same, for what a stranger isn't told yet."""
+    try:
+        return _taken(version, decide())
+    except Rejected:
+        return None
+
+
+def _guarded(standing: Standing, request: PurchaseRequest, program: CompiledProgram) -> Standing:
+    """The standing of which no more of codes is seen than may be told. Raises `Uncounted`, before a refusal tells."""
+    if request.codes is Codes.WITHHELD:
+        return replace(standing, withholds_codes=True)
+    unknown = unknown_codes(request.basket.coupons, standing=standing, public=program.public_codes)
+    if unknown:
+        raise Uncounted(unknown)
+    return standing
 
 
 def sale_of(
@@ -205,9 +256,3 @@ def _card_types(request: PurchaseRequest, patron: Patron | None, vault: Vault) -
         shown = patron.card_types.get(vault.digest(request.customer).hex())
         return frozenset() if shown is None else frozenset((shown,))
     return frozenset(patron.card_types.values())
-
-
-def _identified_by(request: PurchaseRequest) -> IdentifiedBy | None:
-    if request.customer is None:
-        return None
-    return IdentifiedBy.PHONE if request.customer.kind is IdentifierKind.PHONE else IdentifiedBy.CARD

@@ -40,8 +40,8 @@ from app.flows.ports_audit_log import ActorKind, AuditLog, Deed, Details
 TXS_A_SLICE = 1_000
 TXS_A_RUN = 20_000
 SECONDS_A_RUN = 10.0
-# Of a core an eleventh: after a slice it rests ten times as long, so 70,000 postings are gone over in a minute; and some
-# seconds between runs, since a small ledger is gone over whole in each.
+# Of a core an eleventh: after a slice it rests ten times as long, so 70,000 postings are gone over in a minute; and
+# some seconds between runs, since a small ledger is gone over whole in each.
 REST = 10
 REST_SECONDS = 4.0
 # Whole tables are looked over for stray rows where the ledger is small; of a bigger one once a day.

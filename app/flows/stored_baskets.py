@@ -31,6 +31,10 @@ def stored_basket(request: PurchaseRequest, decided: Decided) -> bytes:
             "card_types": sorted(visit.card_types),
         },
     }
+    if visit.is_confirmed:
+        document["visit"]["is_confirmed"] = True
+    if visit.is_by_id:
+        document["visit"]["is_by_id"] = True
     if request.given is not None:
         document["discounts"] = request.given.discounts
     if decided.facts is not None:

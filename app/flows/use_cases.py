@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from app.flows.callers import Callers
 from app.flows.confirm_adjustments import ConfirmAdjustments
+from app.flows.confirming import Confirming
+from app.flows.guards import Guards
 from app.flows.keep_cards import KeepCards
 from app.flows.keep_coupons import KeepCoupons
 from app.flows.keep_customer import KeepCustomer
@@ -13,8 +15,10 @@ from app.flows.keep_segments import KeepSegments
 from app.flows.ledger_roots import LedgerRoots
 from app.flows.move_points import MovePoints
 from app.flows.offline_allowance import LookUpCustomer
+from app.flows.oversee_people import OverseePeople
+from app.flows.personal_data import PersonalData
 from app.flows.place_hold import PlaceHold
-from app.flows.ports import Snapshots
+from app.flows.ports import Snapshots, Vault
 from app.flows.ports_audit_log import AuditLog
 from app.flows.ports_customers import Reads
 from app.flows.post_event import PostEvent
@@ -33,13 +37,20 @@ from app.flows.resolve_hold import ResolveHold
 from app.flows.return_lines import ReturnLines
 from app.flows.rounds import Rounds
 from app.flows.run_prize_draws import RunPrizeDraws
+from app.flows.sessions import Sessions
+from app.flows.sign_in import SignIn
 from app.flows.try_draft import TryDraft
 from app.flows.watch_books import WatchBooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
+    vault: Vault
     callers: Callers
+    sessions: Sessions
+    signing_in: SignIn
+    people: OverseePeople
+    guards: Guards
     keys: KeepKeys
     rounds: Rounds
     purchases: RecordPurchase
@@ -53,6 +64,8 @@ class UseCases:
     lookups: LookUpCustomer
     keeper: KeepCustomer
     cards: KeepCards
+    personal: PersonalData
+    confirming: Confirming
     gift_cards: KeepGiftCards
     quotes: QuoteBasket
     customers: ReadCustomer

@@ -13,7 +13,7 @@ from app.storage.ledger import Round
 
 # What nobody decided in time has expired, though nothing is written for it.
 _COLUMNS = """
-    id, customer_id, wallet, points, reason, asked_by, asked_at, expires_at,
+    id, customer_id, wallet, points, reason, asked_by, hand_of(asked_by) as hand, asked_at, expires_at,
     case when state = 'pending' and expires_at <= clock_timestamp() then 'expired' else state end as state,
     decided_by, decided_at, tx_id, refusal
 """
@@ -94,6 +94,7 @@ def _adjustment_of(row: Mapping[str, Any]) -> Adjustment:
         points=row["points"],
         reason=row["reason"],
         asked_by=row["asked_by"],
+        hand=row["hand"],
         asked_at=row["asked_at"],
         expires_at=row["expires_at"],
         state=AdjustmentState(row["state"]),

@@ -1,4 +1,4 @@
-"""Rows that stand alone: entries, purchases, holds, events, claims without what they belong to.
+"""Rows that stand alone: entries, purchases, holds, events, claims, keys without what they belong to.
 
 Each check is one statement over whole tables. It gives customer, transaction, expected and found, as text, and only for
 rows that are wrong: of a clean ledger it says nothing.
@@ -116,6 +116,27 @@ from purchases p left join (select distinct customer_id, parent_tx from txs wher
     on r.parent_tx = p.id and r.customer_id = p.customer_id
 where jsonb_path_exists(p.lines, '$[*].returned_milli ? (@ > 0)') <> (r.parent_tx is not null)
 """
+# Whoever may insert may make a key; whoever makes one by a command or call is told of in the log, at once or when they
+# repeat what was cut off. Keys from before there was a log are let be.
+_KEY_UNNOTED = """
+select null, 'keys/' || k.id, 'a row of the audit log: who made it', 'none'
+from keys k
+where k.revoked_at is null and k.created_at >= (select min(at) from audit_log)
+    and k.created_at < clock_timestamp() - interval '1 hour' and not exists (
+        select from audit_log a
+        where a.action in ('create_key', 'rotate_key') and a.outcome = 'done'
+            and coalesce(a.details ->> 'id', substr(a.object, 6)) = k.id)
+"""
+# Likewise; who was made by a command that was cut off is reset, which is told of. A provider's people have no password,
+# and at each sign-in the provider's role, whichever stands here.
+_PERSON_UNNOTED = """
+select null, 'people/' || p.id, 'a row of the audit log: who made it', 'none'
+from people p
+where p.login is not null and p.disabled_at is null and p.created_at < clock_timestamp() - interval '1 hour'
+    and not exists (
+        select from audit_log a
+        where a.action in ('create_person', 'reset_person') and a.outcome = 'done' and a.object = 'people/' || p.id)
+"""
 STATEMENTS: Mapping[Check, str] = {
     Check.ENTRY_WITHOUT_TX: _ENTRY_WITHOUT_TX,
     Check.TX_REPEATED: _TX_REPEATED,
@@ -130,6 +151,8 @@ STATEMENTS: Mapping[Check, str] = {
     Check.HOLD_WITHOUT_TX: _HOLD_WITHOUT_TX,
     Check.HOLD_RESOLVED: _HOLD_RESOLVED,
     Check.TIER_WITHOUT_TX: _TIER_WITHOUT_TX,
+    Check.KEY_UNNOTED: _KEY_UNNOTED,
+    Check.PERSON_UNNOTED: _PERSON_UNNOTED,
 }
 
 

@@ -24,6 +24,7 @@ select coalesce(a.body, ''::bytea) from claims c left join answers a on a.id = c
 _CUSTOMER = ("id", "version", "balances", "due_at", "head", "updated_at", "registered_at")
 _PROFILE = ("customer_id", "wrapped_key", "sealed", "tags")
 _IDENTIFIER = ("digest", "kind", "customer_id")
+_CONSENT = ("customer_id", "id", "purpose", "given", "version", "channel", "text_hash", "at", "recorded_by")
 _TX = ("customer_id", "version", "tx_id", "kind", "program", "at", "created_at", "hash", "reason")
 _ENTRY = ("customer_id", "tx_id", "seq", "account", "wallet", "amount", "lot_id", "rule")
 _LOT = ("customer_id", "lot_id", "wallet", "tx_id", "remaining", "active_at", "expires_at", "is_pending")
@@ -90,6 +91,16 @@ class LoadPortion:
                 for owner, each in zip(owners, customers, strict=True)
             ),
         )
+        await self._copy(
+            "consents",
+            _CONSENT,
+            (
+                (owner, new.id, new.purpose, new.given, new.version, new.channel, new.text_hash, new.at or self._now,
+                 "load")
+                for owner, each in zip(owners, customers, strict=True)
+                for new in each.consents
+            ),
+        )  # fmt: skip
         await self._copy(
             "txs",
             _TX,

@@ -9,11 +9,12 @@ from uuid import UUID
 import orjson
 
 from app.domain.identifiers import CustomerId
-from app.flows.ledger_port import Patron, Sealed
+from app.flows.ledger_port import Sealed
+from app.flows.new_consents import NewConsent
 from app.flows.ports_customers import NewIdentifier
-from app.storage import backtests
+from app.storage import backtests, consents
 from app.storage.engine import Database
-from app.storage.ledger import READ_PATRONS, Round, patron_of
+from app.storage.ledger import Round
 
 INSERT_CUSTOMER = "insert into customers (id) values ($1) returning registered_at"
 INSERT_PROFILE = "insert into profiles (customer_id, wrapped_key, sealed, tags, referrer) values ($1, $2, $3, $4, $5)"
@@ -60,13 +61,6 @@ class CustomersDatabase:
 class CustomerRound(Round):
     """A round's statements and those that change customers and programs."""
 
-    async def lock_patrons(self, ids: Sequence[UUID], *, wait: bool) -> Mapping[UUID, Patron]:
-        """Lock, then read: waiting for a customer's row doesn't refresh what the locking statement sees of the profile
-        beside it, and whoever held the lock may have changed that.
-        """
-        locked = await super().lock_patrons(ids, wait=wait)
-        return {row["id"]: patron_of(row) for row in await self._connection.fetch(READ_PATRONS, list(locked))}
-
     async def taken_identifiers(self, digests: Sequence[bytes]) -> Mapping[bytes, CustomerId]:
         rows = await self._connection.fetch(TAKEN_IDENTIFIERS, digests)
         return {row["digest"]: CustomerId(row["customer_id"]) for row in rows}
@@ -88,6 +82,12 @@ class CustomerRound(Round):
 
     async def update_profile(self, customer_id: UUID, *, profile: Sealed, tags: Sequence[str]) -> None:
         await self._connection.execute(UPDATE_PROFILE, customer_id, profile.wrapped_key, profile.sealed, tags)
+
+    async def insert_consents(self, customer_id: UUID, news: Sequence[NewConsent], *, by: str) -> None:
+        await consents.insert(self._connection, customer_id, news, by=by)
+
+    async def insert_missing_consents(self, customer_id: UUID, known: Sequence[NewConsent]) -> None:
+        await consents.insert_missing(self._connection, customer_id, known)
 
     async def save_draft(self, document: str, *, by: str) -> None:
         await self._connection.execute(SAVE_DRAFT, document, by)

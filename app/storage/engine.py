@@ -63,7 +63,7 @@ where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 
 order by name
 """
 _WHO = """
-select current_user::text as me,
+select (select string_agg(quote_ident(name), ', ') from unnest(current_schemas(false)) name) as schemas,
     current_user <> $1 and exists (select from pg_roles where rolname = $1)
         and pg_has_role(current_user, $1, 'member') as may_step_down
 """
@@ -198,6 +198,9 @@ class Database:
             )
         if version.major >= 17:
             settings["transaction_timeout"] = str(TRANSACTION_MS)
+        if who["schemas"] is not None:
+            # As it is now, whoever the session's role will be, and temporary tables last: nobody's come before ours.
+            settings["search_path"] = f"{who['schemas']}, pg_temp"
         if who["may_step_down"]:
             settings["role"] = APP_ROLE
         return settings

@@ -18,7 +18,8 @@ from app.storage import shared
 from app.storage.engine import Database
 from app.storage.holds import HOLD_COLUMNS, hold_of
 from app.storage.holds_over import give_back_what_is_over
-from app.storage.ledger import LOT_COLUMNS, READ_PATRONS, lots_by_customer, patron_of
+from app.storage.ledger import LOT_COLUMNS, READ_PATRONS
+from app.storage.round_rows import lots_by_customer, patron_of
 
 Row = Mapping[str, Any]
 

@@ -1,7 +1,8 @@
 """Keys in the database. Only the SHA-256 of a key is stored: 256 random bits need no slow hash.
 
-A terminal has at most two live keys, so that one can be put in the other's place without closing the till. Who makes
-one holds the terminal's advisory lock while counting.
+A terminal has at most two live keys, so that one can be put in the other's place without closing the till; tills' keys
+and shops' that name one count together, since both write as that terminal. Who makes one holds the terminal's advisory
+lock while counting. Shops' keys without a terminal, and people's, are as many as are needed.
 """
 
 import secrets
@@ -19,12 +20,12 @@ from app.storage.ledger import Round
 KEY_COLUMNS = "id, role, shops, terminal, partner, signed_by, certificate_sha256, created_at, last_used_at, revoked_at"
 LOCK_TERMINAL = "select pg_advisory_xact_lock(hashtextextended('kopilka keys of ' || $1 || ' ' || $2, 0))"
 LIVE_KEYS = """
-select id from keys where role = 'pos' and shops = array[$1::text] and terminal = $2 and revoked_at is null
+select id from keys where role in ('pos', 'shop') and shops[1] = $1 and terminal = $2 and revoked_at is null
 order by created_at, id
 """
 INSERT = f"""
-insert into keys (id, digest, role, shops, terminal, partner, signed_by, certificate_sha256)
-values ($1, $2, $3, $4, $5, $6, $7, $8) returning {KEY_COLUMNS}
+insert into keys (id, digest, role, shops, terminal, partner, signed_by, certificate_sha256, made_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning {KEY_COLUMNS}
 """  # noqa: S608 - a constant of this module
 KEY = f"select {KEY_COLUMNS} from keys where id = $1"  # noqa: S608 - likewise
 PAGE = f"""
@@ -37,7 +38,7 @@ REVOKE = f"""
 update keys set revoked_at = coalesce(revoked_at, clock_timestamp()) where id = $1 returning {KEY_COLUMNS}
 """  # noqa: S608 - likewise
 CALLER = """
-select id, role, shops, terminal, partner, signed_by, certificate_sha256
+select id, role, shops, terminal, partner, signed_by, certificate_sha256, made_by
 from keys where digest = $1 and revoked_at is null
 """
 # Locked in one order: two processes write what they noted of the same keys at the same time.
@@ -75,6 +76,7 @@ class KeysDatabase:
             partner=row["partner"],
             signed_by=row["signed_by"],
             certificate_sha256=row["certificate_sha256"],
+            made_by=row["made_by"],
         )
 
     async def note_uses(self, seconds_ago: Mapping[str, float]) -> None:
@@ -93,17 +95,19 @@ class KeyRound(Round):
         row = await self._connection.fetchrow(KEY, key_id)
         return None if row is None else view_of(row)
 
-    async def insert_key(self, fresh: FreshKey, terms: KeyTerms) -> KeyView:
-        return await insert_key(self._connection, fresh, terms)
+    async def insert_key(self, fresh: FreshKey, terms: KeyTerms, *, made_by: str) -> KeyView:
+        return await insert_key(self._connection, fresh, terms, made_by=made_by)
 
     async def revoke_key(self, key_id: str) -> KeyView | None:
         row = await self._connection.fetchrow(REVOKE, key_id)
         return None if row is None else view_of(row)
 
 
-async def insert_key(connection: Connection, fresh: FreshKey, terms: KeyTerms) -> KeyView:
-    """In the transaction that is handed in. Raises TooManyKeys."""
-    if terms.role is Role.POS:
+async def insert_key(
+    connection: Connection, fresh: FreshKey, terms: KeyTerms, *, made_by: str | None = None
+) -> KeyView:
+    """In the transaction that is handed in. `made_by` None: at the command line. Raises TooManyKeys."""
+    if terms.terminal:
         await connection.execute(LOCK_TERMINAL, terms.shops[0], terms.terminal)
         live = await connection.fetch(LIVE_KEYS, terms.shops[0], terms.terminal)
         if len(live) >= LIVE_A_TERMINAL_MAX:
@@ -118,6 +122,7 @@ async def insert_key(connection: Connection, fresh: FreshKey, terms: KeyTerms) -
         terms.partner,
         terms.signed_by,
         terms.certificate_sha256,
+        made_by,
     )
     return view_of(row)
 

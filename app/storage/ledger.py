@@ -8,20 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from app.domain.identifiers import CustomerId, LotId, TxId
-from app.domain.ledger.books import Book, Progress, Purse
+from app.domain.identifiers import CustomerId
 from app.domain.ledger.lots import Lot
-from app.domain.ledger.memory import Memory
-from app.domain.ledger.returns import PurchaseState
 from app.flows.ledger_port import (
     Changes,
     Claim,
     Glance,
     Known,
     Patron,
-    Sealed,
     Shared,
     StoredHold,
     StoredPurchase,
@@ -30,7 +24,7 @@ from app.flows.ledger_port import (
 from app.flows.requests import Answer
 from app.storage import holds, round_writes, shared
 from app.storage.engine import Connection, Database, transaction_on
-from app.storage.taken_back import draws_from_json, lines_from_json, uses_from_json
+from app.storage.round_rows import claims_of, lots_by_customer, patron_of, purchase_of
 
 # Locks first, in a statement of their own: what the next one reads is then newer than the locks.
 TAKE = """
@@ -74,16 +68,15 @@ _PATRON_COLUMNS = """
     c.is_blocked, c.frozen_at is not null as is_frozen, c.holds, c.registered_at,
     p.wrapped_key, p.sealed, p.tags, p.segments, p.card_types, p.referrer
 """
-# The lock and the columns it returns are those of the newest row version; the ORDER BY stands in the locking query,
-# since an outer one would sort after the locks were taken in whatever order the plan came by them.
-_PATRON = f"""
-select {_PATRON_COLUMNS}
-from customers c left join profiles p on p.customer_id = c.id
-where c.id = any($1::uuid[]) order by c.id
-"""  # noqa: S608 - constants of this module
-LOCK_PATRONS = _PATRON + "for no key update of c skip locked"
-LOCK_PATRONS_WAITING = _PATRON + "for no key update of c"
-READ_PATRONS = _PATRON
+_PATRONS = "from customers c left join profiles p on p.customer_id = c.id where c.id = any($1::uuid[]) order by c.id"
+READ_PATRONS = f"select {_PATRON_COLUMNS} {_PATRONS}"
+# The lock and the columns of `c` are those of the newest row version, while the profile beside it is what the statement
+# saw when it began: `seen` is the revision which that belongs to. The ORDER BY stands in the locking query, since an
+# outer one would sort after the locks were taken in whatever order the plan came by them.
+LOCK_PATRONS_WAITING = f"""
+select {_PATRON_COLUMNS}, (select s.revision from customers s where s.id = c.id) as seen
+{_PATRONS} for no key update of c"""  # noqa: S608 - constants of this module
+LOCK_PATRONS = f"{LOCK_PATRONS_WAITING} skip locked"
 # All that a usual round reads, in one statement: each one more costs a round 45 µs in this process and 40 in
 # PostgreSQL. The clock is read after the snapshot is taken, so it is later than whatever the row was written at. At
 # least one row: what isn't about a customer comes with each.
@@ -233,7 +226,7 @@ class Round:
             now=first["now"],
             program=first["program"],
             has_due_holds=first["has_due_holds"],
-            known=Known(claims=_claims_of(first["claims"]), owners=owners, customers=frozenset(patrons)),
+            known=Known(claims=claims_of(first["claims"]), owners=owners, customers=frozenset(patrons)),
             patrons=patrons,
         )
 
@@ -247,6 +240,9 @@ class Round:
 
     async def lock_patrons(self, ids: Sequence[UUID], *, wait: bool) -> Mapping[UUID, Patron]:
         rows = await self._connection.fetch(LOCK_PATRONS_WAITING if wait else LOCK_PATRONS, ids)
+        if moved := [row["id"] for row in rows if row["seen"] != row["revision"]]:
+            newest = {row["id"]: row for row in await self._connection.fetch(READ_PATRONS, moved)}
+            rows = [newest.get(row["id"], row) for row in rows]
         return {row["id"]: patron_of(row) for row in rows}
 
     async def due_holders(self, *, now: datetime, limit: int) -> Sequence[UUID]:
@@ -268,7 +264,7 @@ class Round:
         spent = await self._connection.fetch(SPENT, untold, owners) if untold else []
         previous = await self._connection.fetch(PREVIOUS_AT, [row["id"] for row in rows], owners)
         before = {row["id"]: row["at"] for row in previous}
-        return {row["id"]: _purchase_of(row, spent, previous_at=before.get(row["id"])) for row in rows}
+        return {row["id"]: purchase_of(row, spent, previous_at=before.get(row["id"])) for row in rows}
 
     async def read_lots(self, customers: Sequence[UUID], *, purchases: Sequence[UUID]) -> Mapping[UUID, Iterable[Lot]]:
         if purchases:
@@ -302,86 +298,3 @@ class Round:
         else:
             async with transaction_on(self._connection):
                 await round_writes.write(self._connection, changes)
-
-
-def _claims_of(document: str | None) -> dict[UUID, Claim]:
-    """Of `_KNOWN_CLAIMS`: usually there are none."""
-    return {
-        UUID(digest): Claim(UUID(fingerprint).bytes if fingerprint else None, UUID(answer_id))
-        for digest, answer_id, fingerprint in orjson.loads(document or b"[]")
-    }
-
-
-def patron_of(row: Mapping[str, Any]) -> Patron:
-    """A row of `_PATRON` as a customer with books."""
-    return Patron(
-        book=Book(
-            customer_id=CustomerId(row["id"]),
-            version=row["version"],
-            revision=row["revision"],
-            head=row["head"],
-            purses={wallet: Purse(**purse) for wallet, purse in orjson.loads(row["balances"]).items()},
-            tier=row["tier"],
-            progress=Progress(
-                paid=row["paid"],
-                purchases=row["purchases"],
-                units=row["units"],
-                last_purchase_at=row["last_purchase_at"],
-            ),
-            memory=Memory.from_document(orjson.loads(row["memory"])),
-            due_at=row["due_at"],
-            updated_at=row["updated_at"],
-            open_holds=row["holds"],
-        ),
-        profile=Sealed(row["wrapped_key"], row["sealed"]),
-        registered_at=row["registered_at"],
-        referrer=row["referrer"],
-        tags=tuple(row["tags"] or ()),
-        segments=tuple(row["segments"] or ()),
-        card_types=orjson.loads(row["card_types"] or b"{}"),
-        is_gift_card=row["is_gift_card"],
-        is_blocked=row["is_blocked"],
-        is_frozen=row["is_frozen"],
-    )
-
-
-def lots_by_customer(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, list[Lot]]:
-    lots: dict[UUID, list[Lot]] = {}
-    for row in rows:
-        lots.setdefault(row["customer_id"], []).append(
-            Lot(
-                id=LotId(row["lot_id"]),
-                wallet=row["wallet"],
-                tx_id=TxId(row["tx_id"]),
-                remaining=row["remaining"],
-                active_at=row["active_at"],
-                expires_at=row["expires_at"],
-                is_pending=row["is_pending"],
-                held=row["held"],
-            )
-        )
-    return lots
-
-
-def _purchase_of(row: Mapping[str, Any], spent: Iterable[Mapping[str, Any]], *, previous_at: Any) -> StoredPurchase:
-    tx_id = TxId(row["id"])
-    if row["spent"] is None:
-        taken = [(s["wallet"], LotId(s["lot_id"]), s["units"]) for s in spent if s["tx_id"] == tx_id]
-    else:
-        taken = [(wallet, LotId(UUID(lot)), units) for wallet, lot, units in orjson.loads(row["spent"])]
-    return StoredPurchase(
-        state=PurchaseState(
-            tx_id=tx_id,
-            lines=lines_from_json(row["lines"]),
-            spent=taken,
-            uses=uses_from_json(row["uses"]),
-            draws=draws_from_json(row["draws"]),
-            day=row["day"],
-            posted_by=TxId(row["posted_by"]) if row["posted_by"] else None,
-        ),
-        customer_id=CustomerId(row["customer_id"]),
-        shop=row["shop"],
-        program=row["program"],
-        at=row["counted_at"],
-        previous_at=previous_at,
-    )

@@ -16,7 +16,8 @@ from app.flows.results import HistoryEntry, HistoryItem, HoldView, ProgramVersio
 from app.storage.customers import DRAFT
 from app.storage.holds import READ_HOLD, view_of
 from app.storage.hot_reads import HotReads
-from app.storage.ledger import READ_PATRONS, STORED_ANSWERS, patron_of
+from app.storage.ledger import READ_PATRONS, STORED_ANSWERS
+from app.storage.round_rows import patron_of
 from app.storage.tiers import read_tier
 
 PAST_VERSION = "select coalesce(max(version), 0) from txs where customer_id = $1 and created_at <= $2"
@@ -106,7 +107,7 @@ class ReadsDatabase(HotReads):
         )
 
     async def history(self, customer_id: UUID, *, before: int | None, limit: int) -> Sequence[HistoryItem]:
-        return [_history_item(row) for row in await self._rows(HISTORY, customer_id, before, limit)]
+        return [history_item(row) for row in await self._rows(HISTORY, customer_id, before, limit)]
 
     async def purchase(self, purchase_id: UUID) -> tuple[PurchaseRecord, int] | None:
         rows = await self._rows(PURCHASE, purchase_id)
@@ -197,7 +198,7 @@ def _past_hold(row: Mapping[str, Any], customer_id: CustomerId) -> Hold:
     )
 
 
-def _history_item(row: Mapping[str, Any]) -> HistoryItem:
+def history_item(row: Mapping[str, Any]) -> HistoryItem:
     receipt = {"shop": row["shop"], "terminal": row["terminal"], "number": row["receipt"]} if row["receipt"] else None
     return HistoryItem(
         tx_id=row["tx_id"],

@@ -126,7 +126,10 @@ select
     (select count(*) from (
         select from events where position is null limit {COUNTED_MAX}) e) as events_waiting,
     (select coalesce(json_object_agg(name, extract(epoch from clock_timestamp() - ended_well_at)), '{{}}')
-        from duties)::text as duty_ages
+        from duties)::text as duty_ages,
+    (select coalesce(json_object_agg(kind, n), '{{}}') from (
+        select kind, count(*) as n from (select kind from alerts where state = 'new' limit {COUNTED_MAX}) a group by 1
+    ) a)::text as alerts
 """  # noqa: S608 - a constant of this module
 OPEN = """
 select id, check_name, customer_id, tx_id, expected, found, found_at, seen_at from audit_findings
@@ -235,9 +238,8 @@ class SelfAuditDatabase:
     async def figures(self) -> Figures:
         async with self._database.connection() as connection:
             row: Mapping[str, Any] = await connection.fetchrow(FIGURES)
-        return Figures(
-            **{**row, "findings": orjson.loads(row["findings"]), "duty_ages": orjson.loads(row["duty_ages"])}
-        )
+        counted = {name: orjson.loads(row[name]) for name in ("findings", "duty_ages", "alerts")}
+        return Figures(**{**row, **counted})
 
     async def open_findings(self, *, after: UUID | None, limit: int) -> Sequence[OpenFinding]:
         async with self._database.connection() as connection:

@@ -106,6 +106,9 @@ class Metrics:
         self.log_overflows = Counter(
             "kopilka_audit_log_overflows", "Deeds that the audit log had no room or no time for", registry=registry
         )
+        self.lookup_misses = Counter(
+            "kopilka_lookup_misses", "Guesses that found nothing, by whatever call", registry=registry
+        )
         self._cache = Counter(
             "kopilka_cache_reads", "Reads of the cache by what they found", ("kind", "outcome"), registry=registry
         )

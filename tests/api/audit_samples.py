@@ -20,6 +20,7 @@ def figures() -> Figures:
         holds_overdue=1,
         events_waiting=2,
         duty_ages={"relay": 0.5},
+        alerts={"same_customer": 2},
     )
 
 

@@ -17,7 +17,7 @@ async def service() -> MemoryService:
 
 @pytest.fixture
 def edge(service: MemoryService) -> Edge:
-    edge = build_app(lambda: opened(service), phone_region="RU")
+    edge = build_app(lambda: opened(service), phone_region="RU", public_url="https://kopilka.example")
     edge.open(service)
     return edge
 

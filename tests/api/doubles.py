@@ -1,37 +1,49 @@
 """A service in memory, for tests of the edge alone: it keeps keys and what it was asked, and decides nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
 from app.api.adjustments import ADJUSTMENT_ANSWERS
+from app.api.alerts import alert_bytes
 from app.api.answers import ANSWERS, to_bytes
+from app.api.app_codes import app_access_bytes
 from app.api.cards import card_bytes, gift_card_bytes, gift_card_numbers_bytes
+from app.api.erasure import erasure_bytes
 from app.api.key_schemas import KeyBytes
 from app.api.offline import results_bytes
+from app.api.people import person_bytes
 from app.api.prize_draw_schemas import prize_draw_document
 from app.domain.draws.prize_draws import PrizeDraw
 from app.domain.identifiers import Identifier
 from app.domain.ledger.roots import DayRoot
 from app.domain.programs.lint import Finding, Severity
-from app.domain.rejections import Rejected, Rejection
+from app.domain.rejections import Rejected, Rejection, unauthenticated
+from app.flows.app_codes import AppAccess
+from app.flows.erase_customer import EraseRequest, Erasure
+from app.flows.export_customer import Export
+from app.flows.guessing import Guess
+from app.flows.keep_consents import ConsentRecord
 from app.flows.keep_gift_cards import GiftCard, MakeRequest
 from app.flows.keep_segments import MembersRequest, Segment
 from app.flows.ledger_roots import Proof
 from app.flows.ports_adjustments import Adjustment
+from app.flows.ports_alerts import Alert, AlertQuery, AlertState
 from app.flows.ports_audit import Figures, OpenFinding
 from app.flows.ports_audit_log import Deed, LogQuery, LogRow
 from app.flows.ports_coupons import CodeRequest, CouponView, PoolRequest
 from app.flows.ports_keys import KeyTerms, KeyView
+from app.flows.ports_people import Person, Session
 from app.flows.post_offline import OfflineReceipt, OfflineResult
 from app.flows.read_draws import DrawDay
 from app.flows.read_events import FeedEvent
 from app.flows.requests import (
     AdjustRequest,
     Answer,
+    Assent,
     Caller,
     CaptureRequest,
     EventRequest,
@@ -61,6 +73,7 @@ from app.flows.results import (
     Sale,
 )
 from app.flows.run_prize_draws import PrizeDrawRequest
+from app.flows.sign_in import Opened, SetUp
 from app.flows.try_draft import Backtest, BacktestRequest
 from tests.api import (
     audit_samples,
@@ -71,6 +84,8 @@ from tests.api import (
     feed_samples,
     hold_samples,
     key_samples,
+    people_samples,
+    personal_samples,
     reward_samples,
     root_samples,
     samples,
@@ -98,6 +113,7 @@ class MemoryService:
         self.asked: list[object] = []
         self.writes: list[Write] = []
         self.deeds: list[Deed] = []
+        self.guesses: list[Guess] = []
         self.quoted: list[PurchaseRequest] = []
         self.answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
         self.trouble: Exception | None = None
@@ -110,6 +126,9 @@ class MemoryService:
         if caller is None:
             raise Rejected(Rejection.UNAUTHENTICATED, "Send a valid key as Authorization: Bearer KEY.")
         return caller
+
+    def keyed(self, fingerprint: bytes) -> bytes:
+        return fingerprint[::-1]
 
     async def _once(self, write: Write, request: object, make: Callable[[], Answer]) -> Answer:
         place = (write.caller.scope, write.key)
@@ -197,17 +216,19 @@ class MemoryService:
         return await self._once(write, request, lambda: Answer(200, ANSWERS.members_changed(changed)))
 
     async def issue_card(
-        self, write: Write, customer: UUID, *, number: Identifier | None, card_type: str | None
+        self, write: Write, customer: UUID, assent: Assent, /, *, number: Identifier | None, card_type: str | None
     ) -> Answer:
-        asked = (customer, number, card_type)
+        asked = (customer, assent, number, card_type)
         return await self._once(write, asked, lambda: Answer(201, card_bytes(card_samples.card())))
 
     async def block_card(self, write: Write, customer: UUID, *, number: Identifier) -> Answer:
         blocked = card_samples.card(is_blocked=True)
         return await self._once(write, (customer, number), lambda: Answer(200, card_bytes(blocked)))
 
-    async def move_card(self, write: Write, customer: UUID, *, number: Identifier, to: Identifier | None) -> Answer:
-        asked = (customer, number, to)
+    async def move_card(
+        self, write: Write, customer: UUID, assent: Assent, /, *, number: Identifier, to: Identifier | None
+    ) -> Answer:
+        asked = (customer, assent, number, to)
         return await self._once(write, asked, lambda: Answer(201, card_bytes(card_samples.card())))
 
     async def make_gift_cards(self, write: Write, request: MakeRequest) -> Answer:
@@ -233,9 +254,50 @@ class MemoryService:
     async def cancel_backtest(self, write: Write, backtest_id: UUID) -> Answer:
         return await self._once(write, backtest_id, lambda: Answer(200, to_bytes({"id": backtest_id})))
 
+    async def make_app_access(self, write: Write, customer: UUID) -> Answer:
+        made = app_access_bytes(AppAccess(customer, "493027718", bytes(range(20))))
+        return await self._once(write, customer, lambda: Answer(201, made))
+
     async def create_key(self, write: Write, terms: KeyTerms) -> Answer:
         made = KeyBytes().made(key_samples.view(terms), text=key_samples.TEXT, replaces=None)
         return await self._once(write, terms, lambda: Answer(201, made))
+
+    async def session_caller(self, token: str) -> Caller:
+        self._check()
+        return Caller(key_id=(await self.session(token)).person, role=Role.SUPPORT)
+
+    async def session(self, token: str) -> Session:
+        if token != people_samples.TOKEN:
+            raise unauthenticated()
+        return people_samples.session()
+
+    async def sign_in(self, login: str, password: str, code: str, *, ip: str) -> Opened:
+        self._note(login, password, code, ip)
+        return Opened(people_samples.TOKEN, people_samples.session())
+
+    async def set_up_person(self, invitation: str, password: str) -> SetUp:
+        self._note(invitation, password)
+        return SetUp(people_samples.person(), "otpauth://totp/Kopilka:anna?secret=A&issuer=Kopilka")
+
+    async def begin_sign_in(self, *, back_to: str, ip: str) -> tuple[str, str]:
+        self._note(back_to, ip)
+        return people_samples.TOKEN, "https://id.example/authorize?state=x"
+
+    async def finish_sign_in(
+        self, token: str, *, state: str, code: str, issuer: str | None, back_to: str, ip: str
+    ) -> Opened:
+        self._note(token, state, code, issuer, back_to, ip)
+        return Opened(people_samples.TOKEN, people_samples.session())
+
+    async def people(self, *, limit: int, cursor: str | None) -> Page[Person]:
+        self._note(limit, cursor)
+        return Page((people_samples.person(),), "cursor")
+
+    async def disable_person(self, write: Write, person_id: str) -> Answer:
+        return await self._once(write, person_id, lambda: Answer(200, person_bytes(people_samples.person())))
+
+    async def sign_out(self, token: str) -> None:
+        self._note(token)
 
     async def rotate_key(self, write: Write, key_id: str) -> Answer:
         made = KeyBytes().made(key_samples.view(), text=key_samples.TEXT, replaces=key_id)
@@ -309,6 +371,22 @@ class MemoryService:
             raise Rejected(Rejection.CUSTOMER_NOT_FOUND, "There is no such customer.")
         return samples.profile()
 
+    async def erase(self, write: Write, request: EraseRequest) -> Answer:
+        body = erasure_bytes(personal_samples.erasure())
+        return await self._once(write, request, lambda: Answer(200, body))
+
+    async def erasures(self, *, limit: int, cursor: str | None) -> Page[Erasure]:
+        self._note(limit, cursor)
+        return Page((personal_samples.erasure(),), "cursor")
+
+    async def consents(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[ConsentRecord]:
+        self._note(customer_id, limit, cursor)
+        return Page((personal_samples.consent(),), "cursor")
+
+    async def export(self, customer_id: UUID, *, cursor: str | None) -> Export:
+        self._note(customer_id, cursor)
+        return personal_samples.export()
+
     async def balance(self, customer_id: UUID, *, min_version: int, as_of: datetime | None) -> BalanceView:
         self._note(customer_id, min_version, as_of)
         return samples.balance()
@@ -372,6 +450,19 @@ class MemoryService:
 
     async def figures(self) -> Figures | None:
         return audit_samples.figures()
+
+    async def guess(
+        self, caller: Caller, guess: Guess, ask: Callable[[], Awaitable[Answer]], *, write: Write | None
+    ) -> Answer:
+        self.guesses.append(guess)
+        return await ask()
+
+    async def alerts(self, query: AlertQuery, *, limit: int, cursor: str | None) -> Page[Alert]:
+        self._note(query, limit, cursor)
+        return Page((deed_samples.alert(),), "cursor")
+
+    async def decide_alert(self, write: Write, alert_id: UUID, state: AlertState) -> Answer:
+        return await self._once(write, (alert_id, state), lambda: Answer(200, alert_bytes(deed_samples.alert())))
 
     async def adjustments(self, *, limit: int, cursor: str | None) -> Page[Adjustment]:
         self._note(limit, cursor)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import orjson
@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
+from app.api import connections
 from app.api.connections import MESSAGE_BYTES_MAX, ConnectionLimits, LimitedConfig, LimitedProtocol
 from app.main import build_app
 from tests.api import samples
@@ -67,9 +68,10 @@ class Line:
 @dataclass
 class House:
     port: int
+    internal_port: int
 
-    async def call(self, sent: bytes = b"") -> Line:
-        line = Line(*await asyncio.open_connection("127.0.0.1", self.port))
+    async def call(self, sent: bytes = b"", *, port: int | None = None) -> Line:
+        line = Line(*await asyncio.open_connection("127.0.0.1", port or self.port))
         line.writer.write(sent)
         return line
 
@@ -79,15 +81,16 @@ async def open_house(service: MemoryService, limits: ConnectionLimits) -> AsyncI
     app = build_app(lambda: opened(service), phone_region="RU")
     config = LimitedConfig(
         app, http=LimitedProtocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=1,
+        timeout_graceful_shutdown=1, timeout_keep_alive=75,
     )  # fmt: skip
-    config.limits = limits
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        task = asyncio.create_task(server.serve(sockets=[listening]))
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as inside:
+        internal_port = inside.getsockname()[1]
+        config.limits = replace(limits, internal_port=internal_port)
+        task = asyncio.create_task(server.serve(sockets=[listening, inside]))
         while not server.started:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.005)
-        yield House(listening.getsockname()[1])
+        yield House(listening.getsockname()[1], internal_port)
         service.is_open.set()
         server.should_exit = True
         await asyncio.wait_for(task, WITHIN + 2)
@@ -251,6 +254,53 @@ async def test_beyond_so_many_connections_a_new_one_is_told_to_come_again(house:
     await next_one.still_answers()
     for till in (*tills, next_one):
         till.writer.close()
+
+
+async def test_when_all_slots_are_taken_the_internal_port_has_its_own(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "INTERNAL_CONNECTIONS_MAX", 2)
+    strangers = [await house.call() for _ in range(LIMITS.connections_max)]
+    await asyncio.sleep(0.05)
+    await (await house.call()).refusal(503, "overloaded")
+    checks = [await house.call(port=house.internal_port) for _ in range(2)]
+    for check in checks:
+        await check.still_answers()
+    await (await house.call(port=house.internal_port)).refusal(503, "overloaded")
+    checks.pop().writer.close()
+    strangers.pop().writer.close()
+    await asyncio.sleep(0.05)
+    for port in (house.port, house.internal_port):
+        line = await house.call(port=port)
+        await line.still_answers()
+        line.writer.close()
+    for line in (*checks, *strangers):
+        line.writer.close()
+
+
+async def test_only_who_had_a_key_may_keep_a_connection_for_long(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "STRANGER_KEEP_ALIVE_SECONDS", 1)
+    body = orjson.dumps(samples.purchase())
+    sale = POST + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    unknown = sale.replace(b"Bearer till", b"Bearer nobody")
+    till, stranger, checker, collector = [
+        await house.call(port=port) for port in (house.port, house.port, house.port, house.internal_port)
+    ]
+    till.writer.write(sale)
+    assert (await till.answer())[0] == 201
+    stranger.writer.write(unknown)
+    assert (await stranger.answer())[0] == 401
+    await checker.still_answers()
+    await collector.still_answers()
+    await asyncio.sleep(1.2)
+    for line in (stranger, checker):
+        await line.ends()
+    for line in (till, collector):
+        await line.still_answers()
+    await asyncio.sleep(1.2)
+    await till.still_answers()  # It need not say so again.
+    till.writer.close()
+    collector.writer.close()
 
 
 async def test_a_hundred_thousand_brackets_cost_nothing(house: House) -> None:

@@ -12,14 +12,15 @@ from app.domain.rejections import Fault, Rejected, Rejection
 CONTRACT = {
     400: ("malformed_request idempotency_key_missing idempotency_key_invalid", False),
     401: ("unauthenticated", False),
-    403: ("insufficient_scope confirmation_required", False),
+    403: ("insufficient_scope confirmation_required confirmation_failed", False),
     404: ("not_found customer_not_found", False),
     405: ("method_not_allowed", False),
     406: ("not_acceptable", False),
+    410: ("confirmation_dead", False),
     413: ("payload_too_large", False),
     415: ("unsupported_media_type", False),
     422: ("validation_error limit_exceeded idempotency_key_reused program_invalid", False),
-    429: ("rate_limited", False),
+    429: ("rate_limited lookup_budget_exhausted velocity_limit", False),
     503: ("unavailable overloaded busy deadline_exceeded", False),
 }
 CONFLICTS_KEPT = {
@@ -43,6 +44,7 @@ def test_every_rejection_has_its_status(rejection: Rejection) -> None:
         assert rejection.is_kept or rejection in {
             Rejection.REQUEST_IN_PROGRESS,
             Rejection.ADJUSTMENT_DECIDED,
+            Rejection.ALERT_DECIDED,
             Rejection.BACKTEST_REQUIRED,
             Rejection.DRAW_NOT_READY,
         }

@@ -106,6 +106,11 @@ def raw_bodies() -> Iterator[Hostile]:
 LINE = "/basket/lines/0"
 NOT_STRINGS: tuple[object, ...] = (5, True, [], {})
 NOT_AMOUNTS: tuple[object, ...] = (1.0, 12.5, "5", True, [], -1, 10**12 + 1, HUGE, 1e300)
+# Read as other addresses, as lists of them, or not at all, once they stand in a header.
+NO_ADDRESSES = (
+    "a@[", "a@b", "x:thief@evil.ru;", "a,b@c.ru", "<a@b.ru>", '"a b"@c.ru', "a(b)@c.ru", "a@b.ru,c@d.ru", "a@b..ru",
+    "=?utf-8?q?x=2Cthief=40evil.ru?=@b.ru", "a..b@c.ru", ".a@c.ru", "a@-b.ru", "a@b.ru\r\nBcc: c@d.ru", "a@b.ru\x7f",
+)  # fmt: skip
 NOT_QUANTITIES: tuple[object, ...] = (
     0, -1, 1.5, True, None, [], "0", "-1", "1.2345", "1e3", "", " 1", "1,5", "٣", "0.000",
     10**6 + 1, "1000000.001", HUGE,
@@ -159,7 +164,7 @@ WRONG: tuple[Wrong, ...] = (
     ("POST", RETURNS, "/receipt", (None,)),
     ("POST", "/v1/returns", "/all", (False, 1, "yes")),
     ("POST", "/v1/customers", "/birthday", ("4.5.1990", "1990-02-30", "1700-01-01", "1990-05-04T00:00:00Z", 5)),
-    ("POST", "/v1/customers", "/email", ("nobody", "a b@c", 5)),
+    ("POST", "/v1/customers", "/email", ("nobody", "a b@c", 5, *NO_ADDRESSES)),
     ("POST", "/v1/customers", "/phone", ("12",)),
     ("POST", "/v1/customers", "/card", ("№5", " - ")),
     ("POST", "/v1/customers", "/consents/0/given", ("yes", 1)),
@@ -200,8 +205,8 @@ def missing_members() -> Iterator[Hostile]:
     yield Hostile("neither lines nor all", "POST", RETURNS, neither, 422, "validation_error", "")
     both = dumps(samples.returned_lines() | {"all": True})
     yield Hostile("lines and all", "POST", RETURNS, both, 422, "validation_error", "")
-    code = dumps({"customer": {"code": "123456"}})
-    yield Hostile("app code", "POST", "/v1/customers/lookup", code, 422, "validation_error", "/customer/code")
+    code = dumps({"phone": "+79001234567", "referrer": {"code": "123456"}})
+    yield Hostile("app code", "POST", "/v1/customers", code, 422, "validation_error", "/referrer/code")
 
 
 def too_much() -> Iterator[Hostile]:

@@ -88,6 +88,8 @@ async def test_a_role_may_do_what_the_table_says_and_nothing_else(
 async def test_roles_are_those_of_the_contract() -> None:
     may = {role: {each.name for each in OPERATIONS if each.roles is None or role in each.roles} for role in Role}
     open_to_all = {"live", "ready", "metrics", "draw_day", "prize_draw", "entrants", "allowance_keys"}
+    open_to_all |= {"sign_in", "set_up_person", "begin_sign_in", "finish_sign_in"}
+    people = {"session", "sign_out"}
     cards = {"issue_card", "block_card", "replace_card", "activate_gift_card", "gift_card"}
     till = cards | {
         "quote", "accrue", "redeem", "return_lines", "return_by_receipt", "purchase", "purchase_by_receipt",
@@ -95,15 +97,17 @@ async def test_roles_are_those_of_the_contract() -> None:
         "coupon", "post_event", "post_offline", "place_hold", "capture_hold", "release_hold", "hold",
     }  # fmt: skip
     assert may[Role.POS] == may[Role.SHOP] == till | open_to_all
-    assert may[Role.SUPPORT] == open_to_all | cards | {
+    assert may[Role.SUPPORT] == open_to_all | people | cards | {
         "block_gift_card", "ledger_findings", "ledger_root", "proof",
         "adjustments", "adjustment", "approve_adjustment", "decline_adjustment",
+        "alerts", "decide_alert",
         "purchase", "purchase_by_receipt", "explain_purchase", "request_state", "register", "lookup", "customer",
         "update", "balance", "history", "lots", "adjust", "coupon", "post_event", "hold",
+        "consents", "export_customer", "erase",
     }  # fmt: skip
     reads = {"draft", "program", "program_versions", "program_schema", "backtest", "backtest_report"}
-    assert may[Role.ANALYST] == reads | open_to_all | {"feed", "ledger_findings", "ledger_root", "proof"}
-    assert may[Role.MARKETER] == reads | open_to_all | {
+    assert may[Role.ANALYST] == reads | open_to_all | people | {"feed", "ledger_findings", "ledger_root", "proof"}
+    assert may[Role.MARKETER] == reads | open_to_all | people | {
         "put_draft", "check_draft", "publish", "republish", "request_state",
         "make_gift_cards", "block_gift_card", "gift_card", "ask_backtest", "cancel_backtest",
         "announce_prize_draw", "freeze_prize_draw", "draw_prizes",

@@ -271,6 +271,20 @@ async def test_a_registration_arrives_whole(client: httpx.AsyncClient, service: 
     ]
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["anna@example.com", "o'neil+shop@mail.example.co.uk", "a_b-c.d%e&f@x-1.example", "юзер@почта.рф", "a@xn--80a.com"],
+)
+async def test_an_address_is_taken_as_it_is_written(
+    client: httpx.AsyncClient, service: MemoryService, address: str
+) -> None:
+    answer = await client.post("/v1/customers", json={"phone": samples.PHONE, "email": address}, headers=KEY)
+    assert answer.status_code == 201, answer.text
+    request = service.asked[-1]
+    assert isinstance(request, RegisterRequest)
+    assert request.email == address
+
+
 async def test_a_referrer_may_be_a_bare_id(client: httpx.AsyncClient, service: MemoryService) -> None:
     body = {"phone": samples.PHONE, "referrer": str(samples.CUSTOMER)}
     await client.post("/v1/customers", json=body, headers=KEY)

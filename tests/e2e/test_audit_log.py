@@ -163,6 +163,59 @@ async def test_kinds_without_end_are_one_kind(stage: Stage, monkeypatch: pytest.
     assert told_of == [("others", 3), ("program", 1), ("feed", 1), ("coupons", 1), ("segments", 1)]
 
 
+async def test_whoever_asks_for_customers_that_are_not_there_is_told_of(admin: Desk, support: Desk, till: Desk) -> None:
+    nobody = "01890000-0000-7000-8000-0000000000ff"
+    for _ in range(3):
+        for what in ("", "/balance", "/history", "/lots"):
+            refused(await support.get(f"/v1/customers/{nobody}{what}"), 404, "customer_not_found")
+    body = {"wallet": "points", "points": 30, "reason": "x"}
+    refused(await support.post(f"/v1/customers/{nobody}/adjust", body), 404, "customer_not_found")
+    refused(await support.post("/v1/customers/lookup", {"customer": {"phone": PHONE}}), 404, "customer_not_found")
+    refused(await till.post("/v1/customers/lookup", {"customer": {"phone": PHONE}}), 404, "customer_not_found")
+    await asyncio.sleep(0.2)
+    rows = await deeds(admin, outcome="refused")
+    assert sorted(row["action"] for row in rows) == ["adjust", "balance", "customer", "history", "lookup", "lots"]
+    for row in rows:
+        assert (row["actor"], row["object"], row["details"]) == (
+            support.key.split("_")[2], "", {"code": "customer_not_found"},
+        )  # fmt: skip
+
+
+async def test_what_marketers_make_is_told_by_pool_and_number(admin: Desk, till: Desk) -> None:
+    """Never by a code or a number, which are worth something."""
+    customer = await till.register(phone=PHONE)
+    made = await admin.good("POST", "/v1/coupons", {"pool": "spring", "count": 3})
+    await admin.good("POST", "/v1/coupons", {"code": "PUBLIC-77", "uses": 5})
+    cards = await admin.good("POST", "/v1/gift-cards", {"wallet": "points", "count": 2, "units": 500})
+    await admin.good("POST", "/v1/segments", {"id": "vip"})
+    await admin.good("POST", "/v1/segments/vip/members", {"add": [{"phone": PHONE}]})
+    await admin.good("POST", f"/v1/customers/{customer}/events", {"type": "review"})
+    rows = await deeds(admin)
+    told = {(row["action"], row["object"]): row["details"] for row in rows}
+    assert told["make_coupons", "coupons"] in ({"pool": "spring", "count": 3}, {"count": 1})
+    assert {"pool": "spring", "count": 3} in [row["details"] for row in rows if row["action"] == "make_coupons"]
+    assert told["make_gift_cards", "gift-cards"] == {"wallet": "points", "count": 2, "units": 500}
+    assert told["change_members", "segments/vip"] == {"add": 1, "remove": 0, "id": "vip"}
+    assert told["post_event", f"customers/{customer}"].items() >= {"type": "review"}.items()
+    everything = str(rows)
+    for secret in (*made["codes"], *cards["numbers"], "PUBLIC-77", PHONE):
+        assert secret not in everything
+
+
+async def test_reasons_that_wait_for_a_second_person_are_read_by_nobody_unnoted(admin: Desk, support: Desk) -> None:
+    await support.good("GET", "/v1/adjustments")
+    (row,) = await deeds(admin, action="adjustments")
+    assert (row["actor"], row["details"]) == (support.key.split("_")[2], {"unmasked": True})
+
+
+async def test_going_back_to_an_earlier_program_is_told(admin: Desk) -> None:
+    await admin.publish(small_program())
+    again = await admin.good("POST", "/v1/program/versions/1/republish")
+    (row,) = await deeds(admin, action="republish")
+    assert (row["object"], row["outcome"]) == ("program/versions/1", "done")
+    assert row["details"]["version"] == again["version"]
+
+
 async def test_of_whoever_reads_very_many_each_is_told(
     admin: Desk, support: Desk, till: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,7 +49,21 @@ async def test_settings_guard_every_worker(fortress: LiveService, internal_port:
         assert status == 431
     slow = await asyncio.gather(*(_raw(fortress, b"GET /health/live HTTP/1.1\r\nHost: k") for _ in range(8)))
     assert set(slow) == {408}
+    await _checks_are_answered_when_all_slots_are_taken(fortress, internal_port)
     assert fortress.stop() == 0
+
+
+async def _checks_are_answered_when_all_slots_are_taken(fortress: LiveService, internal_port: int) -> None:
+    """More strangers than both workers hold; each goes after a second of silence, so they come all at once."""
+    port = int(fortress.url.rpartition(":")[2])
+    strangers = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", port) for _ in range(160)))
+    for _ in range(6):
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{internal_port}") as internal:
+            assert (await internal.get("/health/live")).status_code == 200
+    turned_away = await asyncio.gather(*(asyncio.wait_for(reader.read(12), 5) for reader, _ in strangers))
+    assert turned_away.count(b"HTTP/1.1 503") >= 160 - 2 * 32
+    for _, writer in strangers:
+        writer.close()
 
 
 async def _ports_are_apart(public: httpx.AsyncClient, internal: httpx.AsyncClient) -> None:
@@ -69,12 +83,16 @@ async def _ports_are_apart(public: httpx.AsyncClient, internal: httpx.AsyncClien
 
 
 async def _pages_of_listed_origins_may_call(public: httpx.AsyncClient) -> None:
-    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,idempotency-key"}
+    sent = "authorization,content-digest,content-type,idempotency-key,signature,signature-input,x-deadline-ms"
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": sent}
     allowed = await public.options("/v1/quote", headers={"Origin": ORIGIN, **asks})
     assert allowed.status_code == 200
     assert allowed.headers["access-control-allow-origin"] == ORIGIN
     assert allowed.headers.items() >= ALWAYS.items()
     assert allowed.headers["x-request-id"]
+    # A session is no page's but our own: neither its cookie nor its guard may come from elsewhere.
+    guarded = {**asks, "Access-Control-Request-Headers": "x-csrf-token"}
+    assert (await public.options("/v1/quote", headers={"Origin": ORIGIN, **guarded})).status_code == 400
     read = await public.get("/v1/customers/x", headers={"Origin": ORIGIN})
     assert (read.status_code, read.headers["access-control-allow-origin"]) == (401, ORIGIN)
     strangers = ("https://evil.example", "http://console.example", f"{ORIGIN}.evil.example", f"{ORIGIN}:444", "null")

@@ -9,6 +9,7 @@ import pytest
 
 from app.engines import ThrowawayEngines
 from app.storage import migrate
+from app.storage.engine import Database
 from tests.kit import Desk, Stage, purchase
 
 APP, AUDITOR = "loyalty_app", "loyalty_auditor"
@@ -16,25 +17,33 @@ _SERIAL = count(1)
 
 # What the application may do besides reading. Whoever adds a table, or a statement that changes one, adds to it here.
 APPENDS = {
-    "acts", "adjustments", "answers", "audit_log", "claims", "draw_days", "entries", "events", "holds", "keys",
-    "coupon_pools", "ledger_heads", "ledger_roots", "prize_draw_entries", "programs", "purchases", "segments",
-    "tier_changes", "txs",
+    "acts", "adjustments", "alerts", "answers", "audit_log", "claims", "consents", "coupon_pools", "draw_days",
+    "entries", "erasures", "events", "holds", "keys", "ledger_heads", "ledger_roots", "people", "prize_draw_entries",
+    "programs", "purchases", "segments", "tidyings", "tier_changes", "txs",
 }  # fmt: skip
 CHANGES = {
-    "audit_findings", "audit_passes", "backtests", "counters", "coupons", "customers", "drafts", "gift_cards", "lots",
-    "prize_draws", "profiles",
+    "audit_findings", "audit_passes", "backtests", "counters", "coupons", "customers", "drafts", "gift_cards",
+    "lookup_misses", "lots", "prize_draws", "profiles", "tills_watched",
 }  # fmt: skip
-DELETES = {"duties", "identifiers", "pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics"}
+DELETES = {
+    "app_codes", "challenges", "duties", "identifiers", "pgqueuer", "pgqueuer_log", "pgqueuer_schedules",
+    "pgqueuer_statistics", "sessions", "sign_in_tries",
+}  # fmt: skip
 COLUMNS = {
     "adjustments": {"decided_at", "decided_by", "refusal", "state", "tx_id"},
+    "alerts": {"decided_at", "decided_by", "last_at", "state", "times"},
     "events": {"position", "published_at"},
     "feed": {"last"},
     "holds": {"basket", "decision", "resolved_tx", "state"},
     "keys": {"last_used_at", "revoked_at"},
+    "people": {
+        "code_secret", "code_step", "disabled_at", "invitation", "invited_until", "password", "role", "signed_in_at"
+    },
     "purchases": {"is_all_back", "lines", "uses"},
-}
+    "watch": {"position"},
+}  # fmt: skip
 # Never changed by anybody: a trigger stands before their owner too.
-FOR_EVER = ("audit_log", "entries", "ledger_heads", "ledger_roots", "txs")
+FOR_EVER = ("audit_log", "consents", "entries", "erasures", "ledger_heads", "ledger_roots", "txs")
 
 RELATIONS = """
 select c.relname as name, c.relispartition as is_partition, r.right_of::text as right_of
@@ -57,10 +66,35 @@ NEVER = (
     "create schema mine",
     "create function mine() returns int language sql as 'select 1'",
     "create extension dblink",
-    "alter table entries disable trigger all",
-    "alter table entries owner to current_user",
-    "drop table entries",
+    *(
+        deed.format(table)
+        for table in ("audit_log", "entries", "txs", "keys")
+        for deed in (
+            "alter table {} disable trigger all",
+            "alter table {} owner to current_user",
+            "drop table {}",
+            "alter table {} rename to mine",
+            "alter table {} add column mine int",
+            "create index on {} (id)",
+            "create rule mine as on delete to {} do instead nothing",
+            "alter table {} disable row level security",
+            "alter table {} inherit alembic_version",
+            "do $$ begin lock table {} in share row exclusive mode; end $$",
+            "create trigger mine before insert on {} for each row execute function refuse_change()",
+            "create view mine as select * from {}",
+            "create temporary view mine as select * from {}",
+            "merge into {} using (select 1) one on true when matched then delete",
+        )
+    ),
+    "alter table audit_log drop constraint audit_log_form",
+    "alter table entries detach partition entries_other",
     "drop trigger entries_append_only on entries",
+    "drop function refuse_change() cascade",
+    "create or replace function refuse_change() returns trigger language plpgsql as 'begin return null; end'",
+    "create function pg_temp.mine() returns int language sql as 'select 1'",
+    "alter function refuse_change() set search_path = pg_temp",
+    "alter database {database} set session_replication_role = replica",
+    "alter role current_user set session_replication_role = replica",
     "set session_replication_role = replica",
     "set role postgres",
     "alter role current_user createdb",
@@ -82,14 +116,28 @@ NOT_BY_THE_APPLICATION = (
     "update programs set document = '{}'",
     "update answers set body = ''",
     "update purchases set basket = null",
+    "select forget_person('00000000-0000-0000-0000-000000000000', 100)",  # Nobody who was erased.
     "update holds set units = '{}'",
     "update keys set role = 'admin'",
+    "update keys set shops = '{S9}'",
+    "update keys set digest = sha256('mine')",
+    "update keys set revoked_at = null",  # Of a revoked one: it stays so.
+    "update keys set revoked_at = revoked_at + interval '1 year'",
+    "insert into keys (id, digest, role, created_at) values ('m', sha256('m'), 'admin', '2020-01-01')",
+    "insert into keys (id, digest, role, revoked_at) values ('m', sha256('m'), 'admin', clock_timestamp())",
     "update coupon_pools set uses_max = 1",
     "update draw_days set day = day",
     "update ledger_roots set root = ''",
+    "delete from lookup_misses",
+    "delete from alerts",
     "delete from customers",
     "delete from profiles",
     "delete from keys",
+    "delete from people",
+    "update people set login = 'mallory'",
+    "insert into people (id, role, login, disabled_at) values ('p_000000000000', 'admin', 'm', clock_timestamp())",
+    "insert into people (id, role, login, created_at) values ('p_000000000000', 'admin', 'm', '2020-01-01')",
+    "insert into people (id, role, login, password, code_secret) values ('p_000000000000', 'admin', 'm', 'x', 'x')",
     "delete from lots",
     "insert into alembic_version values ('9999')",
     "insert into entries_other select * from entries",
@@ -100,7 +148,8 @@ NOT_BY_THE_AUDITOR = (
         f"select * from {table}"
         for table in (
             "profiles", "identifiers", "customers", "keys", "txs", "entries", "purchases", "answers", "drafts", "holds",
-            "draw_days", "coupons", "gift_cards", "backtests", "adjustments", "pgqueuer",
+            "draw_days", "coupons", "gift_cards", "backtests", "adjustments", "people", "sessions",
+            "pgqueuer",
         )
     ),
     "insert into audit_log select * from audit_log",
@@ -196,19 +245,24 @@ async def test_what_runs_with_its_owners_rights_has_a_path_of_its_own(superuser:
         """select proname, proconfig, has_function_privilege('public', oid, 'EXECUTE') as by_all from pg_proc
         where prosecdef and pronamespace = 'public'::regnamespace"""
     )
-    assert [row["proname"] for row in found] == ["ensure_partitions"]
-    assert found[0]["proconfig"] == ["search_path=public, pg_temp"]
-    assert not found[0]["by_all"]
+    assert {row["proname"] for row in found} == {"ensure_partitions", "forget_person"}
+    assert all(row["proconfig"] == ["search_path=public, pg_temp"] and not row["by_all"] for row in found)
 
 
 @pytest.mark.parametrize("statement", NEVER + NOT_BY_THE_APPLICATION)
-async def test_the_application_can_not(application: asyncpg.Connection, statement: str) -> None:
-    await _is_refused(application, statement)
+async def test_the_application_can_not(
+    application: asyncpg.Connection, superuser: asyncpg.Connection, database: str, statement: str
+) -> None:
+    await superuser.execute(
+        """insert into keys (id, digest, role) values ('dead', sha256('dead'), 'ops') on conflict do nothing;
+        update keys set revoked_at = clock_timestamp() where revoked_at is null"""
+    )
+    await _is_refused(application, statement.replace("{database}", database))
 
 
 @pytest.mark.parametrize("statement", NEVER + NOT_BY_THE_AUDITOR)
-async def test_the_auditor_can_not(auditor: asyncpg.Connection, statement: str) -> None:
-    await _is_refused(auditor, statement)
+async def test_the_auditor_can_not(auditor: asyncpg.Connection, database: str, statement: str) -> None:
+    await _is_refused(auditor, statement.replace("{database}", database))
 
 
 @pytest.mark.parametrize("table", FOR_EVER)
@@ -245,6 +299,50 @@ async def test_an_auditor_reads_postings_and_nobodys_name(admin: Desk, till: Des
     told = "\n".join(str(tuple(row.values())) for rows in read.values() for row in rows)
     for word in ("79005551234", "9005551234", "Zinaida", "Quartz", "quartz.example", "1990-02-03"):
         assert word not in told
+
+
+async def test_a_path_of_ones_own_leads_nowhere(application: asyncpg.Connection) -> None:
+    """A role may change its session's path; there is nothing that it could put there, and no trigger that is passed."""
+    await application.execute("set search_path = pg_temp, public")
+    for statement in ("create table mine (id int)", "update entries set amount = 1", "delete from audit_log"):
+        await _is_refused(application, statement)
+
+
+async def test_a_row_of_the_past_can_be_appended_by_nobody_elses_door(application: asyncpg.Connection) -> None:
+    """Closed partitions take rows by their table alone, where each row is one more, by its own hash."""
+    partitions = await application.fetch(
+        """select inhrelid::regclass::text as name from pg_inherits
+        where inhparent in ('entries'::regclass, 'txs'::regclass)"""
+    )
+    assert partitions
+    for row in partitions:
+        for deed in (
+            "insert into {0} select * from {0}",
+            "update {0} set tx_id = tx_id",
+            "delete from {0}",
+            "truncate {0}",
+        ):
+            await _is_refused(application, deed.format(row["name"]))
+
+
+async def test_sessions_look_for_temporary_tables_last(stage: Stage) -> None:
+    database = Database(stage.database_url)
+    await database.open()
+    try:
+        async with database.connection() as connection:
+            assert await connection.fetchval("show search_path") == "public, pg_temp"
+    finally:
+        await database.close()
+
+
+async def test_a_key_that_was_revoked_stays_so_whoever_writes(superuser: asyncpg.Connection) -> None:
+    await superuser.execute("insert into keys (id, digest, role) values ('gone', sha256('gone'), 'ops')")
+    await superuser.execute("update keys set revoked_at = clock_timestamp() where id = 'gone'")
+    for change in ("revoked_at = null", "revoked_at = clock_timestamp()", "role = 'admin'", "digest = sha256('new')"):
+        await _is_refused(superuser, f"update keys set {change} where id = 'gone'")
+    await superuser.execute(
+        "update keys set last_used_at = clock_timestamp(), revoked_at = revoked_at where id = 'gone'"
+    )
 
 
 async def _is_refused(connection: asyncpg.Connection, statement: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from app.cache.absent import NoSnapshots
 from app.clock import DatabaseClock
+from app.flows import rounds
 from app.flows.failures import DatabaseGone
 from app.flows.ledger_port import RoundTx
 from app.flows.publish_program import ProgramShelf
@@ -190,3 +191,36 @@ async def test_whoever_has_no_hold_pays_nothing_for_holds(rig: Rig, owner: async
         await rig.take(each, 5)
     assert not HOLDS_OF_ROUNDS.intersection(recorded.ran)
     assert (recorded.ran.count("glance"), recorded.ran.count("take")) == (2, 2)
+
+
+async def test_a_hold_that_cant_be_ended_now_isnt_tried_by_each_round(
+    stage: Stage, owner: asyncpg.Connection, admin: Desk, till: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has its customer: the others' rounds go on as if it weren't there, and look again soon."""
+    again = 2.0  # Longer than five rounds take anywhere.
+    monkeypatch.setattr(rounds, "ENDS_AGAIN_SECONDS", again)
+    customer = await till.register()
+    await give(admin, customer, 100)
+    await till.good("POST", "/v1/holds", units(customer, 40, receipt="A1", ttl_seconds=1))
+    await asyncio.sleep(1.2)
+    tried = 0
+
+    async def try_it() -> None:
+        nonlocal tried
+        tried += 1
+
+    async with open_rig(stage) as rig:
+        other = await rig.customer()
+        async with owner.transaction():
+            await owner.execute("select from customers where id = $1 for update", UUID(customer))
+            for _ in range(5):
+                rig.ledger.before = {"due_holders": try_it}
+                await rig.give(other, 1)
+            assert tried == 1
+            await asyncio.sleep(again)
+            rig.ledger.before = {"due_holders": try_it}
+            await rig.give(other, 1)
+            assert tried == 2
+        await asyncio.sleep(again)
+        await rig.give(other, 1)
+        assert await owner.fetchval("select count(*) from holds where state = 'held'") == 0

@@ -94,6 +94,20 @@ async def test_people_and_shops_have_as_many_keys_as_they_need(admin: Desk) -> N
             await admin.good("POST", "/v1/keys", body)
 
 
+async def test_a_shop_s_keys_that_name_a_terminal_count_as_the_terminal_s(admin: Desk) -> None:
+    """Both write as that terminal: its idempotency keys, its receipts."""
+    shop = {"role": "shop", "shops": ["W1", "S9"], "terminal": "WEB"}
+    first = await admin.good("POST", "/v1/keys", shop)
+    await admin.good("POST", "/v1/keys", {"role": "pos", "shops": ["W1"], "terminal": "WEB"})
+    for body in (shop, {"role": "pos", "shops": ["W1"], "terminal": "WEB"}):
+        refused(await admin.post("/v1/keys", body), 422, "limit_exceeded")
+    refused(await admin.post(f"/v1/keys/{first['id']}/rotate"), 422, "limit_exceeded")
+    await admin.good("POST", "/v1/keys", {**shop, "terminal": "WEB-2"})
+    await admin.good("POST", "/v1/keys", {**shop, "shops": ["S9"]})
+    await admin.good("POST", f"/v1/keys/{first['id']}/revoke")
+    await admin.good("POST", "/v1/keys", shop)
+
+
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
@@ -167,6 +181,7 @@ async def test_a_typo_costs_no_statement(till: Desk, stage: Stage, monkeypatch: 
 
 async def test_a_key_of_an_earlier_release_goes_on_working(till: Desk, owner: asyncpg.Connection) -> None:
     old = till.key[:-CHECK_LENGTH]
+    await owner.execute("set session_replication_role = replica")  # A key that is there is never changed.
     await owner.execute("update keys set digest = $1 where id = $2", digest_of(old), till.key.split("_")[2])
     assert await sells(Desk(till.http, old))
 

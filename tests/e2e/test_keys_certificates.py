@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from app.api.certificates import ClientCertificates
+from app.api.proxies import TrustedProxies
 from app.config import BadSetting, Settings
 from app.domain.rejections import Rejected
 from app.main import build_app
@@ -135,7 +136,7 @@ async def test_a_real_server_believes_its_connections_alone(stage: Stage, bound_
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "::ffff:10.1.2.3"])
 def test_an_address_is_the_same_in_both_spellings(address: str) -> None:
-    proxies = Settings(trusted_proxies="10.1.0.0/16").trusted_networks
+    proxies = TrustedProxies(Settings(trusted_proxies="10.1.0.0/16").trusted_networks)
     pairs = [(b"client-cert", header_of(TILLS).encode())]
     ClientCertificates(proxies).check(sha256(TILLS).digest(), address=address, pairs=pairs)
     for other in ("::ffff:10.2.2.3", "", "unix:", "10.1.2.3.4"):

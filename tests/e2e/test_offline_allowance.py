@@ -227,6 +227,24 @@ async def test_units_beyond_the_allowance_are_posted_and_said(
     await books_are_right(stage, owner)
 
 
+async def test_what_is_beyond_the_allowance_is_an_alert_once(till: Desk, stage: Stage) -> None:
+    customer, support = await rich(till, 1_000), Desk(till.http, await stage.key("support"))
+    allowance = await allowance_of(till, customer)
+    within, beyond = spent(customer, allowance, 200), spent(customer, allowance, 150)
+    (first,) = await upload(till, within)
+    assert "over_allowance" not in first
+    assert (await support.good("GET", "/v1/alerts"))["items"] == []
+    sent = [await upload(till, beyond, key="same") for _ in range(2)] + [await upload(till, beyond)]
+    (alert,) = (await support.good("GET", "/v1/alerts?kind=offline_beyond_allowance"))["items"]
+    assert (alert["shop"], alert["terminal"], alert["customer"]) == ("S1", "T1", customer)
+    assert (alert["state"], alert["times"]) == ("new", 1)
+    assert alert["tx_id"] == sent[0][0]["purchase"]["tx_id"]
+    assert alert["facts"] == {"allowed": 300, "beyond": 50}
+    await upload(till, *(spent(customer, allowance, 10) for _ in range(3)))
+    (alert,) = (await support.good("GET", "/v1/alerts"))["items"]
+    assert alert["times"] == 4
+
+
 async def test_two_tills_that_spend_the_same_points_make_a_debt_that_the_next_accrual_covers(
     till: Desk, stage: Stage, owner: asyncpg.Connection
 ) -> None:

@@ -61,7 +61,7 @@ async def anna(admin: Desk, till: Desk, stage: Stage, owner: asyncpg.Connection)
 async def partner(http: httpx.AsyncClient, stage: Stage, owner: asyncpg.Connection) -> Desk:
     """A till in a shop of another company of the coalition."""
     desk = Desk(http, await stage.key("pos", shop="F1", terminal="P1"))
-    await owner.execute("update keys set partner = 'fuel' where shops = '{F1}'")
+    await owner.execute("set session_replication_role = replica; update keys set partner = 'fuel' where shops = '{F1}'")
     return desk
 
 

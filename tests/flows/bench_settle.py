@@ -47,7 +47,13 @@ from app.vault import KeyringVault
 ROUNDS, PURCHASES = 15, 500
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 TILL = Caller("till", Role.POS, ("S1",), "T1")
-KEYRING = Keyring(*(sha256(purpose).digest() for purpose in (b"master", b"lookup", b"signing", b"cache", b"draws")))
+KEYRING = Keyring(
+    master=sha256(b"master").digest(),
+    lookup=sha256(b"lookup").digest(),
+    signing=sha256(b"signing").digest(),
+    cache=sha256(b"cache").digest(),
+    draws=sha256(b"draws").digest(),
+)
 CATEGORIES = (
     "drinks/coffee", "dairy/milk", "sweets/chocolate", "bakery", "grocery/pasta", "meat", "fruit", "household", "pets",
     "drinks/tea",

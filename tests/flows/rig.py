@@ -66,9 +66,9 @@ class InterruptedTx:
         statement = getattr(self._tx, name)
 
         async def run(*arguments: Any, **named: Any) -> Any:
-            planned = "begin" if name in ("take", "glance") else name
-            if interruption := self._before.pop(planned, None):
-                await interruption()
+            for planned in (name, "begin") if name in ("take", "glance") else (name,):
+                if interruption := self._before.pop(planned, None):
+                    await interruption()
             return await statement(*arguments, **named)
 
         return run

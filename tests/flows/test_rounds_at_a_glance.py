@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 
 from app.domain.rejections import Rejected
 from tests.flows.rig import SOON_SECONDS, Pause, Rig, open_rig, standing_still
-from tests.kit import Stage
+from tests.kit import Stage, small_program
 from tests.storm.audit import audit
 
 
@@ -105,3 +106,34 @@ async def test_a_customer_who_is_locked_elsewhere_keeps_nobody_waiting(rig: Rig)
     assert not asked[0].done()
     await bulk.rollback()
     assert (await asyncio.wait_for(asked[0], SOON_SECONDS))["status"] == 201
+
+
+async def test_a_program_that_needs_locks_for_all_is_looked_at_once(rig: Rig) -> None:
+    """A wallet that converts takes lots: whoever knows the program spares itself the glance that won't do."""
+    customer = await rig.customer()
+    glances = 0
+
+    async def count() -> None:
+        nonlocal glances
+        glances += 1
+
+    rig.ledger.before = {"glance": count}
+    assert (await rig.give(customer, 1))["version"] == 1
+    assert glances == 1
+    stamps = {"value": 0, "convert": {"every": 10, "into": "points", "units": 7}}
+    program = small_program(wallets={"points": {"value": 100}, "stamps": stamps})
+    await rig.owner.execute(
+        "insert into programs (version, document, published_by) values (2, $1, 'rig')", orjson.dumps(program).decode()
+    )
+    for version in (2, 3, 4):
+        rig.ledger.before = {"glance": count}
+        assert (await rig.give(customer, 1))["version"] == version
+    assert glances == 2
+    await rig.owner.execute(
+        "insert into programs (version, document, published_by) select 3, document, 'rig' from programs"
+        " where version = 1"
+    )
+    for version in (5, 6):
+        rig.ledger.before = {"glance": count}
+        assert (await rig.give(customer, 1))["version"] == version
+    assert glances == 3

@@ -66,7 +66,8 @@ def redeem_basket(
     if negative or not request.keys() <= program["wallets"].keys() or not asked_for <= set(wallets):
         return Refused(["validation_error"])
     in_wallets = dict(customer["available"]) if customer else {}
-    strength = strength_of(program, identified_by)
+    is_gift_card = customer is not None and customer.get("is_gift_card", False)
+    strength = None if is_gift_card else strength_of(program, identified_by)
     spent_units = 0
     for wallet, units in (cost or {}).items():
         if units > in_wallets.get(wallet, 0):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,20 +11,24 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from app.api.audit_log import DeedAnswer, page_bytes
 from app.config import CannotStart
 from app.deed_log import command_deed, log_on, note_command
 from app.domain.ledger.audit import Check
 from app.domain.log_chain import first_id_at, row_id_at
-from app.flows import audit_log
+from app.flows import audit_log, audit_tally
 from app.flows.audit_log import ChainedLog, Head, open_log
 from app.flows.failures import DatabaseGone
-from app.flows.ports_audit_log import ActorKind, Deed, LogQuery, LogRow, Outcome
+from app.flows.ports_audit_log import ActorKind, AuditLog, Deed, LogQuery, LogRow, Outcome
+from app.flows.results import Page
 from app.storage.audit_log import HEAD, HEADS, AuditLogDatabase, reading
 from app.storage.engine import Database
+from app.storage.keys import create_key, revoke_key
 from app.verification import findings, read_kept_heads
 from tests.kit import Stage
 
 _NOON = datetime(2026, 11, 25, 9, tzinfo=UTC)
+_T = {"pos": "T1", "admin": None}
 TEXTS = ("actor_kind", "actor", "action", "object", "outcome", "ip", "request_id")
 
 
@@ -245,6 +250,120 @@ async def test_somebody_else_s_row_in_the_chain_does_not_stop_it(
     assert set(found) == {(Check.LOG_HASH, f"{database.instance}/4"), (Check.LOG_TIME, f"{database.instance}/4")}
 
 
+async def test_rows_up_to_the_last_number_hold_up_nobody_either(
+    stage: Stage, database: Database, owner: asyncpg.Connection
+) -> None:
+    """A chain that somebody else wrote to ends there, and its process goes on in another."""
+    async with log_on(database, part="serve") as log:
+        await log.note(deed(1))
+        for seq in (3, 2**53 - 1):
+            planted = by_hand(instance=f"'{database.instance}'", seq=str(seq))
+            await owner.execute(planted.replace("'00000000-0000-7000-8000-000000000001'", "gen_random_uuid()"))
+        for number in (2, 3):
+            await log.note(deed(number))
+    rows = await owner.fetch("select instance, object from audit_log where actor = 'k1' and object <> '' order by id")
+    assert [row["object"] for row in rows] == ["program/1", "program/2", "program/3"]
+    assert len({row["instance"] for row in rows}) == 2
+    assert {tx for _, tx in await checks(stage)} == {f"{database.instance}/3", f"{database.instance}/{2**53 - 1}"}
+
+
+_BY_HAND = """
+insert into audit_log (instance, seq, id, at, actor_kind, actor, action, object, outcome, ip, request_id, details, hash)
+select {instance}, {seq}, '00000000-0000-7000-8000-000000000001', {at}, 'key', {actor}, 'publish', '', 'done', '', '',
+    {details}, sha256('x')
+"""
+
+
+def by_hand(**values: str) -> str:
+    usual = {"instance": "'0123456789ab'", "seq": "1", "at": "clock_timestamp()", "actor": "'k1'", "details": "'{}'"}
+    return _BY_HAND.format(**usual | values)
+
+
+_ILL_FORMED = [
+    {"instance": "'no/chain'"},
+    {"instance": "repeat('a', 33)"},
+    {"instance": "E'a\\tb'"},
+    {"seq": "9007199254740992"},
+    {"at": "'infinity'"},
+    {"at": "'-infinity'"},
+    {"at": "'0044-03-15 BC'"},
+    {"at": "'9999-01-01'"},
+    {"actor": "repeat('a', 201)"},
+    {"actor": "E'a\\nb'"},
+    {"actor": "E'\\x1b[31m'"},
+    {"details": """'{"a": {"b": 1}}'"""},
+    {"details": """'{"a": [1]}'"""},
+    {"details": """'{"a": null}'"""},
+    {"details": """'{"a": 1.5}'"""},
+    {"details": """'{"a": 9007199254740992}'"""},
+    {"details": "('{\"a\": ' || repeat('[', 5000) || repeat(']', 5000) || '}')::jsonb"},
+    {"details": "('{\"a\": ' || repeat('9', 5000) || '}')::jsonb"},
+    {"details": "jsonb_build_object('a', repeat('b', 65536))"},
+]
+
+
+@pytest.mark.parametrize("values", _ILL_FORMED, ids=str)
+async def test_a_row_that_no_process_writes_is_refused_by_the_table(stage: Stage, values: dict[str, str]) -> None:
+    connection = await asyncpg.connect(stage.database_url)
+    try:
+        with pytest.raises(asyncpg.CheckViolationError, match="audit_log_form"):
+            await connection.execute(by_hand(**values))
+        await connection.execute(by_hand())
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("values", _ILL_FORMED, ids=str)
+async def test_a_row_from_before_the_tables_checks_stops_nobody(
+    stage: Stage, owner: asyncpg.Connection, database: Database, values: dict[str, str]
+) -> None:
+    """It is shown, whole or as one that can't be read, and found."""
+    await owner.execute("alter table audit_log drop constraint audit_log_form")
+    await owner.execute(by_hand(**values))
+    (row,) = await AuditLogDatabase(database).rows(LogQuery(), before=None, limit=2)
+    shown = DeedAnswer.model_validate_json(orjson.dumps(orjson.loads(page_bytes(Page((row,), None)))["items"][0]))
+    found = {check for check, _ in await checks(stage)}
+    assert found & {Check.LOG_HASH, Check.LOG_PLACE}
+    if "actor" in values or ("details" in values and "9007199254740992" not in values["details"]):
+        assert (shown.action, shown.outcome) == ("unreadable", "failed")
+        assert Check.LOG_FORM in found
+    else:
+        assert shown.action == "publish"
+
+
+async def test_a_long_row_of_heads_is_none_of_these(owner: asyncpg.Connection) -> None:
+    """As many chains as are named, at the end of their numbers."""
+    await owner.execute(
+        by_hand(
+            details=f"""(select jsonb_object_agg(lpad(n::text, 12, '0'), '9007199254740991 ' || repeat('f', 64))
+            from generate_series(1, {audit_log.HEADS_MAX}) n)"""
+        )
+    )
+
+
+@pytest.mark.parametrize("role", ["pos", "admin"])
+async def test_a_live_key_that_the_log_does_not_know_is_found(
+    stage: Stage, chain: str, owner: asyncpg.Connection, role: str
+) -> None:
+    """Whoever may insert keys may make one; an hour later it is told of, until it is revoked."""
+    assert chain
+    made = [
+        await create_key(stage.owner_url, role=role, shops=["S1"] * (role == "pos"), terminal=_T[role]) for _ in "12"
+    ]
+    await note_command(
+        stage.database_url, command_deed("create_key", object=f"keys/{made[0].id}", details={"role": role})
+    )
+    assert await checks(stage) == []
+    # As it will be two hours from now.
+    await owner.execute(
+        "set session_replication_role = replica; update keys set created_at = created_at - interval '2 hours';"
+        " update audit_log set at = at - interval '3 hours'"
+    )
+    assert [tx for check, tx in await checks(stage) if check is Check.KEY_UNNOTED] == [f"keys/{made[1].id}"]
+    assert await revoke_key(stage.owner_url, made[1].id)
+    assert Check.KEY_UNNOTED not in {check for check, _ in await checks(stage)}
+
+
 def test_ids_have_the_order_of_their_moments() -> None:
     moments = [_NOON + timedelta(microseconds=n) for n in (0, 1, 2, 999, 1000, 1001, 999_999, 1_000_000)]
     ids = [row_id_at(moment, luck) for moment in moments for luck in (0, 2**62 - 1)]
@@ -275,6 +394,55 @@ async def test_what_goes_on_is_named_every_hour_and_ones_own_head_is_said(
         said = [line for line in lines if line["event"] == "audit_log_head" and line["instance"] == instance]
         assert (said[-1]["seq"], said[-1]["head"]) == (last["seq"], last["hash"].hex())
     assert await checks(stage) == []
+
+
+async def test_a_flood_that_goes_on_writes_a_tenth(
+    database: Database, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refusals of ever new kinds, by whoever has no key: a first minute, then one of ten minutes, then a usual one."""
+    monkeypatch.setattr(audit_tally, "KINDS_MAX", 3)
+    monkeypatch.setattr(audit_log, "TALLY_SECONDS", 0.2)
+    monkeypatch.setattr(audit_log, "FLOOD_SECONDS", 2.0)
+    refused = Deed(ActorKind.UNKNOWN, "", "accrue", outcome=Outcome.REFUSED, details={"code": "unauthenticated"})
+    count = "select count(*) from audit_log where action <> 'log_heads'"
+
+    async def flood(log: AuditLog, *, first: int, kinds: int) -> int:
+        for number in range(first, first + kinds):
+            for _ in range(2):
+                log.tally(replace(refused, ip=f"192.0.2.{number % 250}"))
+        await asyncio.sleep(0.6)
+        return int(await owner.fetchval(count))
+
+    async with log_on(database, part="serve") as log:
+        assert await flood(log, first=0, kinds=100) == 2 * (3 + 1)  # The first of each, how many more of each, at once.
+        assert await flood(log, first=100, kinds=100) == 8 + 4
+        assert await flood(log, first=100, kinds=100) == 8 + 4  # It is the same minute still.
+        await asyncio.sleep(1.0)
+        assert await owner.fetchval(count) == 16
+        assert await flood(log, first=300, kinds=2) == 16 + 2  # One more long one: there is no flood any more in it.
+        await asyncio.sleep(1.8)
+        assert await owner.fetchval(count) == 20
+        assert await flood(log, first=300, kinds=2) == 20 + 4
+    rows = await owner.fetch("select details from audit_log where action <> 'log_heads'")
+    assert sum(orjson.loads(row["details"]).get("count", 1) for row in rows) == 2 * (300 + 4)
+
+
+async def test_a_start_says_no_head_and_an_end_does(stage: Stage, database: Database) -> None:
+    """Whoever starts the service reads the last lines, and a chain without a deed is worth keeping to nobody."""
+    with capture_logs() as lines:
+        async with log_on(database, part="serve") as log:
+            await log.note(deed(1))
+            await asyncio.sleep(0.1)
+            assert [line for line in lines if line["event"] == "audit_log_head"] == []
+    assert [line["seq"] for line in lines if line["event"] == "audit_log_head"] == [2]
+    lines.clear()
+    quiet = Database(stage.database_url)
+    await quiet.open()
+    with capture_logs() as lines:
+        async with log_on(quiet, part="jobs"):
+            await asyncio.sleep(0.1)
+    await quiet.close()
+    assert lines == []
 
 
 async def test_what_stands_still_is_named_once(

@@ -12,7 +12,8 @@ import pytest
 from app.domain.ledger.lots import spending_order
 from app.storage import hot_reads, ledger
 from app.storage.engine import Database
-from app.storage.ledger import FIRST_LOTS_MAX, LedgerDatabase, lots_by_customer
+from app.storage.ledger import FIRST_LOTS_MAX, LedgerDatabase
+from app.storage.round_rows import lots_by_customer
 from tests.kit import Stage
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -67,7 +67,8 @@ async def test_what_was_planted_is_undone(planted: Stage) -> None:
 def test_every_check_has_an_error_planted_for_it() -> None:
     of_roots = {check for plant in rooted.PLANTS.values() for check, *_ in plant.told}
     planted = {error.check for error in PLANTS.values()} | of_roots | {Check.ROOT_KEPT}  # test_verify_roots.py
-    of_log = {Check.LOG_PLACE, Check.LOG_HASH, Check.LOG_TIME, Check.LOG_HEAD}  # test_audit_log.py
+    of_log = {Check.LOG_PLACE, Check.LOG_HASH, Check.LOG_FORM, Check.LOG_TIME, Check.LOG_HEAD}  # test_audit_log.py
+    of_log |= {Check.KEY_UNNOTED, Check.PERSON_UNNOTED}  # Likewise, and e2e/test_people.py
     assert planted | of_log == set(Check)
 
 

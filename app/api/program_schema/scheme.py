@@ -121,6 +121,7 @@ def _wallets() -> Schema:
 
 def _redemption() -> Schema:
     strength = {name: whole_or_null("Units a purchase; null: no limit.") for name in STRENGTHS}
+    strength["id"] = whole_or_null("By the id or the external id; unless named as `card`.")
     members: dict[str, Schema] = {
         "wallets": listed(
             identifier("A wallet of this program."),

@@ -112,6 +112,8 @@ def read_past(row: PastRow, zone: tzinfo) -> Past:
             _IDENTIFIED_BY[identified_by] if identified_by else None,
             visit.get("partner"),
             _set(visit.get("card_types")),
+            is_confirmed=visit.get("is_confirmed", False),
+            is_by_id=visit.get("is_by_id", False),
         ),
         facts,
         stored is not None,

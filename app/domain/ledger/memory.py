@@ -37,7 +37,7 @@ class Memory:
 
     `tier_until` is when the tier is measured anew (None: never, or the tier needs no holding). `years` is by local
     calendar year, `days` by local day (ISO text): written only while the program's tiers have such a window.
-    `tier_path` is the path that was kept last; empty: none so far.
+    `tier_path` is the path that was kept last; empty: none so far. `pace` is what the limits of a day have counted.
     """
 
     counts: dict[str, Count] = field(default_factory=dict)
@@ -46,14 +46,17 @@ class Memory:
     years: dict[int, Measured] = field(default_factory=dict)
     days: dict[str, Measured] = field(default_factory=dict)
     tier_path: TierPath = ()
+    pace: dict[str, Count] = field(default_factory=dict)
 
     def tidy(self, now: datetime, program: Program) -> None:
         """Drop what nobody will ask for again: counters at 0 or of a period that is over, years before the last one,
         days out of the longest window.
         """
-        if not (self.counts or self.days or self.years):
+        if not (self.counts or self.days or self.years or self.pace):
             return
         today = now.astimezone(program.timezone).date()
+        for name in [name for name, count in self.pace.items() if is_over(count.period, today)]:
+            del self.pace[name]
         for name in [name for name, count in self.counts.items() if not count.used or is_over(count.period, today)]:
             del self.counts[name]
         for year in [year for year in self.years if year < today.year - 1]:
@@ -79,6 +82,8 @@ class Memory:
             document["days"] = {day: [m.paid, m.purchases, m.units] for day, m in self.days.items()}
         if self.tier_path:
             document["tier_path"] = path_to_document(self.tier_path)
+        if self.pace:
+            document["pace"] = {name: list(count) for name, count in self.pace.items()}
         return document
 
     @classmethod
@@ -103,6 +108,8 @@ class Memory:
             memory.days = {day: Measured(*measured) for day, measured in days.items()}
         if path := document.get("tier_path"):
             memory.tier_path = path_from_document(path)
+        if pace := document.get("pace"):
+            memory.pace = {name: Count(*count) for name, count in pace.items()}
         return memory
 
 

@@ -33,7 +33,7 @@ class Wallet:
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
-    """`strength`: units a purchase by how the customer was identified, `None` no limit."""
+    """`strength`: units a purchase by how the customer was identified, `None` no limit; without `id` as `card`."""
 
     wallets: tuple[str, ...]
     max_share: int = 1_000_000
@@ -41,6 +41,28 @@ class Redemption:
     min_paid: int = 0
     step: int = 1
     strength: Mapping[str, int | None] = field(default_factory=dict)
+
+    def strength_of(
+        self, way: str | None, *, is_confirmed: bool, is_gift_card: bool, is_by_id: bool = False
+    ) -> int | None:
+        """How many units a purchase may take, None for no limit; nobody else looks into `strength`.
+
+        way: how the customer was identified; None: there is none. Who has confirmed may spend all, and so may a gift
+        card: it is its bearer's, and has no person who could confirm.
+        """
+        if way is None or is_confirmed or is_gift_card:
+            return None
+        return self.strength.get("id" if is_by_id and "id" in self.strength else way)
+
+    def is_lifted_by(self, way: str) -> bool:
+        """Whether who is named this way (`card`, `id`) may spend more than by the phone: what a till then needs is
+        only a card, or the id that a look-up by the phone tells.
+        """
+        phone = self.strength.get("phone")
+        if phone is None:
+            return False
+        most = self.strength_of("card", is_confirmed=False, is_gift_card=False, is_by_id=way == "id")
+        return most is None or most > phone
 
 
 @dataclass(frozen=True, slots=True)

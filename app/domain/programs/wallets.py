@@ -27,7 +27,7 @@ _WALLET = Shape("a wallet", ("value", "activate_after_days", "expire_after_days"
 _CONVERT = Shape("convert", ("every", "into", "units"))
 _REDEMPTION = Shape("redemption", ("wallets", "max_share", "min_units", "min_paid", "step", "strength"))
 STRENGTHS = ("phone", "card", "code")
-_STRENGTH = Shape("strength", STRENGTHS)
+_STRENGTH = Shape("strength", (*STRENGTHS, "id"))
 
 
 def read_wallets(names: Names, at: Cursor) -> dict[str, Wallet]:
@@ -104,8 +104,11 @@ def read_redemption(names: Names, at: Cursor) -> Redemption:
 
 
 def _strength(at: Cursor) -> Mapping[str, int | None]:
-    """Units a purchase by how the customer was identified; null or a missing key is no limit."""
+    """Units a purchase by how the customer was identified; null or a missing key is no limit. A missing `id` stays
+    missing: it counts as `card` then.
+    """
     if at.value is None:
         return {}
     fields = Fields(at, _STRENGTH)
-    return {name: fields.get(name, or_null(amount), None) for name in STRENGTHS}
+    named = STRENGTHS if "id" not in fields.names() else (*STRENGTHS, "id")
+    return {name: fields.get(name, or_null(amount), None) for name in named}

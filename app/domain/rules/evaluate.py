@@ -119,7 +119,10 @@ def _redeem(program: CompiledProgram, bill: Bill, customer: CustomerFacts | None
     """What points pay, after what rewards have cost; and that with it, by line and in all."""
     scheme, visit = program.program, bill.facts.visit
     available = {} if customer is None else customer.available
-    strength = None if visit.identified_by is None else scheme.redemption.strength.get(visit.identified_by)
+    is_gift_card = customer is not None and customer.is_gift_card
+    strength = scheme.redemption.strength_of(
+        visit.identified_by, is_confirmed=visit.is_confirmed, is_gift_card=is_gift_card, is_by_id=visit.is_by_id
+    )
     charged = settle(program, bill, available=available, strength=strength) if bill.rewards else {}
     if charged:
         available = {wallet: units - charged.get(wallet, 0) for wallet, units in available.items()}

@@ -16,7 +16,8 @@ class Standing:
 
     `customer` and `program` are counters by name; one that is missing is at 0. `coupons` are the stored codes among
     those sent, by normalised code. `codes` are free codes by pool, in the order in which they may be given out. `slips`
-    are the customer's, by rule, the oldest first. `luck` None: nothing is drawn (a quote).
+    are the customer's, by rule, the oldest first. `luck` None: nothing is drawn (a quote). `withholds_codes`: only
+    codes that a rule names are looked at, whatever is stored.
     """
 
     now: datetime
@@ -26,6 +27,7 @@ class Standing:
     codes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     slips: Mapping[str, Sequence[Slip]] = field(default_factory=dict)
     luck: Luck | None = None
+    withholds_codes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

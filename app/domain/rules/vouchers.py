@@ -23,6 +23,7 @@ from app.domain.rules.standing import Standing
 
 DUPLICATE = "duplicate"  # The code was sent before.
 OTHER_CODE = "other_code"  # Its rule has used another code.
+WITHHELD = "lookup_budget_exhausted"  # It was not looked at: too many of this terminal's were no codes.
 
 # --- what the rules name ----------------------------------------------------------------------------------------------
 
@@ -85,10 +86,11 @@ def _normal(names: Iterable[str]) -> frozenset[str]:
 
 
 class Refused(NamedTuple):
-    """A code that can't be used now; `pool` normalised."""
+    """A code that can't be used now; `pool` normalised. `because` is the word's own unless there is more to say."""
 
     word: CouponWord
     pool: str | None
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,9 @@ class Vouchers:
         refused: dict[str, Refused] = {}
         counted: list[str] = []
         for code in dict.fromkeys(codes):
+            if standing.withholds_codes and code not in public:
+                refused[code] = Refused(CouponWord.UNKNOWN, None, WITHHELD)
+                continue
             coupon = standing.coupons.get(code)
             if coupon is None:
                 if code in public:
@@ -155,6 +160,13 @@ class Vouchers:
 NO_VOUCHERS = Vouchers()
 
 
+def unknown_codes(sent: Sequence[str], *, standing: Standing, public: frozenset[str]) -> int:
+    """How many codes nobody made: neither stored nor named by a rule. A blocked one is seen as one of those."""
+    codes = {normal_code(code) for code in sent}
+    stored = standing.coupons
+    return sum(stored[code].is_blocked if code in stored else code not in public for code in codes)
+
+
 # --- what became of it ------------------------------------------------------------------------------------------------
 
 
@@ -184,7 +196,7 @@ def judge(vouchers: Vouchers, takers: Iterable[Taker]) -> tuple[tuple[CouponVerd
     judged: set[str] = set()
     for sent, code in zip(vouchers.sent, vouchers.codes, strict=True):
         if (refused := vouchers.refused.get(code)) is not None:
-            verdicts.append(CouponVerdict(sent, refused.word, None, refused.word.value))
+            verdicts.append(CouponVerdict(sent, refused.word, None, refused.because or refused.word.value))
         elif code in judged:
             verdicts.append(CouponVerdict(sent, CouponWord.NOT_APPLICABLE, None, DUPLICATE))
         elif (rule := rules.get(code)) is not None:

@@ -16,7 +16,8 @@ def read_then_write() -> None:
     The revision that each update of a customer carries would have refused the second; it is taken away too. Nothing
     else would: versions are unique by their transaction only, and a check of the row sees one writer's sums.
     """
-    ledger.LOCK_PATRONS = ledger.LOCK_PATRONS_WAITING = ledger.READ_PATRONS
+    unlocked = replaced(ledger.LOCK_PATRONS_WAITING, " for no key update of c", "")
+    ledger.LOCK_PATRONS = ledger.LOCK_PATRONS_WAITING = unlocked
     round_writes.WRITE = replaced(round_writes.WRITE, " and c.revision = n.revision", "")
 
 

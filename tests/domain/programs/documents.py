@@ -17,7 +17,7 @@ _FULL = """
                         "convert": {"every": 10, "into": "points", "units": 100}},
              "cashback": {}},
  "redemption": {"wallets": ["points", "cashback"], "max_share": "0.30", "min_units": 10, "min_paid": 100, "step": 5,
-                "strength": {"phone": 0, "card": null, "code": 5000}},
+                "strength": {"phone": 0, "id": 0, "card": null, "code": 5000}},
  "accrual": {"base": "net"},
  "tiers": [{"id": "bronze", "from": 0}, {"id": "silver", "from": 1000000}, {"id": "gold", "from": 5000000}],
  "tier_policy": {"measure": "units", "window": "year", "down": "end_of_window"},

@@ -97,6 +97,7 @@ REDEMPTION: list[Case] = [
     ("/redemption/strength", 100, "wrong_type"),
     ("/redemption/strength/phone", "0", "wrong_type"),
     ("/redemption/strength/card", BELOW, "out_of_range"),
+    ("/redemption/strength/id", BELOW, "out_of_range"),
     ("/redemption/strength/email", 5, "unknown_field"),
 ]
 

@@ -126,7 +126,7 @@ def test_every_part_of_the_scheme_is_read() -> None:
     assert program.wallets["points"] == Wallet("points", 100, 14, 365, Debt.CLAMP, ExpireRound.MONTH)
     assert program.wallets["stamps"] == Wallet("stamps", 0, convert=Convert(10, "points", 100))
     assert program.redemption == Redemption(
-        ("points", "cashback"), 300_000, 10, 100, 5, {"phone": 0, "card": None, "code": 5_000}
+        ("points", "cashback"), 300_000, 10, 100, 5, {"phone": 0, "card": None, "code": 5_000, "id": 0}
     )
     assert program.accrual_base is Base.NET
     assert program.tiers == (Tier("bronze", 0), Tier("silver", 1_000_000), Tier("gold", 5_000_000))

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from app.domain.ledger.audit.findings import Check, Finding
 
 _HEAD = re.compile("([1-9][0-9]{0,17}) ([0-9a-f]{64})")
+_SEQ_MAX = 2**53 - 1
+_TEXT_LENGTH_MAX = 200
 
 
 class DeedRow(NamedTuple):
@@ -44,7 +46,7 @@ class KeptHead(NamedTuple):
 
 def heads_named(by: str, details: str) -> Iterator[KeptHead]:
     """The heads that a row names. What is no head in it the service hasn't written: the row's hash tells."""
-    for instance, told in json.loads(details).items():
+    for instance, told in _read(details).items():
         if match := _HEAD.fullmatch(str(told)):
             yield KeptHead(instance, int(match[1]), bytes.fromhex(match[2]), by)
 
@@ -71,6 +73,8 @@ class DeedsAudit:
             expected = sha256(previous + _canonical(row)).digest()
             if row.hash != expected:
                 yield _finding(Check.LOG_HASH, row, expected=expected.hex(), found=row.hash.hex())
+        if not _is_formed(row):
+            yield _finding(Check.LOG_FORM, row, expected="a row as the service writes", found="another")
         if before and row.at <= before.at:
             yield _finding(Check.LOG_TIME, row, expected=f"later than {before.at}", found=row.at)
         for head in self._heads.pop((row.instance, row.seq), ()):
@@ -91,7 +95,7 @@ def _canonical(row: DeedRow) -> bytes:
         "actor": row.actor,
         "actor_kind": row.actor_kind,
         "at": row.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "details": json.loads(row.details),
+        "details": _read(row.details),
         "id": row.id,
         "ip": row.ip,
         "object": row.object,
@@ -100,6 +104,28 @@ def _canonical(row: DeedRow) -> bytes:
         "seq": row.seq,
     }
     return json.dumps(columns, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _is_formed(row: DeedRow) -> bool:
+    """Whether any process of ours could have written it."""
+    details = _read(row.details)
+    texts = (row.instance, row.actor, row.action, row.object, row.ip, row.request_id, *details, *details.values())
+    return row.seq <= _SEQ_MAX and (bool(details) or row.details == "{}") and all(map(_is_plain, texts))
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _TEXT_LENGTH_MAX and value.isprintable()
+    return isinstance(value, int) and abs(value) <= _SEQ_MAX
+
+
+def _read(details: str) -> dict[str, object]:
+    """Nothing where it can't be read: nested too deeply, or with numbers of thousands of digits."""
+    try:
+        told: dict[str, object] = json.loads(details)
+    except (ValueError, RecursionError):
+        return {}
+    return told
 
 
 def _finding(check: Check, row: DeedRow, *, expected: object, found: object) -> Finding:

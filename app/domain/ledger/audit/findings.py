@@ -91,8 +91,12 @@ class Check(StrEnum):
     # The audit log.
     LOG_PLACE = "log_place"  # Rows of a chain are numbered from 1 without gap.
     LOG_HASH = "log_hash"  # SHA-256 over the hash before and the canonical form.
+    LOG_FORM = "log_form"  # A row is one that the service could have written.
     LOG_TIME = "log_time"  # A row is later than the one before.
     LOG_HEAD = "log_head"  # A head that another chain, or somebody, has kept stands in its chain: no end is cut off.
+    # Keys and people.
+    KEY_UNNOTED = "key_unnoted"  # The audit log tells who made a live key, an hour later at most.
+    PERSON_UNNOTED = "person_unnoted"  # Likewise of an account that isn't disabled.
     # The program.
     PROGRAM_COUNTER = "program_counter"  # Counters are what all purchases and acts took, less what was given back.
 

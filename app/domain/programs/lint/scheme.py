@@ -26,6 +26,7 @@ def check_scheme(program: Program, rules: Sequence[Rule], notes: Notes, *, has_l
     if has_lanes:
         _check_lanes(program, notes)
     _check_wallets(program, rules, notes)
+    _check_strength(program, notes)
     _check_caps(program, rules, notes)
     _check_tiers(program, rules, notes)
     for rule in rules:
@@ -66,6 +67,16 @@ def _check_wallets(program: Program, rules: Sequence[Rule], notes: Notes) -> Non
             # A program has to have one, also where it knows only discounts.
             note = notes.inform if wallet.id == program.default_wallet else notes.warn
             note(place, "unused_wallet", message)
+
+
+def _check_strength(program: Program, notes: Notes) -> None:
+    if program.redemption.is_lifted_by("id"):
+        notes.warn(
+            "/redemption/strength",
+            "strength_by_id",
+            "By phone fewer units may be redeemed than by id, which a look-up by the phone tells: the limit binds only "
+            "honest tills, until `id` is limited too.",
+        )
 
 
 def _check_caps(program: Program, rules: Sequence[Rule], notes: Notes) -> None:

@@ -138,6 +138,18 @@ FOUND: list[tuple[str, Json, list[Told]]] = [
         [("warning", "/rules/0", "shadowed"), ("warning", "/rules/1", "shadowed")],
     ),
     # --- the scheme ---
+    (
+        "a phone that is limited, and the id that it leads to isn't",
+        document(BASE, redemption={"strength": {"phone": 0}}),
+        [("warning", "/redemption/strength", "strength_by_id")],
+    ),
+    (
+        "an id that may do more than a phone",
+        document(BASE, redemption={"strength": {"phone": 5, "id": 6, "card": 5}}),
+        [("warning", "/redemption/strength", "strength_by_id")],
+    ),
+    ("an id that counts as a card", document(BASE, redemption={"strength": {"phone": 5, "card": 5}}), []),
+    ("an id that may do as much as a phone", document(BASE, redemption={"strength": {"phone": 5, "id": 5}}), []),
     ("an unused lane", document(BASE, **LANES), [("warning", "/lanes/1", "unused_lane")]),
     ("a wallet for gift cards", document(), [("info", "/wallets/points", "unfilled_wallet")]),
     ("an unused wallet", document(BASE, **STAMPS), [("warning", "/wallets/stamps", "unused_wallet")]),

@@ -1,0 +1,1 @@
+"""Budgets, rates, a customer's day and a till's habits, without a service."""
