@@ -18,6 +18,7 @@ import orjson
 
 from app.api.edge import Edge
 from app.config import Settings
+from app.deed_log import command_deed, note_command
 from app.keyring import Keyring, open_keyring
 from app.main import build_app
 from app.storage.keys import create_key
@@ -64,6 +65,12 @@ class Stage:
 
     async def key(self, role: str, *, shop: str | None = None, terminal: str | None = None) -> str:
         created = await create_key(self.owner_url, role=role, shops=[shop] if shop else [], terminal=terminal)
+        return created.key
+
+    async def noted_key(self, role: str, *, shop: str | None = None, terminal: str | None = None) -> str:
+        """Likewise, as the command makes one: for tests that last longer than an hour of the database's clock."""
+        created = await create_key(self.owner_url, role=role, shops=[shop] if shop else [], terminal=terminal)
+        await note_command(self.owner_url, command_deed("create_key", object=f"keys/{created.id}", details={}))
         return created.key
 
 

@@ -262,7 +262,7 @@ class Rounds:
             round_ = await self._at_a_glance(asks, ends_others=started >= self._ends_again_at)
         if round_ is None:
             round_ = await self._under_locks(asks, ends_others=ends_others)
-            if round_.has_due_holds:
+            if round_.has_due_holds and not round_.changes.resolved:
                 self._ends_again_at = asyncio.get_running_loop().time() + ENDS_AGAIN_SECONDS
         self._sharing = round_.newest if round_.newest and may_need_locks(round_.newest) else None
         self._clock.note(round_.now)

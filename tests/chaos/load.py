@@ -89,8 +89,8 @@ class Load:
 @asynccontextmanager
 async def opened_shop(site: Site, plan: Plan) -> AsyncIterator[Load]:
     """The tills of a shop with customers; nobody works yet."""
-    bearers = {name: await site.stage.key("pos", shop="S1", terminal=name) for name in _terminals(plan)}
-    bearers |= {role: await site.stage.key(role) for role in ("support", "admin")}
+    bearers = {name: await site.stage.noted_key("pos", shop="S1", terminal=name) for name in _terminals(plan)}
+    bearers |= {role: await site.stage.noted_key(role) for role in ("support", "admin")}
     world = World()
     async with httpx.AsyncClient(base_url=site.front[0].url, timeout=10) as http:
         admin = Desk(http, bearers["admin"])

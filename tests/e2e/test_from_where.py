@@ -11,6 +11,7 @@ from app.api.edge import Edge
 from tests.e2e.people import Browser, account_of, browser_of
 from tests.kit import Desk, Stage, live, served_here
 
+PUBLIC = "https://kopilka.example"
 PROXY, ANOTHER, STRANGER = "10.1.2.3", "10.1.9.9", "203.0.113.9"
 NOBODY = {"login": "nobody", "password": "wrong wrong wrong", "code": "000000"}
 
@@ -34,8 +35,8 @@ async def places(edge: Edge, stage: Stage, *, count: int) -> list[str]:
 
 
 async def test_guests_behind_a_proxy_are_counted_one_by_one_and_told_by_their_addresses(stage: Stage) -> None:
-    settings = {"sign_in_tries_address": 2, "trusted_proxies": "10.1.0.0/16"}
-    async with served_here(stage, **settings) as edge, browser_of(edge, address=PROXY) as browser:
+    settings = {"sign_in_tries_address": 2, "trusted_proxies": "10.1.0.0/16", "public_url": PUBLIC}
+    async with served_here(stage, **settings) as edge, browser_of(edge, origin=PUBLIC, address=PROXY) as browser:
         # What the guest has sent stands left of what the proxies have added.
         chain = "192.0.2.{}, 198.51.100.7, " + ANOTHER
         statuses = [await guess(browser, n, X_Forwarded_For=chain.format(n)) for n in range(4)]
@@ -50,8 +51,8 @@ async def test_guests_behind_a_proxy_are_counted_one_by_one_and_told_by_their_ad
 
 @pytest.mark.parametrize("address", [STRANGER, "10.2.2.3"])
 async def test_a_forged_way_gives_no_more_tries_and_no_other_place(stage: Stage, address: str) -> None:
-    settings = {"sign_in_tries_address": 2, "trusted_proxies": "10.1.0.0/16"}
-    async with served_here(stage, **settings) as edge, browser_of(edge, address=address) as browser:
+    settings = {"sign_in_tries_address": 2, "trusted_proxies": "10.1.0.0/16", "public_url": PUBLIC}
+    async with served_here(stage, **settings) as edge, browser_of(edge, origin=PUBLIC, address=address) as browser:
         statuses = []
         for number in range(4):
             lie = f"192.0.2.{number}"
@@ -63,8 +64,8 @@ async def test_a_forged_way_gives_no_more_tries_and_no_other_place(stage: Stage,
 
 async def test_a_sign_in_is_told_by_where_the_person_is(stage: Stage, owner: asyncpg.Connection) -> None:
     async with (
-        served_here(stage, trusted_proxies=PROXY) as edge,
-        browser_of(edge, address=PROXY) as browser,
+        served_here(stage, trusted_proxies=PROXY, public_url=PUBLIC) as edge,
+        browser_of(edge, origin=PUBLIC, address=PROXY) as browser,
         httpx.AsyncClient(transport=httpx.ASGITransport(app=edge), base_url="http://kopilka") as http,
     ):
         admin = Desk(http, await stage.key("admin"))
