@@ -16,7 +16,7 @@ A functional core inside an imperative shell: the core decides, the shell fetche
 
     cli.py      the commands (`python -m app`), cli_access.py: those of keys and people, cli_tools.py: what both share;
                 serve.py, workers.py, jobs_process.py: the processes they start
-    stopping.py   a stop while they start
+    processors.py   which processors they run on        stopping.py   a stop while they start
     main.py     the ASGI entrance; jobs.py the background work; demo/ a program, customers and keys to try
     backtest.py a draft tried on past baskets: backtest_command.py, backtest_worker.py; beside.py starts what must not
                 slow the tills; draw_check.py recomputes draws

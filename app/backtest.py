@@ -6,7 +6,6 @@ back-test that was asked for over HTTP has a row, which is told how far it is; w
 
 import asyncio
 import multiprocessing
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +19,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from app import processors
 from app.backtest_worker import Said, Work, read_draft, work
 from app.config import CannotStart
 from app.domain.backtest.report import report_of
@@ -54,7 +54,7 @@ class Asked:
 
 def workers_here() -> int:
     """As many as there are processors, less one for the tills."""
-    return max(1, (os.cpu_count() or 1) - 1)
+    return max(1, processors.here() - 1)
 
 
 async def backtest(url: str, document: bytes, asked: Asked, *, workers: int, tell: Tell) -> dict[str, Any] | None:

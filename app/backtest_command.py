@@ -12,12 +12,14 @@ import orjson
 from app.api.backtest_page import page_of
 from app.backtest import Asked, backtest, run_asked, workers_here
 from app.config import CannotStart
+from app.processors import run_anywhere
 from app.progress import progress_bar
 from app.storage.backtests import open_past
 
 
 def run_row(url: str, backtest_id: str, *, workers: int | None) -> None:
     """A back-test that was asked for over HTTP. Raises `CannotStart`."""
+    run_anywhere()  # The worker that has started it may have to stay on one.
     asyncio.run(run_asked(url, UUID(backtest_id), workers=workers or workers_here()))
 
 

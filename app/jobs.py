@@ -49,7 +49,7 @@ def duties(background: Background) -> tuple[Duty, ...]:
         Duty("sweep", "* * * * * */5", lambda: _in_batches(background.sweep.run_once)),
         Duty("watch_tills", "* * * * * */5", background.tills.run_once),
         Duty("tidy_erasures", "* * * * * */5", lambda: _in_batches(background.erasures.run_once)),
-        # It rests by itself, five times as long as it has worked.
+        # It rests by itself, ten times as long as it has worked.
         Duty("self_audit", "* * * * * */2", lambda: _unsaid(background.audit.run_once)),
         Duty("roots", "* * * * *", background.roots.close_days),
         Duty("forget", "* * * * *", lambda: _in_batches(background.housekeeping.forget_old)),

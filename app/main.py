@@ -10,8 +10,10 @@ only what a setting asks for: origins that may call from a browser (CORS_ORIGINS
 else's business (INTERNAL_PORT).
 """
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -31,6 +33,7 @@ from app.config import Settings
 from app.engines import running_engines
 from app.flows.service import Service
 from app.keyring import open_keyring
+from app.processors import run_anywhere
 from app.telemetry.metrics import build_version
 
 # Purchases leave no cycles behind: of 14,000 none had to be found. But a round of 64 holds tens of thousands of objects
@@ -97,6 +100,8 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_pages: FastAPI) -> AsyncIterator[None]:
+        # What calculates in a thread (passwords, programs) takes no till's processor where there is another.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(initializer=run_anywhere))
         async with open_service() as service:
             edge.open(service)
             try:

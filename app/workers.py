@@ -25,6 +25,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
+from app import processors
 from app.api.connections import INTERNAL_CONNECTIONS_MAX, ConnectionLimits, LimitedConfig, LimitedProtocol
 from app.compiled_core import chosen_core
 from app.config import CannotStart, Settings
@@ -88,7 +89,13 @@ def answer(
         share_metrics(settings.metrics_path)
     except OSError as error:
         raise CannotStart(f"METRICS_DIR {settings.metrics_path} cannot be written: {error.strerror}") from None
-    supervisor = _Supervisor(config, ports, shared=shared, ready=ready)
+    supervisor = _Supervisor(
+        config,
+        ports,
+        shared=shared,
+        each_on=processors.for_each(settings.workers) if settings.pin_workers else [],
+        ready=ready,
+    )
     supervisor.run()
     return 1 if supervisor.failed else 0
 
@@ -191,11 +198,14 @@ class _Supervisor(Multiprocess):
         ports: Sequence[socket.socket],
         *,
         shared: Sequence[socket.socket],
+        each_on: Sequence[int],
         ready: Callable[[], None],
     ) -> None:
-        """`shared`: all workers listen there."""
+        """`shared`: all workers listen there. `each_on`: the processor of each, where they stay on one."""
         super().__init__(config, list(ports))
         self._shared = shared
+        self._processors = each_on
+        processors.tell_children(each_on)
         self._ready = ready
         self._has_answered = False
         self.failed = False
@@ -250,6 +260,8 @@ class _Supervisor(Multiprocess):
     def _started(self, place: int) -> Process:
         process = Process(self.config, [self.sockets[place], *self._shared])
         process.start()
+        if self._processors and process.pid is not None:
+            processors.keep_on(process.pid, self._processors[place])
         return process
 
     def _put_aside(self, port: socket.socket) -> None:

@@ -2,7 +2,8 @@
 
     stand      a service with engines of its own, the program of twenty rules, tills, customers
     rounds     in each: pgbench, purchases, the textbook, all one after another; some rounds the other scenarios, too
-    open loop  at half of the capacity, which is the median of all rounds
+    open loop  as often, at half of the capacity, which is the median of all rounds; before it the server is vacuumed,
+               so that it isn't charged with what the bursts before it have left
     report     medians, spread, ratios round by round, a table, JSON, a chart
 
 A run in which others used more than a tenth of the machine is dropped and made again, a few times. A wrong answer
@@ -119,7 +120,7 @@ def perform(options: Options, tell: Callable[[str], None]) -> Report:
         with serving as textbook_port:
             bench = Bench(stand=stand, textbook_port=textbook_port, seconds=options.seconds)
             warm_up(bench, tell)
-            runs, dropped = go_round(bench.measure, options, tell)
+            runs, dropped = go_round(bench.measure, options, tell, tidy=partial(tidy, stand.database_url, tell))
     report = Report(
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         version=build_version(),
@@ -141,13 +142,22 @@ def warm_up(bench: Bench, tell: Callable[[str], None]) -> None:
             raise StandFailed(f"{case.label}: {outcome.wrong} wrong answers, as {outcome.errors[0]}")
 
 
+def tidy(url: str, tell: Callable[[str], None]) -> None:
+    """What is left of minutes at full load. Raises `NoPgbench`."""
+    tell("vacuuming")
+    for each in (url, database.at_database(url, database.DATABASE)):
+        database.vacuum(each)
+
+
 class Measure(Protocol):
     """As `Bench.measure`."""
 
     def __call__(self, case: Case, *, repeat: int, before: Sequence[Run]) -> Run: ...
 
 
-def go_round(measure: Measure, options: Options, tell: Callable[[str], None]) -> tuple[list[Run], list[Run]]:
+def go_round(
+    measure: Measure, options: Options, tell: Callable[[str], None], *, tidy: Callable[[], None]
+) -> tuple[list[Run], list[Run]]:
     """All rounds, then the open loop: the runs that count, and those that were dropped."""
     runs: list[Run] = []
     dropped: list[Run] = []
@@ -171,8 +181,9 @@ def go_round(measure: Measure, options: Options, tell: Callable[[str], None]) ->
     if (capacity := cases.capacity(runs)) is None:
         tell(f"{cases.OPEN.label}: left out, no quiet run told the capacity")
         return runs, dropped
+    tidy()
     tell(f"open loop at half of the capacity of {capacity:,.0f}/s")
-    for repeat in range(cases.open_repeats(options.repeats)):
+    for repeat in range(options.repeats):
         add(cases.OPEN, repeat=repeat, before=runs)
     return runs, dropped
 

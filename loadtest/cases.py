@@ -45,7 +45,7 @@ def round_of(repeat: int, *, repeats: int, flush_ms: float | None) -> list[Case]
     """The cases of a round, the 0th is the first. What is compared stands close together.
 
     The scenarios beside `accrue` come in about three rounds of five; every other round goes backwards, so that nobody
-    always comes after the same one. The open loop comes after all rounds, see `open_repeats`.
+    always comes after the same one. The open loop comes after all rounds.
     """
     cases = [PGBENCH, ACCRUE_FEW, ACCRUE, TEXTBOOK]
     if flush_ms is not None:
@@ -53,11 +53,6 @@ def round_of(repeat: int, *, repeats: int, flush_ms: float | None) -> list[Case]
     if repeat % 2 == 0 or repeats == 1:
         cases += [other(scenario) for scenario in _OTHERS]
     return cases if repeat % 2 == 0 else cases[::-1]
-
-
-def open_repeats(repeats: int) -> int:
-    """How often the open loop is run: as often as the other scenarios, each time at half of what all rounds told."""
-    return (repeats + 1) // 2
 
 
 def capacity(runs: Sequence[Run]) -> float | None:

@@ -66,6 +66,11 @@ def prepare(url: str) -> None:
         _run([program("pgbench"), "--initialize", "--quiet", f"--scale={SCALE}"], own)
 
 
+def vacuum(url: str) -> None:
+    """What autovacuum would do to the database at a moment of its own choice. Raises `NoPgbench`."""
+    _run([program("psql"), "-Xqc", "vacuum (analyze)"], url)
+
+
 def pgbench(url: str, *, seconds: int, repeat: int = 0, flush_ms: float | None = None) -> Run:
     """One run of TPC-B on the server of the URL, after `prepare`. Raises `NoPgbench`."""
     before = machine.look()

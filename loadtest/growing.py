@@ -22,6 +22,7 @@ import asyncpg
 import httpx
 
 from loadtest import machine
+from loadtest.database import vacuum
 from loadtest.factors import FLAT, Factor, Growth
 from loadtest.generator import Outcome
 from loadtest.place import Place, Tell
@@ -57,13 +58,15 @@ class Growing:
             pairs.append((first, self._counted(many.run("visit", requests=len(many.chain.customers)))))
         self._add(what, pairs, goal=None)
 
-    def compare(self, what: str, befores: Iterator[Place], after: Place, scenario: str) -> None:
+    def compare(
+        self, what: str, befores: Iterator[Place], after: Place, scenario: str, *, goal: float | None = FLAT
+    ) -> None:
         """Runs in turn; `befores`: what did not grow, for each round."""
         pairs = []
         for before in islice(befores, self._repeats):
             first = self._counted(before.run(scenario, seconds=self._seconds))
             pairs.append((first, self._counted(after.run(scenario, seconds=self._seconds))))
-        self._add(what, pairs, goal=FLAT)
+        self._add(what, pairs, goal=goal)
 
     def _add(self, what: str, pairs: Sequence[tuple[Outcome, Outcome]], *, goal: float | None) -> None:
         """The factor of the rates; beside it what suffers least from others, µs of processor time an answer."""
@@ -79,6 +82,10 @@ class Growing:
         began = time.monotonic()
         self._counted(veterans.run(scenario, requests=count))
         self._tell(f"{count:,} purchases, {count / (time.monotonic() - began):,.0f} a second")
+
+    def vacuum(self, place: Place) -> None:
+        """As happens many times over while a long history comes about: here it took half a minute."""
+        vacuum(place.stand.database_url)
 
     def lines(self, place: Place) -> None:
         """Processor time of service and database a purchase by its lines; linear: the slope doesn't grow."""

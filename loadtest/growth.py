@@ -3,7 +3,9 @@
     customers   10,000 and 1,000,000, brought in by `load`: two services side by side, run in turn, the same number of
                 visitors at both and each of them read once before; beside it a figure of the cold cache, everybody's
                 first visit
-    history     customers who have bought 10,000 times: some spend what they get, some keep it all
+    history     customers who have bought 10,000 times: some spend what they get, some keep it all. They pay with a few
+                points, as whoever is new to the shop; and beside it a figure of paying with all that may be, for which
+                a keeper spends some ten old lots where a newcomer has hardly one
     rules       10 and 500, of which a basket meets as many
     lines       5, 50 and 500 of a basket: processor time a line
     memory      of a worker, over as many requests as an hour of a busy shop's
@@ -32,7 +34,8 @@ from rich.console import Console
 
 from app.compiled_core import chosen_core
 from app.progress import progress_bar
-from loadtest.factors import Growth, show
+from loadtest.database import NoPgbench
+from loadtest.factors import FLAT, Growth, show
 from loadtest.generator import ROOT, GeneratorFailed
 from loadtest.growing import BYTES_SECONDS, LINES, VETERANS, Growing
 from loadtest.measuring import WARM_UP_SECONDS
@@ -119,9 +122,10 @@ class Course:
         for part in range(parts):
             what = f"{VETERANS} {kind} buy {purchases:,} times each, part {part + 1} of {parts}"
             yield Step(what, portion / REQUESTS_A_SECOND, partial(self._buy, kind, scenario, portion))
-        for each in ("accrue", "redeem", "quote", "balance"):
+        yield Step(f"vacuum after the {kind}", 3.0, lambda: self._growing.vacuum(self._small))
+        for each, goal in (("accrue", FLAT), ("pay", FLAT), ("redeem", None), ("quote", FLAT), ("balance", FLAT)):
             what = f"{each}: {purchases:,} purchases of {kind}"
-            yield Step(what, compared, partial(self._compare_histories, what, kind, each))
+            yield Step(what, compared, partial(self._compare_histories, what, kind, each, goal=goal))
 
     def _settle(self, customers: int, *, visitors: int) -> None:
         stand = self._stack.enter_context(standing(self._options.data, workers=1, customers=0, tell=self._tell))
@@ -145,8 +149,8 @@ class Course:
             self._veterans[kind] = next(self._groups)
         self._growing.buy(self._veterans[kind], scenario, count=purchases)
 
-    def _compare_histories(self, what: str, kind: str, scenario: str) -> None:
-        self._growing.compare(what, self._groups, self._veterans[kind], scenario)
+    def _compare_histories(self, what: str, kind: str, scenario: str, *, goal: float | None) -> None:
+        self._growing.compare(what, self._groups, self._veterans[kind], scenario, goal=goal)
 
     @property
     def _small(self) -> Place:
@@ -188,7 +192,7 @@ def main(argv: Sequence[str]) -> int:
 
     try:
         perform(options, growth, tell)
-    except (StandFailed, GeneratorFailed, OSError) as error:
+    except (StandFailed, GeneratorFailed, NoPgbench, OSError) as error:
         console.print(f"growth stopped: {error}", markup=False)
         return 1
     except KeyboardInterrupt:

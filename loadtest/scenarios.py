@@ -3,6 +3,7 @@
     accrue    purchases of five lines by many customers
     hot       the same, by one customer
     redeem    the same, each pays with as many points as it may
+    pay       the same, each pays with a few points: fewer than one purchase brings
     replay    purchases that were answered already, with their keys
     visit     a basket is priced for each customer once, in turn
     quote     a basket is priced        balance  a balance is read        lookup  a customer is looked up
@@ -37,6 +38,7 @@ DAY: Mapping[str, int] = {
     "return": 2,
     "replay": 2,
 }
+FEW_POINTS = 5
 # Answered purchases that a till remembers, to repeat or to take back.
 REMEMBERED_MAX = 256
 
@@ -159,6 +161,9 @@ class Scenario:
     def redeem(self, till: _Heads) -> Shot:
         return self.accrue(till, redeem=b',"redeem":{"points":"max"}')
 
+    def pay(self, till: _Heads) -> Shot:
+        return self.accrue(till, redeem=b',"redeem":{"points":%d}' % FEW_POINTS)
+
     def replay(self, till: _Heads) -> Shot:
         """The oldest purchase that the till remembers, again; forgotten meanwhile: twice at once would be refused."""
         return till.answered.popleft()._replace(is_replay=True) if till.answered else self.accrue(till)
@@ -202,6 +207,7 @@ class Scenario:
             "accrue": self.accrue,
             "hot": self.accrue,
             "redeem": self.redeem,
+            "pay": self.pay,
             "replay": self.replay,
             "return": self.give_back,
             "quote": self.quote,

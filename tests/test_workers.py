@@ -5,13 +5,16 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app import processors
 from app.workers import put_aside, spread
 from tests.kit import Stage, live
 
@@ -131,6 +134,64 @@ async def test_tills_are_answered_while_a_killed_worker_is_replaced(stage: Stage
             await asyncio.sleep(0.05)
         assert in_a_row >= 20
         assert dead not in _workers(service.process.pid)
+
+
+@pytest.mark.parametrize("pinned", ["true", "false"])
+async def test_as_many_workers_as_processors_have_one_each_and_so_do_their_successors(
+    stage: Stage, pinned: str
+) -> None:
+    ours = os.sched_getaffinity(0)
+    two = set(sorted(ours)[:2])
+    one_each = [{processor} for processor in sorted(two)]
+    os.sched_setaffinity(0, two)
+    try:
+        async with live(stage, workers=2, PIN_WORKERS=pinned) as service:
+            expected = one_each if pinned == "true" and len(two) == 2 else [two, two]
+            workers = _workers(service.process.pid)
+            assert [os.sched_getaffinity(pid) for pid in workers] == expected
+            os.kill(workers[0], signal.SIGKILL)
+            after = workers
+            for _ in range(200):
+                after = _workers(service.process.pid)
+                if len(after) == 2 and workers[0] not in after:
+                    break
+                await asyncio.sleep(0.05)
+            assert workers[0] not in after
+            assert sorted((os.sched_getaffinity(pid) for pid in after), key=min) == expected
+            # All threads of a worker, and nothing but workers.
+            assert all(os.sched_getaffinity(thread) == expected[1] for thread in _threads(workers[1]))
+            assert os.sched_getaffinity(service.process.pid) == two
+    finally:
+        os.sched_setaffinity(0, ours)
+
+
+def test_other_numbers_of_workers_run_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 7})
+    assert [processors.for_each(workers) for workers in (1, 2, 3)] == [[], [4, 7], []]
+
+
+def test_a_thread_that_calculates_runs_anywhere_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = os.sched_getaffinity(0)
+
+    def calculate() -> set[int]:
+        processors.keep_on(threading.get_native_id(), min(ours))
+        kept = os.sched_getaffinity(0)
+        processors.run_anywhere()
+        assert kept == {min(ours)}
+        return os.sched_getaffinity(0)
+
+    monkeypatch.delenv("KOPILKA_PROCESSORS", raising=False)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(calculate).result() == {min(ours)}  # Of a service whose workers stay nowhere.
+    processors.tell_children(sorted(ours))
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(calculate).result() == ours
+    processors.tell_children([])
+    assert "KOPILKA_PROCESSORS" not in os.environ
+
+
+def _threads(process: int) -> list[int]:
+    return [int(thread.name) for thread in Path(f"/proc/{process}/task").iterdir()]
 
 
 def _workers(supervisor: int) -> list[int]:

@@ -103,7 +103,8 @@ class Operation:
     `preview=true`. `scans` looks at every value of the body for what no database can hold: for bodies that the model
     does not describe to the last member; None: the handler looks itself. `speaks`: good answers hold sentences by
     Accept-Language, as those do that may be asked to `explain`. `is_long`: an answer takes seconds by its nature, so it
-    tells nothing of how long others will wait.
+    tells nothing of how long others will wait. `is_queued`: what it writes is written by a round, which comes to its
+    end whoever waits for it.
 
     Writes by people go to the audit log, with what `noted` says of them; `notes_itself`: the flow has done that
     already; `notes_refusals`: also a call that is refused with 404 or 422. For the roles of `unmasked_for` the answer
@@ -124,6 +125,7 @@ class Operation:
     query: type[BaseModel] = Nothing
     refusals: tuple[Rejection, ...] = ()
     is_write: bool = False
+    is_queued: bool = False
     can_preview: bool = False
     scans: bool | None = False
     speaks: bool = False

@@ -7,7 +7,8 @@ No framework stands between the server and a handler: its layers cost 150 µs a 
 carries the documentation and the lifespan, and is asked for nothing else.
 
 A write runs in a task of its own: a client that hangs up, or a server that gives up on a connection, cancels our
-waiting and not the write. While the service stops, new writes get 503 and those under way are waited for.
+waiting and not the write. A till's that waits for a round needs none: its round goes on by itself. While the service
+stops, new writes get 503 and those under way are waited for.
 """
 
 import asyncio
@@ -67,7 +68,7 @@ class Edge:
         self._site = site or Site()
         self._service: Service | None = None
         self._is_stopping = False
-        self._writes: set[asyncio.Task[Answer]] = set()
+        self._writes: set[asyncio.Task[Any]] = set()
         self._crowd = Crowd()
 
     def open(self, service: Service) -> None:
@@ -246,6 +247,12 @@ class Edge:
         """Run a write to its end, whatever becomes of whoever waits for it."""
         if self._is_stopping:
             raise Rejected(Rejection.UNAVAILABLE, "The service is stopping.")
+        if operation.is_queued and not is_person(call.caller) and (current := asyncio.current_task()) is not None:
+            self._writes.add(current)
+            try:
+                return await noted_write(operation, call)
+            finally:
+                self._writes.discard(current)
         task = asyncio.create_task(noted_write(operation, call))
         self._writes.add(task)
         task.add_done_callback(self._settle)

@@ -84,6 +84,7 @@ OPERATIONS = (
         answers={201: HoldOrSaleAnswer},
         refusals=_ON_PLACING,
         is_write=True,
+        is_queued=True,
         examples={
             "a purchase": {
                 "customer": {"phone": "+79001234567"},
@@ -116,6 +117,7 @@ OPERATIONS = (
         answers={201: HoldOrSaleAnswer},
         refusals=(Rejection.CUSTOMER_BLOCKED, *_ON_ENDING),
         is_write=True,
+        is_queued=True,
         examples={"all of it": {}, "one of two": {"lines": [{"id": "1", "qty": 1}]}},
     ),
     Operation(
@@ -129,6 +131,7 @@ OPERATIONS = (
         answers={201: HoldAnswer},
         refusals=_ON_ENDING,
         is_write=True,
+        is_queued=True,
     ),
     Operation(
         method="GET",

@@ -129,6 +129,7 @@ OPERATIONS = (
         answers={201: SaleAnswer},
         refusals=(*_ON_BOOKS, *_ON_SALES, *CONFIRMED[1:], Rejection.VELOCITY_LIMIT),
         is_write=True,
+        is_queued=True,
         examples={
             "a purchase": _BASKET | {"at": "2026-11-21T12:00:00+03:00", "expect": {"paid": 20800}},
             "with a coupon and a reward that costs points": _REWARD,
@@ -147,6 +148,7 @@ OPERATIONS = (
         answers={201: PostedAnswer},
         refusals=(*_ON_BOOKS, *CONFIRMED, Rejection.INSUFFICIENT_POINTS, Rejection.VELOCITY_LIMIT),
         is_write=True,
+        is_queued=True,
         examples={
             "a gift": {
                 "customer": {"card": "2200 1234"},
@@ -171,6 +173,7 @@ OPERATIONS = (
         answers={201: ReturnAnswer, 200: ReturnAnswer},
         refusals=(Rejection.NOT_FOUND, Rejection.DUPLICATE_RECEIPT, Rejection.RETURN_EXCEEDS_PURCHASE),
         is_write=True,
+        is_queued=True,
         can_preview=True,
         examples={
             "one of two": {"receipt": {"number": "000130"}, "lines": [{"id": "1", "qty": 1}]},
@@ -190,6 +193,7 @@ OPERATIONS = (
         answers={201: ReturnAnswer, 200: ReturnAnswer},
         refusals=(Rejection.NOT_FOUND, Rejection.DUPLICATE_RECEIPT, Rejection.RETURN_EXCEEDS_PURCHASE),
         is_write=True,
+        is_queued=True,
         can_preview=True,
         examples={
             "by receipt": {

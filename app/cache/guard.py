@@ -76,6 +76,9 @@ class GuardedRedis:
                     await call(self._redis)
             except _FAULTS as error:
                 self._note_fault(error)
+            except asyncio.CancelledError:
+                self._forget_soon(keys)
+                raise
             else:
                 self._faults = 0
                 return

@@ -75,7 +75,8 @@ class Ask:
     back, which a blocked customer may.
 
     `takes` says how many units of each wallet it may take at most, where it needs no other lots than those that it
-    spends; None: it may look at any.
+    spends (a return: than its purchase's, and those that it takes back what that brought from); None: it may look at
+    any.
 
     `wants` says what the decision needs of the program's shared state (None: nothing), `coupons` are the codes that
     were sent, normalised; `pinned` is the program that decides instead of the newest one. `keeps_refusals` False: a
@@ -106,9 +107,7 @@ class Ask:
     @property
     def is_usual(self) -> bool:
         """Whether nothing is known to need a lock: it only gives, and nobody stood in its way yet."""
-        return not (
-            self.tries or self.needs_lots or self.coupons or self.hold or self.purchase or self.purchase_receipt
-        )
+        return not (self.tries or self.needs_lots or self.hold or self.purchase or self.purchase_receipt)
 
     @property
     def is_return(self) -> bool:

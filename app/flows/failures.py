@@ -3,7 +3,9 @@
 Storage translates the driver's errors into these once; flows decide what to do about them.
 """
 
+from collections.abc import Collection
 from datetime import date
+from uuid import UUID
 
 
 class DatabaseGone(Exception):
@@ -19,7 +21,13 @@ class DatabaseBusy(Exception):
 
 
 class Conflict(Exception):
-    """A constraint said no: somebody else was first, or a plan was wrong; nothing was written."""
+    """A constraint said no: somebody else was first, or a plan was wrong; nothing was written. `customers` are those
+    who are not as they were read, as far as that is what went wrong.
+    """
+
+    def __init__(self, detail: str, *, customers: Collection[UUID] = ()) -> None:
+        super().__init__(detail)
+        self.customers = customers
 
 
 class DrawSecretDiffers(Exception):

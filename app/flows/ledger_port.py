@@ -87,11 +87,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """`Taken` and `Known` by one look that locks nothing, and the customers they are about, as they stood then."""
+    """`Taken` and `Known` by one look that locks nothing, and the customers they are about, as they stood then.
+    `issued` are those of the codes that were issued, so they may be used up.
+    """
 
     now: datetime
     program: int
     has_due_holds: bool
+    issued: Sequence[str]
     known: Known
     patrons: Mapping[UUID, Patron]
 
@@ -99,7 +102,8 @@ class Glance:
 @dataclass(slots=True, eq=False)
 class StoredPurchase:
     """A purchase as a round of returns needs it. `at` is when it counted for its customer: the deal's time, or when it
-    was captured; `previous_at` that of the customer's latest other purchase that is not wholly returned.
+    was captured; `previous_at` that of the customer's latest other purchase that is not wholly returned, as far as it
+    may matter: None too where a later one than this counts.
     """
 
     state: PurchaseState
@@ -242,7 +246,12 @@ class RoundTx(Protocol):
     ) -> Known: ...
 
     async def glance(
-        self, *, claims: Sequence[UUID], identifiers: Sequence[bytes], customers: Sequence[UUID]
+        self,
+        *,
+        claims: Sequence[UUID],
+        identifiers: Sequence[bytes],
+        customers: Sequence[UUID],
+        coupons: Sequence[str],
     ) -> Glance: ...
 
     async def stored_answers(self, ids: Sequence[UUID]) -> Mapping[UUID, Answer]: ...
@@ -271,6 +280,12 @@ class RoundTx(Protocol):
 
     async def read_lots(self, customers: Sequence[UUID], *, purchases: Sequence[UUID]) -> Mapping[UUID, Iterable[Lot]]:
         """Lots by customer that have units left or set aside, and all those the purchases made or spent."""
+        ...
+
+    async def read_lots_of(
+        self, postings: Sequence[UUID], *, customers: Sequence[UUID]
+    ) -> Mapping[UUID, Iterable[Lot]]:
+        """Lots by customer that these postings moved units into or out of, whatever is left in them."""
         ...
 
     async def read_first_lots(self, wanted: Mapping[tuple[UUID, str], int]) -> Mapping[UUID, Iterable[Lot]]:

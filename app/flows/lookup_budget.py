@@ -195,7 +195,10 @@ class LookupBudget:
         found = await self._misses.note_misses(whose, count, kept=self._limits.kept)
         self._learn(found)
         self._watch.missed(count)
-        left = self._room(caller, whose[0])
+        # By its own count, whatever has been heard since of later ones: the last that had room is told.
+        now = asyncio.get_running_loop().time()
+        own, of_shop = (_instants(found.get(each, ()), now) for each in (whose[0], shop))
+        left = room(self._limits, own=own, shop=of_shop, now=now)
         if left.left <= 0:
             await self._watch.exhausted(caller)
         if left.left < 0:
@@ -252,7 +255,7 @@ class LookupBudget:
     def _learn(self, found: Mapping[str, Sequence[float]]) -> None:
         now = asyncio.get_running_loop().time()
         for whose, ages in found.items():
-            instants = [now - age for age in ages if age < DAY_SECONDS]
+            instants = _instants(ages, now)
             # Of two answers that overtook each other the later one has more: misses only leave with their day.
             if len(instants) >= sum(known > now - DAY_SECONDS for known in self._instants.get(whose, ())):
                 self._instants[whose] = instants
@@ -279,6 +282,10 @@ class LookupBudget:
             each for each, instants in self._instants.items() if not instants or instants[-1] < now - DAY_SECONDS
         ]:
             del self._instants[whose]
+
+
+def _instants(ages: Sequence[float], now: float) -> list[float]:
+    return [now - age for age in ages if age < DAY_SECONDS]
 
 
 def _exhausted(seconds: float) -> Rejected:

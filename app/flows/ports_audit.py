@@ -126,8 +126,12 @@ class AuditLook(Protocol):
         ...
 
     def strays(self) -> AsyncIterator[Finding]: ...
-    async def unbalanced(self) -> Sequence[Found]:
-        """Postings of the last moments whose entries don't sum to 0."""
+    def newest(self, *, since: datetime, at_once: int) -> AsyncIterator[Sequence[tuple[UUID, UUID]]]:
+        """Customer and id of each posting made after `since`, some at a time."""
+        ...
+
+    async def unbalanced(self, postings: Sequence[tuple[UUID, UUID]]) -> Sequence[Found]:
+        """Those of them whose entries don't sum to 0."""
         ...
 
 

@@ -27,7 +27,7 @@ after another from there to the commit, in all processes: a budget or stock is n
 is never slowed. A refusal has nothing to undo.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
 from app.domain.identifiers import NOBODY, CustomerId
@@ -82,6 +82,7 @@ class Round:
         self._nobodys_due = False
         self._version = 0
         self.has_due_holds = False
+        self.issued: Sequence[str] = ()  # Codes that a glance met, and that only a round under locks may use.
         self._holds = RoundHolds()
         self._patrons: dict[UUID, Patron] = {}
         self._purchases: dict[UUID, StoredPurchase] = {}
@@ -106,11 +107,15 @@ class Round:
             claims=[digest for ask in self._asks for digest in (ask.key, *(digest for _, digest in ask.receipts))],
             identifiers=[ask.customer for ask in self._asks if isinstance(ask.customer, bytes)],
             customers=[ask.customer for ask in self._asks if isinstance(ask.customer, UUID)],
+            coupons=[code for ask in self._asks for code in ask.coupons],
         )
         self.now, self._patrons = seen.now, dict(seen.patrons)
         self.changes.read_at = seen.now
         self.has_due_holds = seen.has_due_holds
-        if (seen.has_due_holds and ends_others) or any(is_due(each, seen.now) for each in seen.patrons.values()):
+        self.issued = seen.issued
+        if seen.issued or (seen.has_due_holds and ends_others):
+            return False
+        if any(is_due(each, seen.now) for each in seen.patrons.values()):
             return False
         await self._know(seen.known)
         await self._programs.read_newest(seen.program)
@@ -222,8 +227,8 @@ class Round:
             self._tx,
             self._asks,
             self._patrons,
-            holds=self._holds,
-            purchases=ids,
+            holds=self._holds.of,
+            purchases=self._purchases,
             newest=self.newest,
             converts=self._programs.convert(self._asks),
             now=self.now,

@@ -102,14 +102,18 @@ class ReadCustomer:
             horizon = known_horizon(patron)
             if horizon is not None:
                 return _balance_view(patron.book, program, horizon, source="cache", as_of=now)
-        patron = await self._books(customer_id)
-        now = self._clock.now()
-        version = patron.book.version
-        bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()), program.program if program else None)
-        horizon = patron.horizon = horizon_of(patron.book)
+        patron = await self._reads.outlook(customer_id)
+        if patron is None:
+            raise refusals.no_customer()
+        now, version = self._clock.now(), patron.book.version
+        if patron.book.is_due(now):
+            patron = await self._books(customer_id)
+            now, version = self._clock.now(), patron.book.version
+            bring_up_to_date(patron.book, Moment.by_clock(now, fresh_ids()), program.program if program else None)
+            patron.horizon = horizon_of(patron.book)
         if patron.book.version == version:  # As it is posted; only that may be shown to others.
             await self._snapshots.fill(patron, mark=seen.mark)
-        return _balance_view(patron.book, program, horizon, source="database", as_of=now, version=version)
+        return _balance_view(patron.book, program, patron.horizon or {}, source="database", as_of=now, version=version)
 
     async def _in_force(self) -> Program | None:
         program = await self._programs.current()
@@ -147,7 +151,9 @@ class ReadCustomer:
             wallets=_views(book, program, horizon_of(book)),
             source="database",
             as_of=at,
-            then=ThenView(lots=_open_lots(book), tier=_tier_then(past, scheme, at), program=past.program or None),
+            then=ThenView(
+                lots=_lot_views(_open_lots(book)), tier=_tier_then(past, scheme, at), program=past.program or None
+            ),
         )
 
     async def profile(self, customer_id: UUID) -> CustomerProfile:
@@ -173,11 +179,16 @@ class ReadCustomer:
     async def lots(self, customer_id: UUID, *, limit: int, cursor: str | None) -> Page[LotView]:
         """Open lots in spending order; what has expired by now, or covered a debt as it became active, is not open."""
         start = 0 if cursor is None else place_of(cursor)
-        book = (await self._books(customer_id)).book
+        found = await self._reads.open_lots(customer_id, start=start, limit=limit + 1)
+        if found is None:
+            raise refusals.no_customer()
+        patron, lots = found
         now = self._clock.now()
-        bring_up_to_date(book, Moment.by_clock(now, fresh_ids()), await self._in_force())
-        lots = _open_lots(book)
-        return Page(lots[start : start + limit], to_cursor(start + limit) if start + limit < len(lots) else None)
+        if patron.book.is_due(now):
+            book = (await self._books(customer_id)).book
+            bring_up_to_date(book, Moment.by_clock(now, fresh_ids()), await self._in_force())
+            lots = _open_lots(book)[start : start + limit + 1]
+        return Page(_lot_views(lots[:limit]), to_cursor(start + limit) if len(lots) > limit else None)
 
 
 def known_horizon(patron: Patron) -> Horizon | None:
@@ -202,8 +213,12 @@ def horizon_of(book: Book) -> Horizon:
     }
 
 
-def _open_lots(book: Book) -> tuple[LotView, ...]:
+def _open_lots(book: Book) -> list[Lot]:
     """Those with units left, in spending order."""
+    return [lot for lot in spending_order((book.lots or {}).values()) if lot.remaining]
+
+
+def _lot_views(lots: Iterable[Lot]) -> tuple[LotView, ...]:
     return tuple(
         LotView(
             id=lot.id,
@@ -213,8 +228,7 @@ def _open_lots(book: Book) -> tuple[LotView, ...]:
             expires_at=lot.expires_at,
             tx_id=lot.tx_id,
         )
-        for lot in spending_order((book.lots or {}).values())
-        if lot.remaining
+        for lot in lots
     )
 
 

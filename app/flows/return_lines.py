@@ -1,16 +1,20 @@
 """Returns: by the stored purchase and the version it was decided by, in any split, or only previewed."""
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
-from app.domain.identifiers import NOBODY
+from app.domain.identifiers import NOBODY, CustomerId
+from app.domain.ledger.books import LotsNotRead
 from app.domain.ledger.hold_states import Hold
 from app.domain.ledger.moments import Moment
 from app.domain.ledger.passing import bring_up_to_date
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.returns import ReturnPlan, plan_return, quantities
 from app.domain.program import Program
+from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
 from app.flows.claims import key_claim, receipt_claim, receipt_claims
@@ -18,8 +22,23 @@ from app.flows.ledger_port import LedgerStore, Patron, RoundTx, Shared, StoredPu
 from app.flows.ports import Answers, Programs, fresh_ids
 from app.flows.requests import Answer, Caller, PurchaseName, ReturnRequest, Write
 from app.flows.results import Returned, ReturnedLine
+from app.flows.round_lots import load_lots
+from app.flows.round_programs import converts
 from app.flows.rounds import Rounds
 from app.flows.shared_use import SharedUse, Wanted
+
+Takes: TypeAlias = Callable[[CompiledProgram], Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Previewed:
+    """A return that isn't posted, as far as it is about lots."""
+
+    owner: CustomerId
+    purchase: UUID
+    takes: Takes | None
+    needs_lots: bool = True
+    pinned: None = None
 
 
 class ReturnLines:
@@ -52,6 +71,7 @@ class ReturnLines:
                 purchase=request.purchase if isinstance(request.purchase, UUID) else None,
                 purchase_receipt=None if isinstance(request.purchase, UUID) else receipt_claim(request.purchase),
                 needs_lots=True,
+                takes=lambda _: {},
             )
         )
 
@@ -62,6 +82,13 @@ class ReturnLines:
         Raises:
             Rejected
         """
+        try:
+            return await self._preview(caller, request, takes=lambda _: {})
+        except LotsNotRead:
+            return await self._preview(caller, request, takes=None)
+
+    async def _preview(self, caller: Caller, request: ReturnRequest, *, takes: Takes | None) -> Returned:
+        """takes: as `Ask.takes`."""
         name = request.purchase
         async with self._store.round() as tx:
             taken = await tx.take([])
@@ -77,9 +104,19 @@ class ReturnLines:
             stored = (await tx.lock_purchases([name]))[name]
             shared = await self._coupons(tx, stored)
             today = await self._programs.compiled(taken.program)
+            sold_by = await self._programs.compiled(stored.program)
             moment = Moment.by_clock(taken.now, fresh_ids(), book=patron.book if patron else None)
             if patron is not None:
-                patron.book.load_lots((await tx.read_lots([owner], purchases=[name])).get(owner, ()), held)
+                await load_lots(
+                    tx,
+                    [_Previewed(owner, name, takes)],
+                    {owner: patron},
+                    holds=lambda _: held,
+                    purchases={name: stored},
+                    newest=today,
+                    converts=converts(today) or converts(sold_by),
+                    now=taken.now,
+                )
                 bring_up_to_date(patron.book, moment, today.program)
         desk = Desk(
             moment=moment,
@@ -87,7 +124,7 @@ class ReturnLines:
             program=today,
             patron=patron,
             purchase=stored,
-            purchase_program=await self._programs.compiled(stored.program),
+            purchase_program=sold_by,
             shared=shared,
         )
         plan = settle_return(desk, caller, request, key=None, any_shop=self._any_shop)

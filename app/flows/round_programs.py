@@ -41,11 +41,6 @@ def converts(compiled: CompiledProgram) -> bool:
     return any(wallet.convert for wallet in compiled.program.wallets.values())
 
 
-def may_need_locks(compiled: CompiledProgram) -> bool:
-    """Whether any basket may need more than its customer's row."""
-    return compiled.is_shared or converts(compiled)
-
-
 def wanted_by(asks: Iterable[Ask], newest: CompiledProgram) -> Wanted:
     """What the requests may need of the program's shared state."""
     wanted = Wanted()
@@ -56,6 +51,17 @@ def wanted_by(asks: Iterable[Ask], newest: CompiledProgram) -> Wanted:
 
 
 def needs_locks(asks: Collection[Ask], newest: CompiledProgram) -> bool:
-    """Whether requests that only give need more than their customers' rows all the same."""
-    pinned = {id(ask.pinned): ask.pinned for ask in asks if ask.pinned is not None}
-    return any(map(converts, (newest, *pinned.values()))) or not wanted_by(asks, newest).is_nothing
+    """Whether requests that only give need more than their customers' rows all the same. A code that its program names
+    is a word to say; any other was issued to be used up, as far as anybody can tell before it is looked for.
+    """
+    deciding = [(ask, ask.pinned or newest) for ask in asks]
+    programs = {id(program): program for _, program in deciding}.values()
+    if any(map(converts, programs)):
+        return True
+    if any(not program.public_codes.issuperset(ask.coupons) for ask, program in deciding if ask.coupons):
+        return True
+    # A receipt sent late that redeems looks at its allowance besides; whoever redeems isn't asked about here.
+    if not any(program.is_shared for program in programs):
+        return False
+    wanted = wanted_by(asks, newest)
+    return bool(wanted.counters or wanted.pools)

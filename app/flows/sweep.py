@@ -10,7 +10,8 @@ from typing import Protocol
 from uuid import UUID
 
 from app.domain.identifiers import NOBODY
-from app.flows.ledger_port import LedgerStore
+from app.flows.failures import DatabaseGone
+from app.flows.ledger_port import Changes, LedgerStore
 from app.flows.ports import Programs, Snapshots
 from app.flows.post_round import Round
 
@@ -33,15 +34,20 @@ class Sweep:
         brought up to date. Raises DatabaseGone, DatabaseBusy.
         """
         due = await self._housekeeping.due_customers(limit=BATCH)
-        async with self._store.round() as tx:
-            round_ = Round(tx, [], programs=self._programs, touched=due)
-            await round_.claim()
-            await round_.lock(wait=False)
-            await round_.read()
-            await round_.share()
-            round_.decide()
-            await round_.write()
-        changes = round_.changes
+        changes = Changes()
+        try:
+            async with self._store.round() as tx:
+                round_ = Round(tx, [], programs=self._programs, touched=due)
+                changes = round_.changes
+                await round_.claim()
+                await round_.lock(wait=False)
+                await round_.read()
+                await round_.share()
+                round_.decide()
+                await round_.write()
+        except DatabaseGone:  # It may be committed, and then nobody is due who would be told of again.
+            await self._snapshots.forget([patron.book.customer_id for patron in changes.patrons])
+            raise
         await self._snapshots.put(changes.patrons)
         nobodys = sum(hold.customer_id == NOBODY for hold in changes.resolved)
         return len(changes.patrons) + nobodys

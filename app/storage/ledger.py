@@ -86,6 +86,7 @@ from (
     select clock_timestamp() as now, coalesce((select max(version) from programs), 0) as program,
         coalesce((select min(expires_at) from holds where state = 'held') <= clock_timestamp(), false)
             as has_due_holds,
+        array(select code from coupons where code = any($4::text[])) as issued,
         ({_KNOWN_CLAIMS}) as claims
 ) s
 left join (
@@ -107,7 +108,8 @@ select p.id, p.customer_id, p.shop, p.program, p.at, p.lines, p.uses, p.draws, p
     case when p.spent is not null then (
         select t.at from holds h join txs t on t.customer_id = h.customer_id and t.tx_id = h.resolved_tx
         where h.id = p.id
-    ) else p.at end as counted_at
+    ) else p.at end as counted_at,
+    (select c.last_purchase_at from customers c where c.id = p.customer_id) as last_at
 from purchases p where p.id = any($1::uuid[]) order by p.id for no key update of p
 """
 # Units a purchase took out of lots of others, in posting order: what covers a debt, or expires on arrival, is of its
@@ -120,7 +122,8 @@ where e.customer_id = any($2::uuid[]) and e.tx_id = any($1::uuid[])
 order by e.tx_id, e.seq
 """
 # When each customer's latest purchase counted that is not wholly returned, leaving out the one named. One that was held
-# has the hold's id and counted when it was captured.
+# has the hold's id and counted when it was captured. All of the customer's purchases are gone through, 80 ms of 27,000:
+# so it is asked only of who may return the latest, which most returns don't, and never of nobody, who has most of all.
 PREVIOUS_AT = """
 select w.id, max(t.at) as at
 from unnest($1::uuid[], $2::uuid[]) w(id, customer_id)
@@ -134,14 +137,12 @@ LOT_COLUMNS = (
 )  # fmt: skip
 _LOT = f"select {', '.join(LOT_COLUMNS)} from lots"  # noqa: S608 - constants of this module
 READ_LOTS = f"{_LOT} where customer_id = any($1::uuid[]) and (remaining > 0 or held > 0)"
-READ_LOTS_OF_PURCHASES = f"""
-{READ_LOTS}
-union
-{_LOT} where customer_id = any($1::uuid[]) and tx_id = any($2::uuid[])
-union
-{_LOT} l where customer_id = any($1::uuid[]) and exists (
-    select from entries e where e.customer_id = l.customer_id and e.lot_id = l.lot_id and e.tx_id = any($2::uuid[]))
-"""
+# Found by the postings' own entries: somebody may have tens of thousands that they have nothing to do with.
+READ_LOTS_OF_POSTINGS = f"""
+{_LOT} where (customer_id, lot_id) in (
+    select customer_id, lot_id from entries where customer_id = any($1::uuid[]) and tx_id = any($2::uuid[]))
+"""  # noqa: S608
+READ_LOTS_OF_PURCHASES = f"{READ_LOTS} union {READ_LOTS_OF_POSTINGS}"
 # Out of the index in spending order, so what it costs goes by what is wanted: each lot has a unit at least. The sum
 # sends no more of them than hold it, and can't end the reading: `$4` does, for all but who wants very many.
 READ_FIRST_LOTS = f"""
@@ -208,9 +209,14 @@ class Round:
         )
 
     async def glance(
-        self, *, claims: Sequence[UUID], identifiers: Sequence[bytes], customers: Sequence[UUID]
+        self,
+        *,
+        claims: Sequence[UUID],
+        identifiers: Sequence[bytes],
+        customers: Sequence[UUID],
+        coupons: Sequence[str],
     ) -> Glance:
-        rows = await self._connection.fetch(GLANCE, claims, identifiers, customers)
+        rows = await self._connection.fetch(GLANCE, claims, identifiers, customers, coupons)
         patrons: dict[UUID, Patron] = {}
         owners: dict[bytes, CustomerId] = {}
         for row in rows:
@@ -226,6 +232,7 @@ class Round:
             now=first["now"],
             program=first["program"],
             has_due_holds=first["has_due_holds"],
+            issued=first["issued"],
             known=Known(claims=claims_of(first["claims"]), owners=owners, customers=frozenset(patrons)),
             patrons=patrons,
         )
@@ -262,8 +269,11 @@ class Round:
         owners = [row["customer_id"] for row in rows]
         untold = [row["id"] for row in rows if row["spent"] is None]
         spent = await self._connection.fetch(SPENT, untold, owners) if untold else []
-        previous = await self._connection.fetch(PREVIOUS_AT, [row["id"] for row in rows], owners)
-        before = {row["id"]: row["at"] for row in previous}
+        latest = [row for row in rows if row["last_at"] is not None and row["counted_at"] >= row["last_at"]]
+        before: dict[UUID, datetime] = {}
+        if latest:
+            ids, whose = [row["id"] for row in latest], [row["customer_id"] for row in latest]
+            before = {row["id"]: row["at"] for row in await self._connection.fetch(PREVIOUS_AT, ids, whose)}
         return {row["id"]: purchase_of(row, spent, previous_at=before.get(row["id"])) for row in rows}
 
     async def read_lots(self, customers: Sequence[UUID], *, purchases: Sequence[UUID]) -> Mapping[UUID, Iterable[Lot]]:
@@ -272,6 +282,11 @@ class Round:
         else:
             rows = await self._connection.fetch(READ_LOTS, customers)
         return lots_by_customer(rows)
+
+    async def read_lots_of(
+        self, postings: Sequence[UUID], *, customers: Sequence[UUID]
+    ) -> Mapping[UUID, Iterable[Lot]]:
+        return lots_by_customer(await self._connection.fetch(READ_LOTS_OF_POSTINGS, customers, postings))
 
     async def read_first_lots(self, wanted: Mapping[tuple[UUID, str], int]) -> Mapping[UUID, Iterable[Lot]]:
         rows = await self._first_lots(wanted, most=FIRST_LOTS_MAX)

@@ -99,7 +99,9 @@ with mine as materialized (
         $45::bytea[], $46::bytea[], $47::jsonb[], $48::jsonb[], $49::jsonb[], $50::date[], $51::jsonb[])
     where (select mine from all_are)
 )
-select mine from all_are
+select mine, case when not mine then array(
+    select n.id from unnest($53::uuid[]) n(id) where not exists (select from mine m where m.id = n.id)
+) end as others from all_are
 """
 UPDATE_LOTS = """
 update lots l set remaining = n.remaining, is_pending = n.is_pending, held = n.held
@@ -153,8 +155,10 @@ async def write(connection: Connection, changes: Changes) -> None:
         await connection.execute(UPDATE_PURCHASES, *_returned(changes))
     await shared.write(connection, changes.shared)
     books = [patron.book for patron in changes.patrons]
-    if not await connection.fetchval(WRITE, *_appended(changes), *_customers(books), *tiers_of(books), changes.read_at):
-        raise Conflict("not all customers are as they were read")
+    values = (*_appended(changes), *_customers(books), *tiers_of(books), changes.read_at)
+    written = await connection.fetchrow(WRITE, *values)
+    if not written["mine"]:
+        raise Conflict("not all customers are as they were read", customers=written["others"])
     if acts := changes.acts:
         await connection.execute(
             INSERT_ACTS,

@@ -53,16 +53,16 @@ from (
 where (use ->> 'amount')::numeric <> 0
 group by 1, 2
 """
-# Of the last moments only: found at once, not when their customer's turn comes. A run of 2 seconds, its rest of 10 and
-# the schedule's 2 are 14. Time is an argument, with both its ends: an index, and the planner, look for values that
-# stand still; `offset 0` goes from each posting to its entries, not through all there are.
+# Time is an argument, with both its ends: an index, and the planner, look for values that stand still. It finds pages,
+# so asking it for a tenth of a second costs what asking for ten does: 15 ms. Read by a cursor, a little at a time.
+NEWEST = "select customer_id, tx_id from txs where created_at > $1 and created_at <= $2"
+# `offset 0` goes from each posting to its entries, not through all there are.
 UNBALANCED = """
 select t.customer_id, t.tx_id, e.wallet, sum(e.amount)
-from txs t
+from unnest($1::uuid[], $2::uuid[]) t(customer_id, tx_id)
 cross join lateral (
     select n.wallet, n.amount from entries n where n.customer_id = t.customer_id and n.tx_id = t.tx_id offset 0
 ) e
-where t.created_at > $1::timestamptz - interval '15 seconds' and t.created_at <= $1
 group by 1, 2, 3 having sum(e.amount) <> 0 limit 100
 """
 _FOUND = """
@@ -190,8 +190,14 @@ class Look:
         async for finding in find_strays(self._snapshot):
             yield finding
 
-    async def unbalanced(self) -> Sequence[Found]:
-        rows = await self._connection.fetch(UNBALANCED, self.now)
+    async def newest(self, *, since: datetime, at_once: int) -> AsyncIterator[Sequence[tuple[UUID, UUID]]]:
+        cursor = await self._connection.cursor(NEWEST, since, self.now)
+        while rows := await cursor.fetch(at_once):
+            yield [(row[0], row[1]) for row in rows]
+
+    async def unbalanced(self, postings: Sequence[tuple[UUID, UUID]]) -> Sequence[Found]:
+        owners, ids = [owner for owner, _ in postings], [tx_id for _, tx_id in postings]
+        rows = await self._connection.fetch(UNBALANCED, owners, ids)
         return [
             Found("entry_sum", None if owner == NOBODY else str(owner), str(tx_id), f"{wallet}: 0", str(total))
             for owner, tx_id, wallet, total in rows

@@ -17,7 +17,9 @@ KEY = {"Idempotency-Key": "k-1"}
 SECRETS = (samples.PHONE, "9001234567", samples.EMAIL, "Anna", "Coffee", "2200", "Bearer", "number=")
 
 
-async def hang(edge: Edge, body: bytes, *, disconnects: bool) -> asyncio.Task[list[dict[str, Any]]]:
+async def hang(
+    edge: Edge, body: bytes, *, disconnects: bool, path: str = "/v1/accrue"
+) -> asyncio.Task[list[dict[str, Any]]]:
     """A raw request whose body is sent, and which nobody waits for."""
     messages: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": disconnects}]
     sent: list[dict[str, Any]] = []
@@ -31,8 +33,8 @@ async def hang(edge: Edge, body: bytes, *, disconnects: bool) -> asyncio.Task[li
     scope = {
         "type": "http",
         "method": "POST",
-        "path": "/v1/accrue",
-        "raw_path": b"/v1/accrue",
+        "path": path,
+        "raw_path": path.encode(),
         "query_string": b"",
         "headers": [
             (b"authorization", b"Bearer till"),
@@ -54,6 +56,12 @@ def body() -> bytes:
     return httpx.Request("POST", "http://x", json=samples.purchase()).content
 
 
+async def hang_registering(edge: Edge) -> asyncio.Task[list[dict[str, Any]]]:
+    """A write that no round looks after."""
+    sent = httpx.Request("POST", "http://x", json=samples.registration()).content
+    return await hang(edge, sent, disconnects=False, path="/v1/customers")
+
+
 async def test_whoever_hangs_up_before_the_request_is_whole_is_not_answered(edge: Edge, service: MemoryService) -> None:
     with capture_logs() as logs:
         sent = await (await hang(edge, body()[:50], disconnects=True))
@@ -64,7 +72,7 @@ async def test_whoever_hangs_up_before_the_request_is_whole_is_not_answered(edge
 
 async def test_a_cancelled_client_does_not_cancel_a_write(edge: Edge, service: MemoryService) -> None:
     service.is_open.clear()
-    task = await hang(edge, body(), disconnects=False)
+    task = await hang_registering(edge)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -76,7 +84,7 @@ async def test_a_cancelled_client_does_not_cancel_a_write(edge: Edge, service: M
 
 async def test_a_write_that_fails_when_nobody_waits_any_more_makes_no_noise(edge: Edge, service: MemoryService) -> None:
     service.is_open.clear()
-    task = await hang(edge, body(), disconnects=False)
+    task = await hang_registering(edge)
     task.cancel()
     service.trouble = RuntimeError("too late")
     service.is_open.set()

@@ -223,6 +223,21 @@ async def test_a_forgotten_customer_is_read_anew(snapshots: RedisSnapshots) -> N
     assert (await snapshots.get(ANNA)).patron is None
 
 
+async def test_a_write_that_is_cut_off_is_forgotten_before_anything_is_read(
+    snapshots: RedisSnapshots, redis: Redis
+) -> None:
+    """As when the database's patience ends while Redis is told of what is committed."""
+    await snapshots.put([patron()])
+    await redis.client_pause(30, all=False)
+    telling = asyncio.create_task(snapshots.put([patron()]))
+    await asyncio.sleep(0.01)
+    telling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await telling
+    await asyncio.sleep(0.05)
+    assert (await snapshots.get(ANNA)).patron is None
+
+
 async def test_a_redis_that_was_away_forgets_what_it_was_not_told(stage: Stage, watch: Counting) -> None:
     """Its process stands still, as in a pause of its machine, and then goes on with what it had."""
     async with proxied(Path(stage.redis_url.removeprefix("unix://"))) as line:

@@ -5,6 +5,7 @@ nothing behind, whoever of them is killed.
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -143,6 +144,24 @@ async def test_limits_of_time_that_the_role_has_do_not_cut_it(
     asked = await admin.good("POST", "/v1/program/draft/backtest", {"last": 20_000})
     row = await found(admin, asked["id"])
     assert (row["state"], row["failure"], row["done"]) == ("done", None, 20_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nowhere else a worker stays on one processor")
+async def test_it_calculates_anywhere_whatever_worker_has_started_it(stage: Stage, owner: asyncpg.Connection) -> None:
+    ours = os.sched_getaffinity(0)
+    two = set(sorted(ours)[:2])
+    os.sched_setaffinity(0, two)  # As many as there are workers: each of them stays on one.
+    try:
+        async with live(stage, workers=2) as service, httpx.AsyncClient(base_url=service.url) as http:
+            admin = Desk(http, await stage.key("admin"))
+            await admin.publish(small_program())
+            await fill(admin, Desk(http, await stage.key("pos", shop="S1", terminal="T1")), owner)
+            backtest, mains, workers = await begun(admin)
+            assert [os.sched_getaffinity(pid) for pid in (*mains, *workers)] == [two] * (1 + len(workers))
+            await admin.good("POST", f"/v1/program/backtests/{backtest}/cancel")
+            await until(lambda: not alive(*mains, *workers), seconds=STOP_SECONDS)
+    finally:
+        os.sched_setaffinity(0, ours)
 
 
 async def test_it_goes_on_while_the_service_is_started_anew(stage: Stage, owner: asyncpg.Connection) -> None:

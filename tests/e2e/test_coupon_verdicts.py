@@ -8,6 +8,7 @@ import asyncpg
 import httpx
 import pytest
 
+from app.storage.ledger import Round
 from tests.e2e.checks import ago, refused
 from tests.kit import Desk, line, purchase, refund, small_program
 
@@ -47,6 +48,39 @@ async def shown(
 
 async def uses(till: Desk, code: str) -> int:
     return int((await till.good("GET", f"/v1/coupons/{code}"))["uses"])
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How rounds begin: at a glance, or by taking locks."""
+    names: list[str] = []
+    for name in ("glance", "take"):
+        statement = getattr(Round, name)
+
+        async def run(self: Round, *args: Any, name: str = name, statement: Any = statement, **named: Any) -> Any:
+            names.append(name)
+            return await statement(self, *args, **named)
+
+        monkeypatch.setattr(Round, name, run)
+    return names
+
+
+async def test_a_code_that_only_the_program_knows_needs_no_lock(shop: Desk, admin: Desk, ran: list[str]) -> None:
+    """One that was issued may be used up: it is taken under its lock, and from then on without looking first."""
+    await make(admin, code="SPRING", uses=2)
+    (winter,) = await make(admin, pool="winter", count=1)
+    for code, begun, verdict in (
+        ("open", ["glance"], "applied"),
+        ("spring", ["glance", "take"], "applied"),
+        ("spring", ["take"], "applied"),
+        ("open", ["glance"], "applied"),
+        ("spring", ["take"], "used_up"),
+        (winter, ["take"], "applied"),
+    ):
+        ran.clear()
+        ((_, told, _),), _ = await shown(shop, None, code)
+        assert (ran, told) == (begun, verdict), code
+    assert await uses(shop, "SPRING") == 2
 
 
 @pytest.mark.parametrize("call", CALLS)

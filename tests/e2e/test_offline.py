@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -325,15 +326,15 @@ async def test_limits_go_by_the_databases_clock(till: Desk, admin: Desk, owner: 
 
 async def test_draws_are_of_the_day_on_which_they_are_made(till: Desk, admin: Desk) -> None:
     draw = {"algorithm": "independent", "chance": "1", "prizes": [{"id": "p", "weight": 1, "units": 5}]}
-    await admin.publish(
-        small_program(timezone="UTC", rules=[{"id": "lucky", "kind": "random_reward", "give": {"draw": draw}}])
-    )
+    program = small_program(rules=[{"id": "lucky", "kind": "random_reward", "give": {"draw": draw}}])
+    await admin.publish(program)
     customer = await till.register()
     body = receipt(customer, executed_at=ago(seconds=0))
     (sold,) = await posted(till, body)
     (drawn,) = sold["draws"]
     assert (drawn["rule"], drawn["prize"], sold["totals"]["accrued"]["points"]) == ("lucky", "p", 5)
-    day = await till.good("GET", f"/v1/draws/{datetime.now(UTC).date()}")
+    today = datetime.now(ZoneInfo(program["timezone"])).date()
+    day = await till.good("GET", f"/v1/draws/{today}")
     assert day["commitment"] is not None
     (again,) = await upload(till, body)
     assert again["purchase"]["draws"] == [drawn]

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from tests.e2e.checks import ago, entries, instant
-from tests.kit import Desk, line, refund, small_program
+from tests.e2e.hold_desk import capture, check
+from tests.kit import Desk, line, purchase, refund, small_program
 
 
 def wallet(**terms: Any) -> dict[str, Any]:
@@ -42,6 +43,24 @@ async def test_points_are_taken_from_the_purchases_own_lots_first(till: Desk) ->
     first, second = await sell(till, customer, 10000), await sell(till, customer, 20000)
     await bring_back(till, second, ("1", "0.5"))
     assert await lots(till, customer) == {first["tx_id"]: 100, second["tx_id"]: 100}
+
+
+async def test_so_are_those_of_a_purchase_that_was_held(till: Desk, owner: asyncpg.Connection) -> None:
+    customer = await till.register()
+    first = await sell(till, customer, 100000)
+    basket = purchase(customer, line(price=20000, qty=2), redeem={"points": 30})
+    held = await till.good("POST", "/v1/holds", {**basket, "ttl_seconds": 600})
+    second = await capture(till, held["id"])
+    made = await lots(till, customer)
+    own = second["totals"]["accrued"]["points"]
+    assert made == {first["tx_id"]: 970, second["tx_id"]: own}
+    path = f"/v1/purchases/{held['id']}/returns"
+    shown = await till.good("POST", f"{path}?preview=true", refund(("1", 1)))
+    back = await till.good("POST", path, refund(("1", 1)))
+    assert back["given_back"] == shown["given_back"] == {"points": 15}
+    assert back["taken_back"] == shown["taken_back"] == {"points": own // 2}
+    assert await lots(till, customer) == {first["tx_id"]: 985, second["tx_id"]: own - own // 2}
+    await check(owner)
 
 
 async def test_pending_points_are_taken_before_active_ones(till: Desk, admin: Desk) -> None:

@@ -1,7 +1,7 @@
 """Rounds on a real database that can be interrupted: before a statement something happens, or nothing until told so."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -22,7 +22,7 @@ from app.flows.ledger_port import RoundTx
 from app.flows.move_points import MovePoints
 from app.flows.publish_program import ProgramShelf
 from app.flows.requests import AdjustRequest, Answer, Caller, Receipt, RedeemRequest, Role, Write
-from app.flows.rounds import IN_FLIGHT_MAX, Rounds
+from app.flows.rounds import BESIDE_MIN, IN_FLIGHT_MAX, Rounds
 from app.storage.engine import Database
 from app.storage.ledger import LedgerDatabase
 from app.storage.reads import ReadsDatabase
@@ -77,7 +77,7 @@ class InterruptedTx:
 @dataclass(slots=True)
 class InterruptedLedger:
     """The port `LedgerStore`. `before`: by statement, what happens once before it is next run; "begin" is a round's
-    first, whichever it is.
+    first, whichever it is, and "committed" comes before it is heard that a round under locks is.
     """
 
     store: LedgerDatabase
@@ -87,11 +87,26 @@ class InterruptedLedger:
     async def round(self) -> AsyncIterator[RoundTx]:
         async with self.store.round() as tx:
             yield cast("RoundTx", InterruptedTx(tx, self.before))
+        await self._committed()
 
     @asynccontextmanager
     async def unlocked(self) -> AsyncIterator[RoundTx]:
         async with self.store.unlocked() as tx:
             yield cast("RoundTx", InterruptedTx(tx, self.before))
+
+    async def _committed(self) -> None:
+        if interruption := self.before.pop("committed", None):
+            await interruption()
+
+
+class Forgetful(NoSnapshots):
+    """The port `Snapshots`, always empty; remembers whom it was told to forget."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[UUID] = []
+
+    async def forget(self, customer_ids: Sequence[UUID]) -> None:
+        self.forgotten += customer_ids
 
 
 @dataclass(slots=True)
@@ -123,6 +138,7 @@ class Rig:
     points: MovePoints
     ledger: InterruptedLedger
     watch: Watching
+    snapshots: Forgetful
     owner: asyncpg.Connection
 
     async def customer(self, points: int = 0) -> UUID:
@@ -154,19 +170,19 @@ async def open_rig(stage: Stage) -> AsyncIterator[Rig]:
     )
     database = Database(stage.database_url, allow_unsafe=True)
     await database.open()
-    clock, answers, watch = DatabaseClock(), JsonAnswers(), Watching()
+    clock, answers, watch, snapshots = DatabaseClock(), JsonAnswers(), Watching(), Forgetful()
     ledger = InterruptedLedger(LedgerDatabase(database))
     rounds = Rounds(
         ledger,
         programs=ProgramShelf(ReadsDatabase(database), clock=clock),
         answers=answers,
-        snapshots=NoSnapshots(),
+        snapshots=snapshots,
         clock=clock,
         watch=cast("Any", watch),
     )
     points = MovePoints(rounds, vault=KeyringVault(stage.keyring()), answers=answers)
     try:
-        yield Rig(rounds, points, ledger, watch, owner)
+        yield Rig(rounds, points, ledger, watch, snapshots, owner)
         await rounds.drain()
     finally:
         await database.close()
@@ -180,7 +196,8 @@ async def standing_still(rig: Rig) -> AsyncIterator[None]:
     held = []
     for pause in pauses:
         rig.ledger.before = {"begin": pause}
-        held.append(asyncio.create_task(rig.give(await rig.customer(), 1)))
+        customer = await rig.customer()
+        held += [asyncio.create_task(rig.give(customer, 1)) for _ in range(BESIDE_MIN)]
         await pause.reached()
     yield
     await asyncio.sleep(0)  # Whoever asked is in the queue.

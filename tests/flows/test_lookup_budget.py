@@ -4,7 +4,7 @@ to it.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import pytest
 
@@ -107,6 +107,33 @@ async def test_a_process_that_has_not_heard_tells_of_no_miss(
     assert await said(second, hit) == HIT
     assert await said(second, miss) == Rejection.LOOKUP_BUDGET_EXHAUSTED
     assert await said(second, hit) == Rejection.LOOKUP_BUDGET_EXHAUSTED
+
+
+async def test_who_had_room_is_told_though_later_misses_were_heard_of_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the commit of the tenth miss and its answer another process's eleventh is counted and heard of."""
+    monkeypatch.setattr(lookup_budget, "REFRESH_SECONDS", 0.0)
+
+    class Overtaken(BudgetsDatabase):
+        async def note_misses(self, whose: Sequence[str], count: int, *, kept: int) -> Mapping[str, Sequence[float]]:
+            found = await super().note_misses(whose, count, kept=kept)
+            later.append(await said(other, miss))
+            with pytest.raises(Rejected):
+                await heard()
+            return found
+
+    async def heard() -> None:
+        while True:
+            await budget.guessed(TILL, named=1, missed=0)
+            await asyncio.sleep(0.01)
+
+    other, later = process(database), list[str]()
+    budget = LookupBudget(Overtaken(database), limits=LIMITS, watch=Seen())
+    for _ in range(9):
+        await said(other, miss)
+    assert await said(budget, miss) == MISS.value
+    assert later == [Rejection.LOOKUP_BUDGET_EXHAUSTED.value]
 
 
 async def test_a_process_hears_of_others_within_a_moment_and_at_its_start_of_the_whole_day(

@@ -12,14 +12,19 @@ from app.domain.rejections import Rejected, Rejection
 from app.flows import rounds as rounds_module
 from app.flows.asks import Ask
 from app.flows.claims import receipt_claim
+from app.flows.failures import DatabaseGone
 from app.flows.post_round import TRIES_MAX
 from app.flows.requests import Receipt
-from app.flows.rounds import BESIDE_MIN, IN_FLIGHT_MAX, SMALL_MAX
+from app.flows.rounds import BESIDE_MIN, IN_FLIGHT_MAX, LATE_SECONDS
 from tests.flows.rig import SOON_SECONDS, Pause, Rig, open_rig, refusal_of, standing_still
 from tests.kit import Stage
 from tests.storm.audit import audit
 
 BUSY_SECONDS_MAX = 6.0
+
+
+only_at_a_glance = pytest.mark.parametrize("rig", ["at a glance"], indirect=True)
+only_under_locks = pytest.mark.parametrize("rig", ["under locks"], indirect=True)
 
 
 @pytest.fixture(params=["at a glance", "under locks"])
@@ -31,6 +36,7 @@ async def rig(stage: Stage, request: pytest.FixtureRequest, monkeypatch: pytest.
         await audit(rig.owner)
 
 
+@only_under_locks
 async def test_requests_of_one_customer_share_a_round_and_are_decided_one_after_the_other(rig: Rig) -> None:
     customer = await rig.customer()
     async with standing_still(rig):
@@ -41,7 +47,7 @@ async def test_requests_of_one_customer_share_a_round_and_are_decided_one_after_
     assert [answer["version"] for answer in answers] == [1, 2, 3, 4, 5]
     assert answers[-1]["balances"]["points"]["available"] == 0
     assert (await too_much)["code"] == "insufficient_points"
-    assert sorted(rig.watch.sizes) == [1, 1, 6]
+    assert sorted(rig.watch.sizes) == [6, BESIDE_MIN, BESIDE_MIN]
 
 
 async def test_rounds_in_flight_are_few_and_never_share_a_customer(rig: Rig) -> None:
@@ -50,12 +56,13 @@ async def test_rounds_in_flight_are_few_and_never_share_a_customer(rig: Rig) -> 
     asked = []
     for customer, pause in zip(customers, pauses, strict=True):
         rig.ledger.before["write"] = pause
-        asked.append(asyncio.create_task(rig.give(customer, 1)))
+        asked += [asyncio.create_task(rig.give(customer, 1)) for _ in range(BESIDE_MIN)]
         await asyncio.sleep(0.05)
     assert len(rig.rounds._in_flight) == IN_FLIGHT_MAX
     for pause in pauses:
         pause.go()
-    assert [answer["version"] for answer in await asyncio.gather(*asked)] == [1] * len(customers)
+    versions = [answer["version"] for answer in await asyncio.gather(*asked)]
+    assert versions == [*range(1, BESIDE_MIN + 1)] * len(customers)
 
 
 async def test_what_comes_in_one_turn_of_the_loop_shares_a_round(rig: Rig) -> None:
@@ -79,14 +86,57 @@ async def _under_way(rig: Rig, size: int, *, before: str = "write") -> AsyncIter
     await asyncio.gather(*asked)
 
 
-async def test_beside_a_small_round_another_starts_at_once(rig: Rig) -> None:
-    async with _under_way(rig, SMALL_MAX):
+@only_under_locks
+async def test_beside_a_small_round_under_locks_another_starts_at_once(rig: Rig) -> None:
+    async with _under_way(rig, BESIDE_MIN - 1):
         assert (await asyncio.wait_for(rig.give(await rig.customer(), 1), SOON_SECONDS))["version"] == 1
 
 
-async def test_beside_a_larger_round_few_wait_and_many_start(rig: Rig) -> None:
+@only_under_locks
+async def test_beside_a_large_round_under_locks_few_wait(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds_module, "LATE_SECONDS", 60.0)
+    async with _under_way(rig, BESIDE_MIN):
+        waiting = asyncio.create_task(rig.give(await rig.customer(), 1))
+        await asyncio.sleep(0.1)
+        assert not rig.watch.sizes
+    await waiting
+
+
+@only_at_a_glance
+async def test_few_who_need_locks_keep_none_waiting_who_do_not(rig: Rig) -> None:
+    spender, giver = await rig.customer(), await rig.customer()
+    await rig.give(spender, 10)
+    locking = Pause()
+    async with standing_still(rig):
+        rig.watch.sizes.clear()
+        taken = asyncio.create_task(rig.take(spender, 3))
+        given = asyncio.create_task(rig.give(giver, 5))
+        rig.ledger.before = {"take": locking}
+    await locking.reached()
+    assert (await asyncio.wait_for(given, SOON_SECONDS))["version"] == 1
+    assert not taken.done()
+    locking.go()
+    assert (await taken)["version"] == 2
+
+
+@only_at_a_glance
+async def test_a_fault_in_what_is_wanted_leaves_nobody_waiting(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    customer, neighbour = await rig.customer(), await rig.customer()
+    await rig.give(customer, 1)  # The program is known from now on.
+
+    def fail(*_: object) -> bool:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(rounds_module, "needs_locks", fail)
+    asked = asyncio.gather(rig.give(customer, 1), rig.give(neighbour, 1))
+    assert [answer["version"] for answer in await asyncio.wait_for(asked, SOON_SECONDS)] == [2, 1]
+
+
+@only_at_a_glance
+async def test_beside_a_round_few_wait_and_many_start(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds_module, "LATE_SECONDS", 60.0)
     customers = [await rig.customer() for _ in range(BESIDE_MIN)]
-    async with _under_way(rig, SMALL_MAX + 1):
+    async with _under_way(rig, 1):
         asked = [asyncio.create_task(rig.give(customer, 1)) for customer in customers[1:]]
         await asyncio.sleep(0.1)
         assert not rig.watch.sizes
@@ -95,13 +145,21 @@ async def test_beside_a_larger_round_few_wait_and_many_start(rig: Rig) -> None:
         assert rig.watch.sizes == [BESIDE_MIN]
 
 
-async def test_those_who_waited_are_one_round_once_the_larger_one_is_over(rig: Rig) -> None:
+@only_at_a_glance
+async def test_a_round_that_takes_too_long_keeps_nobody_waiting(rig: Rig) -> None:
+    async with _under_way(rig, 1):
+        await asyncio.sleep(2 * LATE_SECONDS)
+        assert (await asyncio.wait_for(rig.give(await rig.customer(), 1), SOON_SECONDS))["version"] == 1
+
+
+@only_at_a_glance
+async def test_those_who_waited_are_one_round_once_the_one_before_is_over(rig: Rig) -> None:
     customers = [await rig.customer() for _ in range(BESIDE_MIN - 1)]
-    async with _under_way(rig, SMALL_MAX + 1):
+    async with _under_way(rig, 3):
         asked = [asyncio.create_task(rig.give(customer, 1)) for customer in customers]
         await asyncio.sleep(0)
     await asyncio.gather(*asked)
-    assert sorted(rig.watch.sizes) == [SMALL_MAX + 1, BESIDE_MIN - 1]
+    assert sorted(rig.watch.sizes) == [3, BESIDE_MIN - 1]
 
 
 async def test_a_round_that_has_failed_keeps_nobody_waiting(rig: Rig) -> None:
@@ -111,9 +169,9 @@ async def test_a_round_that_has_failed_keeps_nobody_waiting(rig: Rig) -> None:
         rig.ledger.before["begin"] = alone  # The first of its members, when it is tried by itself.
         raise RuntimeError("nobody foresaw this")
 
-    async with _under_way(rig, SMALL_MAX + 1):
+    async with _under_way(rig, BESIDE_MIN):
         rig.ledger.before["begin"] = fail
-        waiting = [asyncio.create_task(rig.give(await rig.customer(), 1)) for _ in range(SMALL_MAX + 1)]
+        waiting = [asyncio.create_task(rig.give(await rig.customer(), 1)) for _ in range(3)]
         await asyncio.sleep(0)
     await alone.reached()
     assert (await asyncio.wait_for(rig.give(await rig.customer(), 1), SOON_SECONDS))["version"] == 1
@@ -307,9 +365,9 @@ async def test_a_till_whose_patience_is_over_is_refused_before_anything_is_writt
 
 
 async def test_a_full_queue_says_so_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds_module, "QUEUE_MAX", 3)
     customer = await rig.customer()
     async with standing_still(rig):
+        monkeypatch.setattr(rounds_module, "QUEUE_MAX", 3)
         queued = [asyncio.create_task(rig.give(customer, 1)) for _ in range(3)]
         await asyncio.sleep(0)
         assert await refusal_of(asyncio.create_task(rig.give(customer, 1))) is Rejection.OVERLOADED
@@ -349,6 +407,22 @@ async def test_a_connection_that_breaks_before_the_commit_is_tried_again(rig: Ri
     rig.ledger.before = {"write": cut}
     assert (await rig.give(customer, 5))["version"] == 1
     assert len(rig.watch.failures) == 1
+
+
+@only_under_locks
+async def test_what_may_be_committed_unheard_is_forgotten_by_the_cache(rig: Rig) -> None:
+    """Once by the round that can't know, for all whom it wrote; once more by the repeat, for whom that is about."""
+    customer = await rig.customer(50)
+    rig.snapshots.forgotten.clear()
+
+    async def lose_the_answer() -> None:
+        raise DatabaseGone("nobody hears of the commit")
+
+    rig.ledger.before["committed"] = lose_the_answer
+    answer = await rig.take(customer, 20)
+    assert (answer["status"], answer["balances"]["points"]["available"]) == (201, 30)
+    assert rig.snapshots.forgotten == [customer, customer]
+    assert rig.watch.failures == ["DatabaseGone"]
 
 
 async def test_a_locked_table_is_busy_in_time_for_everybody(rig: Rig) -> None:

@@ -30,6 +30,11 @@ class Machine:
     def __init__(self, *noisy: Case) -> None:
         self.noisy = noisy
         self.calls: list[Case] = []
+        self.tidied = 0
+
+    def tidy(self) -> None:
+        """`tidied`: after how many runs."""
+        self.tidied = len(self.calls) - 1  # The first was disturbed, and made again.
 
     def measure(self, case: Case, *, repeat: int, before: Sequence[Run]) -> Run:
         self.calls.append(case)
@@ -62,8 +67,8 @@ def test_the_command_line_has_a_quick_form_that_can_be_sized() -> None:
 
 def test_rounds_measure_every_case_and_disturbed_runs_again() -> None:
     machine, told = Machine(), list[str]()
-    runs, dropped = go_round(machine.measure, OPTIONS, told.append)
-    wanted = [*(case for repeat in range(2) for case in round_of(repeat, repeats=2, flush_ms=1.5)), OPEN]
+    runs, dropped = go_round(machine.measure, OPTIONS, told.append, tidy=machine.tidy)
+    wanted = [*(case for repeat in range(2) for case in round_of(repeat, repeats=2, flush_ms=1.5)), OPEN, OPEN]
     assert [one.case for one in runs] == wanted
     assert [one.case for one in dropped] == wanted[:1]
     assert {one.repeat for one in runs} == {0, 1}
@@ -72,7 +77,7 @@ def test_rounds_measure_every_case_and_disturbed_runs_again() -> None:
 
 def test_a_case_that_is_never_quiet_is_left_out_and_told() -> None:
     machine, told = Machine(PGBENCH), list[str]()
-    runs, dropped = go_round(machine.measure, OPTIONS, told.append)
+    runs, dropped = go_round(machine.measure, OPTIONS, told.append, tidy=machine.tidy)
     assert PGBENCH not in {one.case for one in runs}
     assert [one.case for one in dropped] == [PGBENCH] * 6
     assert told.count(f"{PGBENCH.label}: no quiet run in this round") == 2
@@ -81,16 +86,17 @@ def test_a_case_that_is_never_quiet_is_left_out_and_told() -> None:
 
 def test_an_open_loop_without_a_known_capacity_is_left_out() -> None:
     machine, told = Machine(ACCRUE, replace(ACCRUE, connections=64)), list[str]()
-    runs, _ = go_round(machine.measure, replace(OPTIONS, repeats=1), told.append)
+    runs, _ = go_round(machine.measure, replace(OPTIONS, repeats=1), told.append, tidy=machine.tidy)
     assert OPEN not in {one.case for one in runs}
     assert told[-1] == f"{OPEN.label}: left out, no quiet run told the capacity"
 
 
 def test_open_loops_come_last_when_all_rounds_have_told_the_capacity() -> None:
     machine, told = Machine(), list[str]()
-    runs, _ = go_round(machine.measure, replace(OPTIONS, repeats=5), told.append)
-    assert [(one.case, one.repeat) for one in runs[-3:]] == [(OPEN, 0), (OPEN, 1), (OPEN, 2)]
-    assert OPEN not in {one.case for one in runs[:-3]}
+    runs, _ = go_round(machine.measure, replace(OPTIONS, repeats=5), told.append, tidy=machine.tidy)
+    assert [(one.case, one.repeat) for one in runs[-5:]] == [(OPEN, repeat) for repeat in range(5)]
+    assert OPEN not in {one.case for one in runs[:-5]}
+    assert machine.tidied == len(runs) - 5
     assert f"open loop at half of the capacity of {capacity(runs):,.0f}/s" in told
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.cases import ACCRUE, ACCRUE_FEW, OPEN, PGBENCH, capacity, open_repeats, other, ratios, round_of
+from loadtest.cases import ACCRUE, ACCRUE_FEW, OPEN, PGBENCH, capacity, other, ratios, round_of
 from loadtest.results import Ratio, Spread, read, round_ratios, summarise, with_summaries, write
 from tests.loadtest.bench_samples import pgbench, report, run
 
@@ -114,5 +114,4 @@ def test_every_round_has_what_is_compared_side_by_side_and_some_have_the_rest() 
         )
         assert (other("quote") in cases) == (repeat in {0, 2, 4})
         assert OPEN not in cases
-    assert [open_repeats(repeats) for repeats in (1, 2, 3, 5)] == [1, 1, 2, 3]
     assert not [case for case in round_of(0, repeats=1, flush_ms=None) if case.flush_ms is not None]

@@ -17,7 +17,7 @@ from loadtest.stand import set_flush
 from tests.kit import Stage, live
 
 CUSTOMERS = 40
-SCENARIOS = ("accrue", "hot", "redeem", "replay", "return", "quote", "balance", "lookup", "day")
+SCENARIOS = ("accrue", "hot", "redeem", "pay", "replay", "return", "quote", "balance", "lookup", "day")
 
 
 @asynccontextmanager

@@ -127,7 +127,7 @@ async def _round(store: LedgerDatabase, customers: Sequence[UUID], seed: random.
             await tx.write(changes)
     else:
         async with store.unlocked() as tx:
-            seen = await tx.glance(claims=flat, identifiers=[], customers=customers)
+            seen = await tx.glance(claims=flat, identifiers=[], customers=customers, coupons=[])
             changes, seconds = _decided(seen.patrons, customers, digests, seed, now=seen.now)
             await tx.write(changes)
     return seconds

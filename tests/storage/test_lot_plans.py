@@ -1,5 +1,6 @@
 """Lots in the database: the first ones in spending order, and the plans that read them without the rest."""
 
+import json
 import random
 import re
 from collections.abc import Mapping
@@ -9,10 +10,12 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.domain.ledger.lots import spending_order
+from app.domain.ledger.lots import Lot, spending_order
+from app.flows.read_customer import horizon_of
 from app.storage import hot_reads, ledger
 from app.storage.engine import Database
 from app.storage.ledger import FIRST_LOTS_MAX, LedgerDatabase
+from app.storage.reads import ReadsDatabase
 from app.storage.round_rows import lots_by_customer
 from tests.kit import Stage
 
@@ -74,6 +77,8 @@ async def test_the_first_lots_are_those_that_spending_begins_with(filled: Stage)
         (ledger.READ_FIRST_LOTS, (CUSTOMERS[:3], ["points"] * 3, [5] * 3, FIRST_LOTS_MAX)),
         (ledger.READ_LOTS, (CUSTOMERS[:3],)),
         (hot_reads.READ_BOOKS, (CUSTOMERS[:3],)),
+        (hot_reads.READ_OUTLOOKS, (CUSTOMERS[:3],)),
+        (hot_reads.READ_OPEN_LOTS, (CUSTOMERS[:1], 100, 51)),
     ],
 )
 async def test_open_lots_are_read_out_of_their_index(
@@ -83,6 +88,13 @@ async def test_open_lots_are_read_out_of_their_index(
     plan = await _plan(filled, statement, *arguments)
     assert re.search(r"Index Scan using lots_open on lots|Bitmap Index Scan on lots_open", plan), plan
     assert not re.search(r"Seq Scan on lots|lots_pkey", plan), plan
+
+
+async def test_lots_of_postings_are_found_without_the_others(filled: Stage) -> None:
+    plan = await _plan(filled, ledger.READ_LOTS_OF_POSTINGS, CUSTOMERS[:3], CUSTOMERS[:3])
+    assert re.search(r"Index (Only )?Scan using entries_\w+_pkey", plan), plan
+    assert re.search(r"lots_pkey on lots.*\n\s+Index Cond: \(\(customer_id = .*AND \(lot_id = ", plan), plan
+    assert not re.search(r"Seq Scan on (lots|entries)", plan), plan
 
 
 async def test_the_first_lots_come_in_order_and_their_reading_ends(filled: Stage) -> None:
@@ -97,6 +109,56 @@ async def test_the_first_lots_come_in_order_and_their_reading_ends(filled: Stage
     assert "Sort" not in plan, plan
     [read] = re.findall(r"Index Scan using lots_open on lots o \(actual rows=([\d.]+)", plan)
     assert float(read) <= 5, plan
+
+
+async def test_an_outlook_is_what_all_lots_would_tell(filled: Stage) -> None:
+    """Dates tie; some lots never end, some end before they begin, some are pending, set aside or spent."""
+    owner = await asyncpg.connect(filled.owner_url)
+    await owner.execute("update customers set balances = $1", _balances({"points": 5, "miles": 5, "stamps": 0}))
+    await owner.execute("update customers set balances = $1 where id = $2", _balances({"points": 0}), CUSTOMERS[0])
+    await owner.execute("update lots set is_pending = false where customer_id = $1", CUSTOMERS[0])
+    await owner.execute("update lots set active_at = expires_at where is_pending and expires_at = $1", NOW)
+    await owner.close()
+    database = Database(filled.database_url, allow_unsafe=True)
+    await database.open()
+    reads, told = ReadsDatabase(database), 0
+    for customer in CUSTOMERS:
+        outlook, whole = await reads.outlook(customer), await reads.books(customer)
+        assert outlook is not None
+        assert whole is not None
+        assert outlook.horizon == horizon_of(whole.book)
+        told += sum(next_one is not None for pair in outlook.horizon.values() for next_one in pair)
+    assert await reads.outlook(UUID(int=1)) is None
+    await database.close()
+    assert told >= 4 * (len(CUSTOMERS) - 1)
+
+
+async def test_pages_of_open_lots_are_cut_out_of_all_of_them(filled: Stage) -> None:
+    owner = await asyncpg.connect(filled.owner_url)
+    await owner.execute("update customers set balances = $1", _balances({"points": 5, "miles": 0, "stamps": 0}))
+    await owner.close()
+    database = Database(filled.database_url, allow_unsafe=True)
+    await database.open()
+    reads, customer = ReadsDatabase(database), CUSTOMERS[0]
+    whole = await reads.books(customer)
+    assert whole is not None
+    expected = [lot for lot in spending_order(whole.book.all_lots().values()) if lot.remaining]
+    paged: list[Lot] = []
+    for start in range(0, len(expected) + 70, 70):
+        found = await reads.open_lots(customer, start=start, limit=70)
+        assert found is not None
+        patron, page = found
+        assert patron.book.customer_id == customer
+        paged += page
+    assert paged == expected
+    assert len(expected) >= 200
+    assert await reads.open_lots(UUID(int=1), start=0, limit=1) is None
+    await database.close()
+
+
+def _balances(pending: Mapping[str, int]) -> str:
+    purses = {wallet: {"available": 9, "pending": units, "held": 0, "floor": 0} for wallet, units in pending.items()}
+    return json.dumps(purses)
 
 
 async def _plan(stage: Stage, statement: str, *arguments: object) -> str:

@@ -26,8 +26,8 @@ _GROWING = (
         (ledger.READ_KNOWN, (_IDS, _DIGESTS, _IDS), {"claims_0_pkey", "identifiers_pkey", "customers_pkey"}),
         (
             ledger.GLANCE,
-            (_IDS, _DIGESTS, _IDS),
-            {"claims_0_pkey", "identifiers_pkey", "customers_pkey", "profiles_pkey"},
+            (_IDS, _DIGESTS, _IDS, _NAMES),
+            {"claims_0_pkey", "identifiers_pkey", "customers_pkey", "profiles_pkey", "coupons_pkey"},
         ),
         (ledger.LOCK_PATRONS, (_IDS,), {"customers_pkey", "profiles_pkey"}),
         (ledger.READ_LOTS, (_IDS,), {"lots_open"}),

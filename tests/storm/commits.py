@@ -1,7 +1,7 @@
 """Which chunk between service and database asks for a commit, and which one answers it.
 
 A transaction says COMMIT. A round that locks nothing is one statement that commits by itself: it is known by the number
-of its parameters, as nothing else has so many, and its answer by its one true column.
+of its parameters, as nothing else has so many, and its answer by its one row, which says that all was as it was read.
 """
 
 import re
@@ -12,7 +12,8 @@ from tests.storm.proxy import Mark, Side
 _PARAMETERS = max(int(number) for number in re.findall(r"\$(\d+)", WRITE))
 # Of the message Bind: the formats of so many parameters, all binary, and then their number.
 _WRITE = b"\x00\x01" * _PARAMETERS + _PARAMETERS.to_bytes(2, "big")
-_WRITTEN = b"\x00\x01\x00\x00\x00\x01\x01s\x00\x00\x00\x04"  # One row was asked for.
+# Of the answer: a row of two columns, the one true and the other null; one row was asked for.
+_WRITTEN = b"\x00\x02\x00\x00\x00\x01\x01\xff\xff\xff\xffs\x00\x00\x00\x04"
 _COMMIT, _COMMITTED = b"COMMIT;", b"COMMIT\x00"
 
 

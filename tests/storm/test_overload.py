@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from statistics import median
 
 import asyncpg
 
@@ -33,6 +34,7 @@ BACK_SHARE = 0.7  # Of the rate before; the machine's other work moves both.
 ANSWERED_SECONDS_MAX = 4.0
 EARLY_SECONDS = 0.6  # Half of the refusals; without an early "no" they would take as long as the queue's 2 seconds.
 FROZEN_SECONDS = 3.0
+WAITING_SECONDS = 1.3  # Into it, the longest waiting ones have waited a second, on a busy machine too.
 SLOW_SECONDS = 0.4  # Each round's, by order.
 SLOW_RATE = IN_FLIGHT_MAX * ROUND_MAX / SLOW_SECONDS  # Purchases a second, at best.
 SLOW = f"""
@@ -47,6 +49,7 @@ class Tally:
     """Seconds that answers took, by status; how many connections broke."""
 
     seconds: dict[int, list[float]] = field(default_factory=dict)
+    refused: list[tuple[float, float]] = field(default_factory=list)  # When it came, and the seconds until it was told.
     without_retry: int = 0
     lost: int = 0
 
@@ -79,8 +82,9 @@ class Square:
             self.tally.lost += 1
             return False
         self.tally.seconds.setdefault(reply.status, []).append(time.monotonic() - began)
-        if reply.status == 503 and "retry-after" not in reply.headers:
-            self.tally.without_retry += 1
+        if reply.status == 503:
+            self.tally.refused.append((began, time.monotonic() - began))
+            self.tally.without_retry += "retry-after" not in reply.headers
         return reply.status == 201
 
     async def rate(self, *, seconds: float) -> float:
@@ -183,8 +187,11 @@ async def test_a_frozen_database_is_waited_for_by_few_and_forgotten_when_it_is_b
         before = await square.rate(seconds=1.0)
         processes = await _processes_of(stage)
         square.tally = Tally()
-        flood = asyncio.create_task(square.flood(rate=before, seconds=FROZEN_SECONDS + 1))
+        # So many that there are connections left for those who come later: the first of them wait for the database.
+        rate = min(before, CONNECTIONS_MAX / FROZEN_SECONDS)
+        flood = asyncio.create_task(square.flood(rate=rate, seconds=FROZEN_SECONDS + 1))
         await asyncio.sleep(0.3)
+        frozen_at = time.monotonic()
         for pid in processes:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -199,6 +206,8 @@ async def test_a_frozen_database_is_waited_for_by_few_and_forgotten_when_it_is_b
         assert tally.count(503), "a second into it, nobody new waited"
         assert tally.lost == tally.without_retry == 0
         assert tally.late(503, 50) < EARLY_SECONDS, "most were told so early"
+        soon = [seconds for came, seconds in tally.refused if WAITING_SECONDS < came - frozen_at < FROZEN_SECONDS]
+        assert median(soon) < EARLY_SECONDS, "who came a second into it was told so at once"
         await square.stand.audit()
 
 

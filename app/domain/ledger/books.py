@@ -56,8 +56,9 @@ class Progress:
 class Book:
     """`lots` is None until something needs them: a purchase that only accrues reads none. What only spends needs the
     first active ones in spending order, as many as cover it: then `has_all_lots` is False, and whoever looks further
-    hears of it (`LotsNotRead`). `due_at` is the next instant at which a lot becomes active or expires, or a hold ends
-    (it may be early, never late).
+    hears of it (`LotsNotRead`), but for the wallets in `has_all_active`: of those no active lot is missing.
+
+    `due_at` is the next instant at which a lot becomes active or expires, or a hold ends (it may be early, never late).
 
     `open_holds` says how many holds are open; `holds` are read with the lots, and have those of this round too.
     `ended` are the holds that time has ended in this round.
@@ -75,6 +76,7 @@ class Book:
     updated_at: datetime | None = None
     lots: dict[LotId, Lot] | None = None
     has_all_lots: bool = True
+    has_all_active: frozenset[str] = frozenset()
     added: list[Lot] = field(default_factory=list)
     open_holds: int = 0
     holds: dict[TxId, Hold] = field(default_factory=dict)
@@ -104,12 +106,16 @@ class Book:
             if hold.is_open:
                 self.wait_for(hold.expires_at)
 
-    def load_first_lots(self, lots: Iterable[Lot]) -> None:
-        """Take in the first active lots of the wallets that are to be spent from, in spending order; none of them has
-        changed since the database was read but by this round.
+    def load_first_lots(self, lots: Iterable[Lot], *, whole: Iterable[str] = ()) -> None:
+        """Take in the first active lots of the wallets that are to be spent from, in spending order, and others by
+        name; none of them has changed since the database was read but by this round.
+
+        Args:
+            whole: wallets of which no active lot is missing.
         """
         self.lots = {lot.id: lot for lot in lots} | {lot.id: lot for lot in self.added}
         self.has_all_lots = False
+        self.has_all_active = frozenset(whole)
 
     def all_lots(self) -> Mapping[LotId, Lot]:
         """Raises `LotsNotRead`: none were loaded, or only the first."""
@@ -125,10 +131,19 @@ class Book:
         Raises:
             LotsNotRead: the lots were not loaded.
         """
-        lots = self.all_lots() if pending or self.lots is None else self.lots
-        return spending_order(
-            lot for lot in lots.values() if lot.wallet == wallet and lot.remaining and lot.is_pending == pending
-        )
+        if pending:
+            self.all_lots()
+        return [lot for lot in self.loaded_lots(wallet) if lot.is_pending == pending]
+
+    def loaded_lots(self, wallet: str) -> list[Lot]:
+        """Those of the wallet that were loaded and have units left, in spending order. Raises `LotsNotRead`: none."""
+        lots = self.all_lots() if self.lots is None else self.lots
+        return spending_order(lot for lot in lots.values() if lot.wallet == wallet and lot.remaining)
+
+    def need_all_active(self, wallet: str) -> None:
+        """Raises `LotsNotRead`: of the wallet's active lots only the first were loaded."""
+        if wallet not in self.has_all_active:
+            self.all_lots()
 
     def add_lot(self, lot: Lot) -> None:
         self.added.append(lot)

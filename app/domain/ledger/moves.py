@@ -67,7 +67,7 @@ class Moves:
                 self.debit(lot, taken, against=against)
                 left -= taken
         if left and lots is None:
-            self.book.all_lots()
+            self.book.need_all_active(wallet)
         return units - left
 
     def set_aside(self, wallet: str, units: int) -> list[tuple[str, LotId, int]]:
@@ -92,7 +92,7 @@ class Moves:
             taken.append((wallet, lot.id, portion))
             left -= portion
         if left:
-            self.book.all_lots()
+            self.book.need_all_active(wallet)
             raise RuntimeError(
                 f"the lots of customer {self.book.customer_id} hold {units - left} of {units} units of {wallet}"
             )

@@ -127,8 +127,8 @@ def plan_return(
     origin: Origin,
     used: Collection[str] = (),
 ) -> ReturnPlan:
-    """Post one return and advance the purchase's state. `book` None: nobody's purchase, only money. Needs all the
-    purchase's lots.
+    """Post one return and advance the purchase's state. `book` None: nobody's purchase, only money. Needs all lots
+    that the purchase made or spent, and of each wallet as many of the first as hold what it brought.
 
     Args:
         sold_by: the program that decided the purchase, by whose wallets debts are made and full sets convert; units of
@@ -280,8 +280,8 @@ def _take_back(
     for wallet in dict.fromkeys(wallet for line in purchase.lines for wallet in line.accrued):
         due = {line.id: line.share(line.takeable(wallet)) - line.taken_back.get(wallet, 0) for line in purchase.lines}
         total = sum(due.values())
-        own = [lot for lot in book.open_lots(wallet, pending=True) if purchase.has_made(lot)]
-        own += [lot for lot in book.open_lots(wallet, pending=False) if purchase.has_made(lot)]
+        own = [lot for lot in book.loaded_lots(wallet) if purchase.has_made(lot)]
+        own.sort(key=lambda lot: not lot.is_pending)
         got = moves.spend(wallet, total, against=Account.RETURNED, lots=own)
         got += moves.spend(wallet, total - got, against=Account.RETURNED)
         if got < total and wallets[wallet].debt is Debt.ALLOW:

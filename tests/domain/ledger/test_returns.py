@@ -1,6 +1,7 @@
 """Goods brought back: exact in any split, and no way to keep what a return takes back."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -64,6 +65,18 @@ def test_a_wallet_without_debt_gives_what_it_has_and_the_rest_stays_due() -> Non
 def test_own_pending_points_go_first() -> None:
     shop = Shop(activate_after_days=14)
     purchase = shop.buy(accrue=10)
+    _bring_back(shop, purchase)
+    assert (shop.available, shop.pending) == (0, 0)
+
+
+def test_of_own_points_pending_ones_go_before_those_that_expire_sooner() -> None:
+    late = {"id": "late", "kind": "bonus", "give": {"units": 1, "activate_after_days": 14}}
+    shop = Shop(program={"rules": [late]})
+    purchase = shop.sell(gives={("late", "points"): 10, ("base", "points"): 10}, qty=2)
+    [active] = [lot for lot in shop.book.loaded_lots("points") if not lot.is_pending]
+    active.expires_at = shop.now + timedelta(days=1)
+    _bring_back(shop, purchase, 1_000)
+    assert (shop.available, shop.pending) == (10, 0)
     _bring_back(shop, purchase)
     assert (shop.available, shop.pending) == (0, 0)
 
