@@ -29,7 +29,7 @@ class NoSnapshots:
     async def find(self, digest: bytes) -> tuple[UUID | None, Seen]:
         return None, Seen(None, "")
 
-    async def put_owner(self, digest: bytes, customer_id: UUID) -> None:
+    async def put_owner(self, digest: bytes, customer_id: UUID, *, mark: str) -> None:
         return None
 
     async def drop(self, digests: Sequence[bytes]) -> None:

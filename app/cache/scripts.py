@@ -1,7 +1,9 @@
 """What Redis runs on the snapshots, each script over many keys at once.
 
-A customer's value is a hash: `r` the revision, `b` the signed body, or `m` a reader's mark where there is nothing.
-Whatever is wrong with a place is deleted and counts as empty.
+A customer's value is a hash: `r` the revision, `b` the signed body, `m` the mark of a reader who is still reading. Only
+readers bring customers in, who left a mark in the empty place and then read: a writer comes some time after its commit,
+and where the place was emptied meanwhile, nothing there says that another has written since. Beside a mark a writer's
+value waits for the reader, and the newer of both stays. Whatever is wrong with a place is deleted and counts as empty.
 """
 
 from app.cache.line import LuaScript
@@ -11,15 +13,15 @@ from app.cache.line import LuaScript
 PUT = LuaScript("""
 local refused = 0
 for i, key in ipairs(KEYS) do
-  local there = redis.pcall('HGET', key, 'r')
-  if type(there) == 'table' and there.err then redis.call('DEL', key) there = false end
-  if not there or not tonumber(there) or tonumber(there) <= tonumber(ARGV[2 * i]) then
+  local there = redis.pcall('HMGET', key, 'r', 'm')
+  if there.err or (there[1] and not tonumber(there[1])) then
+    redis.call('DEL', key)
+  elseif (there[1] or there[2]) and (not there[1] or tonumber(there[1]) <= tonumber(ARGV[2 * i])) then
     local put = redis.pcall('HSET', key, 'r', ARGV[2 * i], 'b', ARGV[2 * i + 1])
     if type(put) == 'table' and put.err then
       redis.call('DEL', key)
       refused = refused + 1
-    else
-      redis.call('HDEL', key, 'm')
+    elseif not there[2] then
       redis.call('EXPIRE', key, ARGV[1])
     end
   end
@@ -32,10 +34,10 @@ return refused
 _LOOK = """
 local function look(key, mark, seconds)
   local there = redis.pcall('HMGET', key, 'r', 'b', 'm')
-  if not there.err and there[1] and there[2] then
-    return there[1], there[2]
-  elseif not there.err and not there[1] and not there[2] and there[3] then
+  if not there.err and there[3] then
     return false, there[3]
+  elseif not there.err and there[1] and there[2] then
+    return there[1], there[2]
   end
   redis.call('DEL', key)
   local marked = redis.pcall('HSET', key, 'm', mark)
@@ -57,7 +59,7 @@ return told
 """
 )
 # KEYS: one an identifier. ARGV: the same, then how customers' keys begin. The answer: three values for each key; first
-# what is there, which begins with the owner's id, then what is there of that customer.
+# what is there, which begins with the owner's id, or the mark where it could be left; then what is there of the owner.
 FIND = LuaScript(
     _LOOK
     + """
@@ -65,6 +67,10 @@ local hex = string.rep('%02x', 16)
 for i, key in ipairs(KEYS) do
   local owner = redis.pcall('GET', key)
   if type(owner) == 'table' and owner.err then redis.call('DEL', key) owner = false end
+  if not owner then
+    local marked = redis.pcall('SET', key, ARGV[1], 'EX', ARGV[2])
+    if not marked.err then owner = ARGV[1] end
+  end
   local revision, body = false, false
   if owner and #owner == 32 then
     revision, body = look(ARGV[3] .. string.format(hex, string.byte(owner, 1, 16)), ARGV[1], ARGV[2])
@@ -79,19 +85,21 @@ return told
 # what was there.
 FILL = LuaScript("""
 for i, key in ipairs(KEYS) do
-  local seen = ARGV[3 * i - 1]
+  local seen, revision = ARGV[3 * i - 1], ARGV[3 * i]
   local there = redis.pcall('HMGET', key, 'r', 'm')
-  if not there.err and (there[1] == seen or there[2] == seen) then
-    local filled = redis.pcall('HSET', key, 'r', ARGV[3 * i], 'b', ARGV[3 * i + 1])
-    if type(filled) == 'table' and filled.err then return filled end
+  if not there.err and (there[2] or there[1]) == seen then
+    if not (tonumber(there[1]) and tonumber(there[1]) > tonumber(revision)) then
+      local filled = redis.pcall('HSET', key, 'r', revision, 'b', ARGV[3 * i + 1])
+      if type(filled) == 'table' and filled.err then redis.call('DEL', key) return filled end
+    end
     redis.call('HDEL', key, 'm')
     redis.call('EXPIRE', key, ARGV[1])
   end
 end
 """)
-# KEYS: one an identifier. ARGV: seconds to live, then the owner for each key; what is there stays.
+# KEYS: one an identifier. ARGV: seconds to live, then for each key the mark that was seen and the owner.
 PUT_OWNERS = LuaScript("""
 for i, key in ipairs(KEYS) do
-  redis.call('SET', key, ARGV[i + 1], 'NX', 'EX', ARGV[1])
+  if redis.pcall('GET', key) == ARGV[2 * i] then redis.call('SET', key, ARGV[2 * i + 1], 'EX', ARGV[1]) end
 end
 """)

@@ -1,8 +1,9 @@
 """Hot customers in Redis: for quotes, look-ups and balances; never believed for a redemption.
 
 A value is a hash of two fields, the customer's revision and a signed body; a script refuses an older revision over a
-newer one. A reader that finds nothing leaves a mark, and may fill in what it reads as long as the mark is there:
-neither a slow reader nor a cache that was emptied meanwhile brings back what was true before a write.
+newer one. A reader that finds nothing leaves a mark, and may fill in what it reads as long as the mark is there; a
+writer replaces what is there, and brings nobody in. So nobody slow brings back what was true before a write, even where
+the cache was emptied meanwhile, and there is room for those who are read.
 What readers ask in one tick of the event loop, or while another call of theirs is under way, is one call of Redis
 (`app.flows.together`): most of what a look at the cache costs is the call. There is no second cache in the process:
 it couldn't know what another process has written since, and a quote sees every write that was answered before.
@@ -38,7 +39,9 @@ TTL_SECONDS = 30
 MARK_SECONDS = 5  # Longer than any read of the database may take.
 CONNECTIONS_MAX = 8
 KEYS_MAX = 256  # A call: some 200 KB of answers, and as many tills as ever ask within a millisecond.
-_SIGNATURE_BYTES = 16
+_ID_BYTES = _SIGNATURE_BYTES = 16
+_MARK_BYTES = 17
+NOTHING = Seen(None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,20 @@ class _Reading:
     customer_id: UUID
     mark: str
     patron: Patron = field(compare=False)
+
+
+def _new_mark() -> str:
+    """Neither a revision nor as long as an owner: what stands in an empty place of either kind."""
+    return f"m{token_hex(8)}"
+
+
+def _is_mark(stored: bytes) -> bool:
+    return len(stored) == _MARK_BYTES and stored.startswith(b"m")
+
+
+def _marked(mark: bytes | None) -> Seen:
+    """What is no mark of ours gets nobody in, and raises nothing."""
+    return Seen(None, mark.decode("ascii", "replace")) if mark else NOTHING
 
 
 class _Untold(Exception):
@@ -108,19 +125,19 @@ class RedisSnapshots:
     async def _seen(self, customer_id: UUID, revision: bytes | None, stored: bytes | None) -> Seen:
         if revision is None:
             self._watch.cache_miss("customer")
-            return Seen(None, stored.decode() if stored else "")
+            return _marked(stored)
         patron = self._read(stored or b"", customer_id, revision=revision)
         if patron is None:
             await self.forget([customer_id])
             self._watch.cache_miss("customer")
-            return Seen(None, "")
+            return NOTHING
         self._watch.cache_hit("customer")
         return Seen(patron, revision.decode())
 
     async def _read_bodies(self, ids: Sequence[UUID]) -> Mapping[UUID, tuple[bytes | None, bytes | None]]:
         """Revision and body by customer; no revision, and the mark (if one could be left), where there is nothing."""
         keys = [self._customer_key(customer_id) for customer_id in ids]
-        told = await self._ask(scripts.GET, keys, [f"m{token_hex(8)}", MARK_SECONDS])
+        told = await self._ask(scripts.GET, keys, [_new_mark(), MARK_SECONDS])
         return dict(zip(ids, zip(told[::2], told[1::2], strict=True), strict=True))
 
     async def fill(self, patron: Patron, *, mark: str) -> None:
@@ -146,45 +163,39 @@ class RedisSnapshots:
         except _Untold:
             stored = revision = body = None
         if not stored:
-            return None, Seen(None, "")
-        owner = stored[:16]
-        if len(owner) == 16 and compare_digest(stored[16:], self._sign(digest + owner)):
+            return None, NOTHING
+        if _is_mark(stored):
+            return None, _marked(stored)
+        owner, signature = stored[:_ID_BYTES], stored[_ID_BYTES:]
+        if len(owner) == _ID_BYTES and compare_digest(signature, self._sign(digest + owner)):
             customer_id = UUID(bytes=owner)
             return customer_id, await self._seen(customer_id, revision, body)
-        key = self._owner_key(digest)
-        await self._redis.tell([key], lambda redis: redis.delete(key))
-        return None, Seen(None, "")
+        await self.drop([digest])
+        return None, NOTHING
 
     async def _read_owned(
         self, digests: Sequence[bytes]
     ) -> Mapping[bytes, tuple[bytes | None, bytes | None, bytes | None]]:
-        """By digest the owner as it is stored, then as `_read_bodies` of that customer."""
+        """By digest the owner as it is stored, or the mark; then as `_read_bodies` of that customer."""
         keys = [self._owner_key(digest) for digest in digests]
-        told = await self._ask(scripts.FIND, keys, [f"m{token_hex(8)}", MARK_SECONDS, self._customers()])
+        told = await self._ask(scripts.FIND, keys, [_new_mark(), MARK_SECONDS, self._customers()])
         return dict(zip(digests, zip(told[::3], told[1::3], told[2::3], strict=True), strict=True))
 
-    async def put_owner(self, digest: bytes, customer_id: UUID) -> None:
-        await self._new_owners.ask((digest, customer_id))
+    async def put_owner(self, digest: bytes, customer_id: UUID, *, mark: str) -> None:
+        if mark:
+            await self._new_owners.ask((digest, mark, customer_id))
 
-    async def _put_owners(self, found: Sequence[tuple[bytes, UUID]]) -> Mapping[tuple[bytes, UUID], None]:
-        keys = [self._owner_key(digest) for digest, _ in found]
+    async def _put_owners(self, found: Sequence[tuple[bytes, str, UUID]]) -> Mapping[tuple[bytes, str, UUID], None]:
+        keys = [self._owner_key(digest) for digest, _, _ in found]
         arguments: list[Any] = [TTL_SECONDS]
-        arguments += [customer_id.bytes + self._sign(digest + customer_id.bytes) for digest, customer_id in found]
+        for digest, mark, customer_id in found:
+            arguments += [mark, customer_id.bytes + self._sign(digest + customer_id.bytes)]
         await self._redis.ask(lambda _: self._reads.run(scripts.PUT_OWNERS, keys, arguments), None)
         return {}
 
     async def drop(self, digests: Sequence[bytes]) -> None:
-        keys = [self._owner_key(digest) for digest in digests]
-
-        async def run(redis: Redis) -> None:
-            # Nothing, for a moment: a reader under way could fill a gap with the owner it found before.
-            async with redis.pipeline(transaction=True) as at_once:
-                for key in keys:
-                    at_once.set(key, b"", ex=MARK_SECONDS)
-                await at_once.execute()
-
-        if keys:
-            await self._redis.tell(keys, run)
+        if keys := [self._owner_key(digest) for digest in digests]:
+            await self._redis.tell(keys, lambda redis: redis.delete(*keys))
 
     async def is_well(self) -> bool:
         """Whether it takes a value: one that is full answers, and is of no use."""

@@ -80,7 +80,7 @@ class Snapshots(Protocol):
     """Customers as the cache holds them; may fail at any time, and then says nothing."""
 
     async def put(self, patrons: Sequence[Patron]) -> None:
-        """What has just been committed, by whoever held the customers' locks."""
+        """What has just been committed, by whoever held the customers' locks; replaces what is there of them."""
         ...
 
     async def get(self, customer_id: UUID) -> Seen: ...
@@ -94,10 +94,12 @@ class Snapshots(Protocol):
         ...
 
     async def find(self, digest: bytes) -> tuple[UUID | None, Seen]:
-        """Who has the identifier, and then as `get` of that customer, at one look."""
+        """Who has the identifier, and then as `get` of that customer, at one look; else a mark for the owner."""
         ...
 
-    async def put_owner(self, digest: bytes, customer_id: UUID) -> None: ...
+    async def put_owner(self, digest: bytes, customer_id: UUID, *, mark: str) -> None:
+        """As `fill`: who was read after the mark was seen."""
+        ...
 
     async def drop(self, digests: Sequence[bytes]) -> None: ...
 

@@ -42,14 +42,14 @@ class ReadCustomer:
         if customer.kind is IdentifierKind.ID:
             return customer_uuid(customer.value)
         digest = self._vault.digest(customer)
-        owner, _ = await self._snapshots.find(digest)
-        return owner or await self._owner(digest)
+        owner, seen = await self._snapshots.find(digest)
+        return owner or await self._owner(digest, mark=seen.mark)
 
-    async def _owner(self, digest: bytes) -> UUID:
+    async def _owner(self, digest: bytes, *, mark: str) -> UUID:
         owner = await self._reads.owner(digest)
         if owner is None:
             raise refusals.no_customer()
-        await self._snapshots.put_owner(digest, owner)
+        await self._snapshots.put_owner(digest, owner, mark=mark)
         return owner
 
     async def patron(self, customer_id: UUID, *, min_version: int = 0) -> tuple[Patron, str]:
@@ -79,7 +79,7 @@ class ReadCustomer:
         digest = self._vault.digest(customer)
         owner, seen = await self._snapshots.find(digest)
         if owner is None:
-            return await self.current(await self._owner(digest))
+            return await self.current(await self._owner(digest, mark=seen.mark))
         return await self._by_now(seen.patron or await self._read(owner, mark=seen.mark))
 
     async def _by_now(self, patron: Patron) -> tuple[Patron, int]:

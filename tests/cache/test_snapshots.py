@@ -11,7 +11,8 @@ import pytest
 from redis.asyncio import Redis
 
 from app.cache.guard import CALL_SECONDS, FAULTS_MAX, REST_SECONDS
-from app.cache.snapshots import TTL_SECONDS, RedisSnapshots
+from app.cache.snapshots import MARK_SECONDS, TTL_SECONDS, RedisSnapshots
+from app.flows.ledger_port import Patron
 from app.flows.ports import Seen
 from tests.cache.patrons import ANNA, BORIS, array_of, patron, signed, signed_array
 from tests.kit import Stage
@@ -54,23 +55,75 @@ async def redis(stage: Stage) -> AsyncIterator[Redis]:
         yield redis
 
 
+async def bring_in(snapshots: RedisSnapshots, *patrons: Patron) -> None:
+    """As who reads them."""
+    for each in patrons:
+        await snapshots.fill(each, mark=(await snapshots.get(each.book.customer_id)).mark)
+
+
+async def own(snapshots: RedisSnapshots, digest: bytes, customer: UUID) -> None:
+    await snapshots.put_owner(digest, customer, mark=(await snapshots.find(digest))[1].mark)
+
+
+async def revision_of(snapshots: RedisSnapshots, customer: UUID = ANNA) -> int | None:
+    found = (await snapshots.get(customer)).patron
+    return None if found is None else found.book.revision
+
+
 async def test_what_was_put_comes_back_whole(snapshots: RedisSnapshots, redis: Redis, watch: Counting) -> None:
-    put = patron()
+    await bring_in(snapshots, patron())
+    put = patron(revision=2, available=20)
     await snapshots.put([put])
     got = (await snapshots.get(ANNA)).patron
     assert got is not None
     for name in ("book", "profile", "tags", "segments", "card_types", "is_gift_card", "horizon"):
         assert getattr(got, name) == getattr(put, name), name
     assert 0 < await redis.ttl(KEY) <= TTL_SECONDS
-    assert (watch.hits, watch.misses) == (1, 0)
+    assert (watch.hits, watch.misses) == (1, 1)
+
+
+async def test_a_write_brings_nobody_in(snapshots: RedisSnapshots, redis: Redis) -> None:
+    """Who wrote before another comes after the other's value is lost: nothing there would refuse it."""
+    await bring_in(snapshots, patron(revision=5))
+    await snapshots.put([patron(revision=7)])
+    assert await revision_of(snapshots) == 7
+    await redis.flushall()
+    await snapshots.put([patron(revision=6)])
+    assert await redis.exists(KEY) == 0
+    assert await revision_of(snapshots) is None
+
+
+@pytest.mark.parametrize(("late", "found"), [(6, 7), (8, 8)])
+async def test_what_is_written_beside_a_mark_waits_for_its_reader(
+    snapshots: RedisSnapshots, redis: Redis, late: int, found: int
+) -> None:
+    """6 was committed before the reader read 7, 8 after; nobody is shown either before the reader comes."""
+    reader = await snapshots.get(ANNA)
+    await snapshots.put([patron(revision=late)])
+    assert await snapshots.get(ANNA) == reader
+    await snapshots.fill(patron(revision=5), mark=str(late))  # That would be for who has been shown it.
+    assert await snapshots.get(ANNA) == reader
+    assert 0 < await redis.ttl(KEY) <= MARK_SECONDS
+    await snapshots.fill(patron(revision=7), mark=reader.mark)
+    assert await revision_of(snapshots) == found
+    assert MARK_SECONDS < await redis.ttl(KEY) <= TTL_SECONDS
+
+
+async def test_a_customer_who_is_written_all_the_time_gets_in(snapshots: RedisSnapshots) -> None:
+    reader = await snapshots.get(ANNA)
+    for revision in range(6, 9):
+        await snapshots.put([patron(revision=revision)])
+    await snapshots.fill(patron(revision=5), mark=reader.mark)
+    assert await revision_of(snapshots) == 8
+    await snapshots.put([patron(revision=9)])
+    assert await revision_of(snapshots) == 9
 
 
 async def test_customers_asked_for_at_once_are_read_by_one_call(
     snapshots: RedisSnapshots, redis: Redis, watch: Counting
 ) -> None:
     others = [UUID(int=number) for number in range(10, 40)]
-    await snapshots.put([patron(other) for other in others[::2]])
-    await snapshots.fill(patron(), mark=(await snapshots.get(ANNA)).mark)  # Redis knows the scripts from now on.
+    await bring_in(snapshots, *map(patron, others[::2]))  # Redis knows the scripts from now on.
     before = await _scripts_run(redis)
     seen = await asyncio.gather(*(snapshots.get(other) for other in [*others, *others]))
     assert await _scripts_run(redis) - before == 1
@@ -85,7 +138,7 @@ async def test_customers_asked_for_at_once_are_read_by_one_call(
 
 
 async def test_poison_among_others_is_a_miss_of_its_own(snapshots: RedisSnapshots, redis: Redis) -> None:
-    await snapshots.put([patron(), patron(BORIS)])
+    await bring_in(snapshots, patron(), patron(BORIS))
     await redis.delete(KEY)
     await redis.rpush(KEY, "x")
     anna, boris = await asyncio.gather(snapshots.get(ANNA), snapshots.get(BORIS))
@@ -96,11 +149,11 @@ async def test_poison_among_others_is_a_miss_of_its_own(snapshots: RedisSnapshot
 async def test_an_owners_place_of_another_kind_is_emptied(snapshots: RedisSnapshots, redis: Redis) -> None:
     digest, other = b"d" * 32, b"e" * 32
     await redis.rpush(f"kopilka:db-1:i:{digest.hex()}", "x")
-    await snapshots.put_owner(other, BORIS)
+    await own(snapshots, other, BORIS)
     (owner, _), (other_owner, _) = await asyncio.gather(snapshots.find(digest), snapshots.find(other))
     assert owner is None
     assert other_owner == BORIS
-    await snapshots.put_owner(digest, ANNA)
+    await own(snapshots, digest, ANNA)
     assert (await snapshots.find(digest))[0] == ANNA
 
 
@@ -108,7 +161,7 @@ async def test_a_redis_that_was_started_anew_is_asked_without_a_fault(
     snapshots: RedisSnapshots, redis: Redis, watch: Counting
 ) -> None:
     """It knows no script any more, and has closed the connections."""
-    await snapshots.put([patron()])
+    await bring_in(snapshots, patron())
     assert (await snapshots.get(ANNA)).patron is not None
     await redis.script_flush()
     await redis.client_kill_filter(_type="normal", skipme=True)
@@ -120,7 +173,7 @@ async def test_a_redis_that_was_started_anew_is_asked_without_a_fault(
 
 
 async def test_an_older_revision_never_replaces_a_newer(snapshots: RedisSnapshots) -> None:
-    await snapshots.put([patron(revision=6, available=60)])
+    await bring_in(snapshots, patron(revision=6, available=60))
     await snapshots.put([patron(revision=5, available=50)])
     got = (await snapshots.get(ANNA)).patron
     assert got is not None
@@ -143,7 +196,8 @@ async def test_an_older_revision_never_replaces_a_newer(snapshots: RedisSnapshot
 async def test_poison_is_a_miss_and_is_gone(
     snapshots: RedisSnapshots, redis: Redis, watch: Counting, planted: str
 ) -> None:
-    await snapshots.put([patron(), patron(BORIS)])
+    await bring_in(snapshots, patron(), patron(BORIS))
+    watch.hits = watch.misses = 0
     match planted:
         case "a list":
             await redis.delete(KEY)
@@ -167,11 +221,12 @@ async def test_poison_is_a_miss_and_is_gone(
         case "a member short":
             await redis.hset(KEY, "b", signed_array(array_of(patron())[:-1]))
     assert (await snapshots.get(ANNA)).patron is None
-    await snapshots.put([patron(revision=2, available=20)])
+    assert watch.misses == 1
+    await bring_in(snapshots, patron(revision=2, available=20))
     got = (await snapshots.get(ANNA)).patron
     assert got is not None
     assert got.book.purse("points").available == 20
-    assert (watch.misses, watch.hits) == (1, 1)
+    assert watch.hits == 1
 
 
 async def test_a_reader_fills_in_only_what_nobody_has_touched_since(snapshots: RedisSnapshots, redis: Redis) -> None:
@@ -216,8 +271,9 @@ async def test_no_reader_of_before_a_write_fills_in_after_it(snapshots: RedisSna
 
 
 async def test_a_forgotten_customer_is_read_anew(snapshots: RedisSnapshots) -> None:
+    await bring_in(snapshots, patron())
     reader = await snapshots.get(ANNA)
-    await snapshots.put([patron()])
+    await snapshots.put([patron(revision=2)])
     await snapshots.forget([ANNA])
     await snapshots.fill(patron(), mark=reader.mark)
     assert (await snapshots.get(ANNA)).patron is None
@@ -227,7 +283,7 @@ async def test_a_write_that_is_cut_off_is_forgotten_before_anything_is_read(
     snapshots: RedisSnapshots, redis: Redis
 ) -> None:
     """As when the database's patience ends while Redis is told of what is committed."""
-    await snapshots.put([patron()])
+    await bring_in(snapshots, patron())
     await redis.client_pause(30, all=False)
     telling = asyncio.create_task(snapshots.put([patron()]))
     await asyncio.sleep(0.01)
@@ -243,7 +299,7 @@ async def test_a_redis_that_was_away_forgets_what_it_was_not_told(stage: Stage, 
     async with proxied(Path(stage.redis_url.removeprefix("unix://"))) as line:
         host, port = cast("tuple[str, int]", line.address)
         snapshots = RedisSnapshots(f"redis://{host}:{port}", key=bytes(32), identity=lambda: "db-1", watch=watch)
-        await snapshots.put([patron(revision=1), patron(BORIS)])
+        await bring_in(snapshots, patron(revision=1), patron(BORIS))
         line.fault = lambda _side, _data: Cut()
         for revision in range(2, 2 + FAULTS_MAX):
             await snapshots.put([patron(revision=revision)])
@@ -257,7 +313,7 @@ async def test_a_redis_that_was_away_forgets_what_it_was_not_told(stage: Stage, 
 
 
 async def test_a_full_redis_keeps_nothing_that_is_no_longer_true(snapshots: RedisSnapshots, redis: Redis) -> None:
-    await snapshots.put([patron(revision=1)])
+    await bring_in(snapshots, patron(revision=1))
     before = await redis.config_get("maxmemory", "maxmemory-policy")
     await redis.config_set("maxmemory-policy", "noeviction", "maxmemory", "1mb")
     try:
@@ -271,7 +327,7 @@ async def test_a_full_redis_keeps_nothing_that_is_no_longer_true(snapshots: Redi
 
 
 async def test_another_database_has_other_keys(stage: Stage, snapshots: RedisSnapshots, watch: Counting) -> None:
-    await snapshots.put([patron()])
+    await bring_in(snapshots, patron())
     restored = RedisSnapshots(stage.redis_url, key=bytes(32), identity=lambda: "db-2", watch=watch)
     assert (await restored.get(ANNA)).patron is None
     await restored.close()
@@ -279,11 +335,11 @@ async def test_another_database_has_other_keys(stage: Stage, snapshots: RedisSna
 
 async def test_owners_are_signed_too(snapshots: RedisSnapshots, redis: Redis) -> None:
     digest = b"d" * 32
-    await snapshots.put_owner(digest, ANNA)
+    await own(snapshots, digest, ANNA)
     assert (await snapshots.find(digest))[0] == ANNA
     await redis.set(f"kopilka:db-1:i:{digest.hex()}", BORIS.bytes + bytes(16))
     assert (await snapshots.find(digest))[0] is None
-    await snapshots.put_owner(digest, ANNA)
+    await own(snapshots, digest, ANNA)
     assert (await snapshots.find(digest))[0] == ANNA
 
 
@@ -291,13 +347,14 @@ async def test_an_owner_comes_with_what_is_there_of_the_customer(
     snapshots: RedisSnapshots, redis: Redis, watch: Counting
 ) -> None:
     digest, other, nobodys = b"d" * 32, b"\x00e" * 16, b"f" * 32
-    await snapshots.put_owner(digest, ANNA)
-    await snapshots.put_owner(other, BORIS)
-    await snapshots.put([patron()])
+    await own(snapshots, digest, ANNA)
+    await own(snapshots, other, BORIS)
+    await bring_in(snapshots, patron())
+    watch.misses = 0
     before = await _scripts_run(redis)
     (anna, seen), (boris, missing), nobody = await asyncio.gather(*map(snapshots.find, (digest, other, nobodys)))
     assert await _scripts_run(redis) - before == 1
-    assert (anna, boris, nobody) == (ANNA, BORIS, (None, Seen(None, "")))
+    assert (anna, boris, nobody[0], nobody[1].patron) == (ANNA, BORIS, None, None)
     assert seen.patron is not None
     assert seen.patron.book == patron().book
     assert (watch.hits, watch.misses) == (1, 1)
@@ -308,7 +365,7 @@ async def test_an_owner_comes_with_what_is_there_of_the_customer(
 
 async def test_a_customer_who_was_read_before_a_write_is_not_filled_in_after_it(snapshots: RedisSnapshots) -> None:
     digest = b"d" * 32
-    await snapshots.put_owner(digest, ANNA)
+    await own(snapshots, digest, ANNA)
     _, seen = await snapshots.find(digest)
     newer = patron()
     newer.book.revision += 1
@@ -320,12 +377,42 @@ async def test_a_customer_who_was_read_before_a_write_is_not_filled_in_after_it(
     assert again.patron.book.version == newer.book.version
 
 
-async def test_a_dropped_owner_is_not_brought_back_by_a_slow_reader(snapshots: RedisSnapshots) -> None:
+@pytest.mark.parametrize("is_emptied", [False, True])
+async def test_a_dropped_owner_is_not_brought_back_by_a_slow_reader(
+    snapshots: RedisSnapshots, redis: Redis, is_emptied: bool
+) -> None:
     digest = b"d" * 32
-    await snapshots.put_owner(digest, ANNA)
+    _, slow = await snapshots.find(digest)
+    await own(snapshots, digest, ANNA)
     await snapshots.drop([digest])
-    await snapshots.put_owner(digest, ANNA)
+    if is_emptied:
+        await redis.flushall()
+    await snapshots.put_owner(digest, ANNA, mark=slow.mark)
+    owner, marked = await snapshots.find(digest)
+    assert owner is None
+    await snapshots.put_owner(digest, ANNA, mark=slow.mark)
+    await snapshots.put_owner(digest, BORIS, mark=marked.mark)
+    assert (await snapshots.find(digest))[0] == BORIS
+
+
+@pytest.mark.parametrize("planted", [b"", b"m" + b"\xff" * 16, b"x" * 17, b"x" * 16, b"x"])
+async def test_what_is_no_owner_is_nobody_and_keeps_nobody_out(
+    snapshots: RedisSnapshots, redis: Redis, planted: bytes
+) -> None:
+    digest = b"d" * 32
+    await redis.set(f"kopilka:db-1:i:{digest.hex()}", planted, ex=1)
     assert (await snapshots.find(digest))[0] is None
+    await own(snapshots, digest, ANNA)
+    if (await snapshots.find(digest))[0] is None:  # Empty, or like a mark: for as long as it lives.
+        await asyncio.sleep(1.1)
+        await own(snapshots, digest, ANNA)
+    assert (await snapshots.find(digest))[0] == ANNA
+
+
+async def test_a_mark_that_is_nobodys_is_a_miss(snapshots: RedisSnapshots, redis: Redis) -> None:
+    await redis.hset(KEY, "m", b"\xff")
+    await bring_in(snapshots, patron())
+    assert await revision_of(snapshots) is None
 
 
 async def test_a_redis_that_is_gone_is_a_quick_miss_and_then_left_alone(watch: Counting) -> None:
@@ -345,7 +432,7 @@ async def test_a_redis_that_says_nothing_keeps_nobody_waiting_twice(stage: Stage
     async with proxied(Path(stage.redis_url.removeprefix("unix://"))) as line:
         host, port = cast("tuple[str, int]", line.address)
         snapshots = RedisSnapshots(f"redis://{host}:{port}", key=bytes(32), identity=lambda: "db-1", watch=watch)
-        await snapshots.put([patron()])
+        await bring_in(snapshots, patron())
         assert (await snapshots.get(ANNA)).patron is not None
         line.fault = lambda _side, _data: Swallow()
         started = time.monotonic()

@@ -56,6 +56,7 @@ async def test_a_balance_of_the_cache_is_that_of_the_lots(admin: Desk, till: Des
 async def test_a_purchase_of_a_program_without_dates_is_shown_from_the_cache(till: Desk, admin: Desk) -> None:
     await admin.publish(small_program(wallets=SCHEMES["nothing is dated"], rules=BOTH))
     customer = await till.register()
+    await till.good("GET", f"/v1/customers/{customer}/balance")  # Who is read is kept, and kept up to date.
     for version in range(1, 4):
         assert (await till.accrue(customer)).status_code == 201
         answer = await till.good("GET", f"/v1/customers/{customer}/balance?min_version={version}")

@@ -132,9 +132,8 @@ async def test_who_has_confirmed_pays_and_not_who_has_their_phone_since(
     async with Redis.from_url(stage.redis_url) as redis:
         await redis.flushall()
     try:  # As a cache that has missed the change would have it.
-        await cache.put_owner(
-            KeyringVault(stage.keyring()).digest(Identifier(IdentifierKind.PHONE, PHONE)), UUID(before)
-        )
+        digest = KeyringVault(stage.keyring()).digest(Identifier(IdentifierKind.PHONE, PHONE))
+        await cache.put_owner(digest, UUID(before), mark=(await cache.find(digest))[1].mark)
         response = await till.post("/v1/accrue", confirmed(body, challenge, code_in(sent(stage)[0])))
     finally:
         await cache.close()

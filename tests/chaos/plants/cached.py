@@ -60,7 +60,7 @@ def redemption_by_the_cache() -> None:
     setattr(move_points, "plan_redeem", plan)  # noqa: B010 - mypy knows no such attribute of a module
 
 
-_IF_NOT_OLDER = "if not there or not tonumber(there) or tonumber(there) <= tonumber(ARGV[2 * i]) then"
+_IF_NOT_OLDER = "elseif (there[1] or there[2]) and (not there[1] or tonumber(there[1]) <= tonumber(ARGV[2 * i])) then"
 
 
 @plant(
@@ -77,7 +77,7 @@ def cache_before_commit() -> None:
     A commit that fails leaves what never was; the revisions in the cache, which only tell older from newer, would not
     have refused that. That a redemption never believes the cache keeps it from costing points.
     """
-    scripts.PUT = LuaScript(replaced(scripts.PUT.text, _IF_NOT_OLDER, "if true then"))
+    scripts.PUT = LuaScript(replaced(scripts.PUT.text, _IF_NOT_OLDER, "else"))
     told: list[Any] = []
     begin, write, put = Rounds.__init__, Round.write, RedisSnapshots.put
 
