@@ -2,8 +2,8 @@
 
     stand      a service with engines of its own, the program of twenty rules, tills, customers
     rounds     in each: pgbench, purchases, the textbook, all one after another; some rounds the other scenarios, too
-    open loop  as often, at half of the capacity, which is the median of all rounds; before it the server is vacuumed,
-               so that it isn't charged with what the bursts before it have left
+    open loop  as often, at half of the capacity, which is measured anew right before it: the machine changes. Then the
+               server is vacuumed, so that the open loop isn't charged with what the bursts before it have left
     report     medians, spread, ratios round by round, a table, JSON, a chart
 
 A run in which others used more than a tenth of the machine is dropped and made again, a few times. A wrong answer
@@ -28,7 +28,7 @@ from rich.console import Console
 from app.compiled_core import chosen_core
 from app.telemetry.metrics import build_version
 from loadtest import cases, database, machine, tables, textbook
-from loadtest.cases import ACCRUE, other
+from loadtest.cases import ACCRUE, ACCRUE_FEW, other
 from loadtest.furnishing import OPENING_POINTS, StandFailed
 from loadtest.generator import ROOT, GeneratorFailed, generate
 from loadtest.measuring import OTHERS_MAX, Bench, quiet_run
@@ -158,7 +158,7 @@ class Measure(Protocol):
 def go_round(
     measure: Measure, options: Options, tell: Callable[[str], None], *, tidy: Callable[[], None]
 ) -> tuple[list[Run], list[Run]]:
-    """All rounds, then the open loop: the runs that count, and those that were dropped."""
+    """All rounds, then the open loops: the runs that count, and those that were dropped."""
     runs: list[Run] = []
     dropped: list[Run] = []
 
@@ -178,12 +178,14 @@ def go_round(
         tell(f"round {repeat + 1} of {options.repeats}")
         for case in cases.round_of(repeat, repeats=options.repeats, flush_ms=options.flush_ms):
             add(case, repeat=repeat, before=runs)
-    if (capacity := cases.capacity(runs)) is None:
-        tell(f"{cases.OPEN.label}: left out, no quiet run told the capacity")
-        return runs, dropped
-    tidy()
-    tell(f"open loop at half of the capacity of {capacity:,.0f}/s")
-    for repeat in range(options.repeats):
+    for repeat in range(options.repeats, 2 * options.repeats):
+        for case in (ACCRUE_FEW, ACCRUE):
+            add(case, repeat=repeat, before=runs)
+        if (capacity := cases.capacity(runs, repeat=repeat)) is None:
+            tell(f"{cases.OPEN.label}: left out, no quiet run told the capacity")
+            continue
+        tidy()
+        tell(f"open loop at half of the capacity of {capacity:,.0f}/s")
         add(cases.OPEN, repeat=repeat, before=runs)
     return runs, dropped
 

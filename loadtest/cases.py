@@ -45,7 +45,7 @@ def round_of(repeat: int, *, repeats: int, flush_ms: float | None) -> list[Case]
     """The cases of a round, the 0th is the first. What is compared stands close together.
 
     The scenarios beside `accrue` come in about three rounds of five; every other round goes backwards, so that nobody
-    always comes after the same one. The open loop comes after all rounds.
+    always comes after the same one. The open loops come after all rounds.
     """
     cases = [PGBENCH, ACCRUE_FEW, ACCRUE, TEXTBOOK]
     if flush_ms is not None:
@@ -55,14 +55,10 @@ def round_of(repeat: int, *, repeats: int, flush_ms: float | None) -> list[Case]
     return cases if repeat % 2 == 0 else cases[::-1]
 
 
-def capacity(runs: Sequence[Run]) -> float | None:
-    """Purchases a second, the median at the better number of connections; None before there is a run."""
-    medians = [
-        Spread.of(rates).median
-        for case in (ACCRUE_FEW, ACCRUE)
-        if (rates := [run.rate for run in runs if run.case == case])
-    ]
-    return max(medians, default=None)
+def capacity(runs: Sequence[Run], *, repeat: int) -> float | None:
+    """Purchases a second in that round, at the better number of connections; None before there is a run."""
+    rates = (run.rate for run in runs if run.repeat == repeat and run.case in (ACCRUE_FEW, ACCRUE))
+    return max(rates, default=None)
 
 
 def ratios(runs: Sequence[Run], *, flush_ms: float | None) -> list[Ratio]:

@@ -47,7 +47,7 @@ class Bench:
             return database.pgbench(url, seconds=seconds, repeat=repeat, flush_ms=case.flush_ms)
         rate = None
         if case.is_open:
-            rate = OPEN_SHARE * (capacity(before) or 0)
+            rate = OPEN_SHARE * (capacity(before, repeat=repeat) or 0)
             if not rate:
                 raise ValueError("an open loop needs a capacity to be a part of")
         outcome = generate(self.job(case, seed=repeat, rate=rate))

@@ -103,6 +103,12 @@ class Service:
             return httpx.get(self.base + path, timeout=5).status_code == 200
         return False
 
+    def counted(self, path: str) -> float:
+        """How many answers of it the metrics tell of."""
+        lines = httpx.get(self.base + "/metrics", timeout=5).text.splitlines()
+        totals = [line for line in lines if line.startswith("kopilka_requests_total") and path in line]
+        return sum(float(total.split()[-1]) for total in totals)
+
     def members(self) -> list[int]:
         """Every process of the group but the first."""
         listed = subprocess.check_output(["ps", "-A", "-o", "pid=,pgid="], text=True)
@@ -268,9 +274,8 @@ def test_make_run_in_small_serves_with_workers_jobs_and_a_call_that_works(
     # Each request in a new connection, so that both workers answer; any of them tells for both.
     for _ in range(20):
         assert service.answers("/health/live")
-    counted = [line for line in httpx.get(service.base + "/metrics").text.splitlines() if "/health/live" in line]
-    total = next(line for line in counted if line.startswith("kopilka_requests_total"))
-    assert float(total.split()[-1]) == 20
+    # An answer is counted after it has left, so the last ones a moment later.
+    until(lambda: service.counted("/health/live") == 20, what="20 answers are counted", seconds=5)
 
     # A command finds the running engines.
     assert json.loads(app("keys", "create", "--role", "ops", DATA_DIR=str(tmp_path)).stdout)["role"] == "ops"

@@ -3,13 +3,17 @@
 A call has CALL_SECONDS; after FAULTS_MAX faults in a row nobody calls any more, and one task of our own asks again
 every REST_SECONDS, so no request waits for a Redis that doesn't answer.
 
-What could not be written is remembered, as long as the value before it may live, and forgotten by Redis before anything
-else is asked of it: a Redis that comes back must not tell what it was not told had changed.
+What could not be written is remembered, as long as the value before it may live, and forgotten by Redis before this
+process asks anything else of it, and soon, since others ask too: a Redis that comes back must not tell what it was not
+told had changed. Until then it tells others for up to `ttl_seconds`.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from contextvars import Context
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from redis.asyncio import Redis
@@ -18,6 +22,7 @@ from redis.exceptions import RedisError, ResponseError
 CALL_SECONDS = 0.1  # Ten of Redis's slow answers; a till never waits longer for what the database knows as well.
 FAULTS_MAX = 3
 REST_SECONDS = 1.0
+AGAIN_SECONDS = 0.05  # Until what could not be written is tried again.
 DELETED_AT_ONCE = 1_000  # Some 50 KB of keys a call.
 
 # RedisError covers the driver's own time-outs and broken connections.
@@ -35,7 +40,7 @@ class CacheWatch(Protocol):
 
 
 class GuardedRedis:
-    """Calls that may fail and say so. ttl_seconds: the longest that any value lives."""
+    """Calls that may fail and say so. ttl_seconds: the longest for which a value is told that isn't so any more."""
 
     def __init__(self, redis: Redis, *, ttl_seconds: float, watch: CacheWatch) -> None:
         self._redis = redis
@@ -44,10 +49,16 @@ class GuardedRedis:
         self._faults = 0
         self._untold: dict[str, float] = {}  # Keys by when they could not be written, the oldest first.
         self._recovery: asyncio.Task[None] | None = None
+        self._errand: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
-        if self._recovery is not None:
-            self._recovery.cancel()
+        for task in (self._recovery, self._errand):
+            if task is not None:
+                task.cancel()
+        if self._untold:
+            with suppress(*_FAULTS):
+                async with asyncio.timeout(CALL_SECONDS):
+                    await self._forget_untold()
         await self._redis.aclose(close_connection_pool=True)
 
     async def ask(self, call: Callable[[Redis], Awaitable[T]], otherwise: T, *, keys: Iterable[str] = ()) -> T:
@@ -91,12 +102,28 @@ class GuardedRedis:
             self._untold[key] = now
         while self._untold and next(iter(self._untold.values())) < now - self._ttl_seconds:
             del self._untold[next(iter(self._untold))]
+        if self._untold and self._errand is None:
+            self._errand = asyncio.create_task(self._tell_again(), context=Context())
+
+    async def _tell_again(self) -> None:
+        """Nobody may ask here for long, while others do elsewhere. The recovery takes over where that fails."""
+        try:
+            while self._untold and self._recovery is None:
+                await asyncio.sleep(AGAIN_SECONDS)
+                try:
+                    async with asyncio.timeout(CALL_SECONDS):
+                        await self._forget_untold()
+                except _FAULTS as error:
+                    self._note_fault(error)
+        finally:
+            self._errand = None
 
     async def _forget_untold(self) -> None:
-        while keys := list(self._untold)[:DELETED_AT_ONCE]:
-            await self._redis.delete(*keys)
-            for key in keys:
-                self._untold.pop(key, None)
+        while noted := list(islice(self._untold.items(), DELETED_AT_ONCE)):
+            await self._redis.delete(*(key for key, _ in noted))
+            for key, at in noted:
+                if self._untold.get(key) == at:  # Else it has changed once more meanwhile.
+                    del self._untold[key]
 
     def _note_fault(self, error: BaseException) -> None:
         self._watch.cache_fault("call", error)

@@ -1,12 +1,13 @@
 """Hot customers in Redis: for quotes, look-ups and balances; never believed for a redemption.
 
-A value is a hash of two fields, the customer's revision and a signed body; a script refuses an older revision over a
-newer one. A reader that finds nothing leaves a mark, and may fill in what it reads as long as the mark is there; a
-writer replaces what is there, and brings nobody in. So nobody slow brings back what was true before a write, even where
-the cache was emptied meanwhile, and there is room for those who are read.
+A value has the customer's revision and a signed body; a script refuses an older revision over a newer one. A reader
+that finds nothing leaves a mark, and may fill in what it reads as long as the mark is there; a writer replaces what is
+there, and brings nobody in. So nobody slow brings back what was true before a write, even where the cache was emptied
+meanwhile, and who is never read takes no room.
 What readers ask in one tick of the event loop, or while another call of theirs is under way, is one call of Redis
 (`app.flows.together`): most of what a look at the cache costs is the call. There is no second cache in the process:
-it couldn't know what another process has written since, and a quote sees every write that was answered before.
+it couldn't know what another process has written since, and a quote sees every write that was answered before (where
+its writer could tell Redis).
 Keys carry the database's own identity, so a restored database never meets snapshots newer than itself. Whatever is
 wrong with a value - missing, of another type, another customer's, not signed by us - is a miss.
 
@@ -46,7 +47,7 @@ NOTHING = Seen(None, "")
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a reader wants to fill in; those with one mark read the same."""
+    """What a reader wants to fill in; of those with one mark any will do: what was written since is beside the mark."""
 
     customer_id: UUID
     mark: str
@@ -83,7 +84,7 @@ class RedisSnapshots:
         pool = BlockingConnectionPool.from_url(
             url, max_connections=CONNECTIONS_MAX, timeout=CALL_SECONDS, socket_timeout=CALL_SECONDS, **common
         )
-        self._redis = GuardedRedis(Redis(connection_pool=pool), ttl_seconds=TTL_SECONDS, watch=watch)
+        self._redis = GuardedRedis(Redis(connection_pool=pool), ttl_seconds=TTL_SECONDS + MARK_SECONDS, watch=watch)
         # No time-outs of their own: the guard has one around the whole call.
         lines = ConnectionPool.from_url(url, **common)
         self._reads, self._writes = Line(lines), Line(lines)

@@ -29,7 +29,7 @@ from uuid import UUID
 from app.flows import refusals
 from app.flows.cursors import id_of, to_text_cursor
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone
-from app.flows.ledger_port import Patron, Sealed
+from app.flows.ledger_port import Patron
 from app.flows.new_consents import records_of
 from app.flows.once import Once
 from app.flows.ports import Snapshots
@@ -128,7 +128,6 @@ class EraseCustomer:
 
     async def erase(self, write: Write, request: EraseRequest) -> Answer:
         """The record, 200, also of an earlier erasure. Raises `Rejected(CUSTOMER_NOT_FOUND)`."""
-        erased: list[Patron] = []  # By each attempt; the last one is the one that was committed.
         dropped: list[bytes] = []
 
         async def act(tx: ErasureTx) -> Answer:
@@ -141,17 +140,13 @@ class EraseCustomer:
                 await tx.insert_missing_consents(request.customer, known)
                 record, digests = await tx.erase(request, by=write.caller.key_id)
                 dropped.extend(digests)
-                erased.append(_without_person(patron))
             return Answer(200, self._answer(record))
 
-        answer = await self._once.run(write, act)
-        if erased:
-            # Not only forgotten: a round that ended just before may still be telling the cache, and an older revision
-            # never replaces a newer one.
-            await self._snapshots.put(erased[-1:])
-        else:
+        async def tell(_: Answer | None) -> None:
             await self._snapshots.forget([request.customer])
-        await self._snapshots.drop(dropped)
+            await self._snapshots.drop(dropped)
+
+        answer = await self._once.run(write, act, after=tell)
         with suppress(DatabaseGone, DatabaseBusy, Conflict):  # It is erased; the duty does what is left.
             await self._reads.tidy(request.customer, most=AT_ONCE_MAX)
         return answer
@@ -181,14 +176,3 @@ class TidyErasures:
             return 0
         await self._reads.tidy(customer, most=BATCH_MAX)
         return 1
-
-
-def _without_person(patron: Patron) -> Patron:
-    """As the database has it after the erasure."""
-    patron.profile = Sealed(None, None)
-    patron.tags = patron.segments = ()
-    patron.card_types = {}
-    patron.referrer = None
-    patron.is_blocked = True
-    patron.book.revision += 1
-    return patron

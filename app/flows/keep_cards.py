@@ -115,10 +115,11 @@ class KeepCards:
             await tx.update_profile(customer, profile=patron.profile, tags=patron.tags)
             return Answer(status, self._sealed.stored(self._answer(state), patron, members=CARD_MEMBERS))
 
-        answer = await self._once.run(write, locked)
-        await self._snapshots.forget([customer])
-        await self._snapshots.drop([self._vault.digest(card) for card in touched])
-        return await self._sealed.opened(answer)
+        async def tell(_: Answer | None) -> None:
+            await self._snapshots.forget([customer])
+            await self._snapshots.drop([self._vault.digest(card) for card in touched])
+
+        return await self._sealed.opened(await self._once.run(write, locked, after=tell))
 
     async def _add(self, tx: CardTx, write: Write, patron: Patron, card: Identifier, *, card_type: str | None) -> None:
         digest = self._vault.digest(card)

@@ -75,7 +75,11 @@ class KeepCustomer:
             )
             return Answer(201, self._rendered(patron, program))
 
-        return await self._sealed.opened(await self._once.run(write, act))
+        async def tell(_: Answer | None) -> None:
+            """Of identifiers that others had before."""
+            await self._snapshots.drop([self._vault.digest(identifier) for identifier in request.identifiers])
+
+        return await self._sealed.opened(await self._once.run(write, act, after=tell))
 
     async def update(self, write: Write, request: UpdateRequest) -> Answer:
         """The customer as it is now.
@@ -84,8 +88,7 @@ class KeepCustomer:
             Rejected: `customer_not_found`; `identifier_taken` comes back as an answer.
         """
         program = await self._programs.current()
-        changed: list[Patron] = []  # By each attempt; the last one is the one that was committed.
-        dropped: list[bytes] = []
+        dropped = {self._vault.digest(identifier) for identifier in request.identifiers}
 
         async def act(tx: CustomerTx) -> Answer:
             patron = (await tx.lock_patrons([request.customer], wait=True)).get(request.customer)
@@ -97,7 +100,7 @@ class KeepCustomer:
             after = with_identifiers(_changed(before, request.changes), request.identifiers)
             digests = await self._free_digests(tx, write, request.identifiers, owner=request.customer)
             kinds = [identifier.kind.value for identifier in request.identifiers]
-            dropped.extend(self._digests(before))
+            dropped.update(self._digests(before))
             await tx.delete_identifiers(request.customer, kinds=kinds)
             await tx.insert_identifiers(request.customer, digests)
             patron.profile = self._vault.seal(request.customer, after, wrapped_key=patron.profile.wrapped_key)
@@ -108,16 +111,14 @@ class KeepCustomer:
             news = news_of(before.consents, after.consents)
             await tx.insert_consents(request.customer, news, by=write.caller.key_id)
             patron.book.revision += 1
-            changed.append(patron)
             return Answer(200, self._rendered(patron, program))
 
-        answer = await self._once.run(write, act)
-        if changed:
-            await self._snapshots.put(changed[-1:])
-        else:  # Repeated: whoever did it may not have lived to tell the cache.
+        async def tell(_: Answer | None) -> None:
+            """Also when it is repeated: whoever did it may not have lived to tell."""
             await self._snapshots.forget([request.customer])
-        await self._snapshots.drop(dropped)
-        return await self._sealed.opened(answer)
+            await self._snapshots.drop(sorted(dropped))
+
+        return await self._sealed.opened(await self._once.run(write, act, after=tell))
 
     async def _free_digests(
         self, tx: CustomerTx, write: Write, identifiers: Iterable[Identifier], *, owner: UUID | None

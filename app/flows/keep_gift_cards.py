@@ -8,6 +8,7 @@ postings like everybody's. So it is spent by `redeem`, or pays a basket as the c
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -139,7 +140,7 @@ class KeepGiftCards:
         """
         program = await self._program()
         version = await self._programs.newest()
-        committed: list[Patron] = []
+        changed: list[UUID] = []
 
         async def act(tx: GiftCardTx) -> Answer:
             patron, row = await self._locked(tx, number)
@@ -182,22 +183,19 @@ class KeepGiftCards:
             )
             card = _activated(patron, row, chained, at=now, units=worth)
             await tx.activate_gift_card(card.id, units=worth, at=now, expires_at=card.expires_at)
-            committed.append(patron)
+            changed.append(card_id)
             return Answer(201, self._answer(card), tx_id=tx_id)
 
-        answer = await self._once.run(write, act)
-        if committed:
-            await self._snapshots.put(committed[-1:])
-        return answer
+        return await self._once.run(write, act, after=partial(self._tell, number, changed))
 
     async def block(self, write: Write, number: Identifier) -> Answer:
         """Nothing can be spent from it any more; what is on it stays in the books. Raises `Rejected(NOT_FOUND)`."""
-        blocked: list[UUID] = []
+        changed: list[UUID] = []
 
         async def act(tx: GiftCardTx) -> Answer:
             patron, row = await self._locked(tx, number)
             await tx.block_gift_card(row.customer_id)
-            blocked.append(row.customer_id)
+            changed.append(row.customer_id)
             balance = patron.book.purse(row.wallet).frozen()
             card = GiftCard(
                 id=row.customer_id,
@@ -211,9 +209,7 @@ class KeepGiftCards:
             )
             return Answer(200, self._answer(card))
 
-        answer = await self._once.run(write, act)
-        await self._snapshots.forget(blocked)
-        return answer
+        return await self._once.run(write, act, after=partial(self._tell, number, changed))
 
     async def card(self, number: Identifier) -> GiftCard:
         """As it is now. Raises `Rejected(NOT_FOUND)`."""
@@ -235,6 +231,13 @@ class KeepGiftCards:
             activated_at=row.activated_at,
             expires_at=row.expires_at,
         )
+
+    async def _tell(self, number: Identifier, changed: list[UUID], answer: Answer | None) -> None:
+        """changed: the card, where any attempt came so far."""
+        if answer is not None and answer.is_replayed:  # Whoever did it may not have lived to tell.
+            owner = await self._reads.owner(self._vault.digest(number))
+            changed = changed if owner is None else [owner]
+        await self._snapshots.forget(changed)
 
     async def _locked(self, tx: GiftCardTx, number: Identifier) -> tuple[Patron, GiftCardRow]:
         digest = self._digest(number.value)

@@ -140,11 +140,12 @@ class KeepSegments:
             changed.update(added, removed)
             return Answer(200, self._answers.members_changed(MembersChanged(request.segment, len(added), len(removed))))
 
-        answer = await self._once.run(write, act)
-        if answer.is_replayed:  # Whoever did it may not have lived to tell the cache.
-            changed |= await self._named(request)
-        await self._snapshots.forget(sorted(changed))
-        return answer
+        async def tell(answer: Answer | None) -> None:
+            if answer is not None and answer.is_replayed:  # Whoever did it may not have lived to tell the cache.
+                changed.update(await self._named(request))
+            await self._snapshots.forget(sorted(changed))
+
+        return await self._once.run(write, act, after=tell)
 
     async def _members(
         self, tx: SegmentTx, request: MembersRequest, *, is_counted: bool

@@ -19,6 +19,7 @@ from app.flows.requests import Answer, Write
 Tx = TypeVar("Tx", bound=RoundTx)
 Tx_co = TypeVar("Tx_co", bound=RoundTx, covariant=True)
 T = TypeVar("T")
+After = Callable[[Answer | None], Awaitable[None]]
 
 
 class Store(Protocol[Tx_co]):
@@ -37,15 +38,27 @@ class Once(Generic[Tx]):
         self._store = store
         self._answers = answers
 
-    async def run(self, write: Write, act: Callable[[Tx], Awaitable[Answer]]) -> Answer:
+    async def run(self, write: Write, act: Callable[[Tx], Awaitable[Answer]], *, after: After | None = None) -> Answer:
         """The act's answer, or the one it had the first time.
+
+        after: what the cache has to hear, whether or not anybody waits for the answer still. It gets None where there
+            is none: what was attempted may be committed all the same.
 
         Raises:
             Rejected: the refusals that are not kept; kept ones come back as answers.
         """
-        return await undisturbed(self._run(write, act))
+        return await undisturbed(self._run(write, act, after))
 
-    async def _run(self, write: Write, act: Callable[[Tx], Awaitable[Answer]]) -> Answer:
+    async def _run(self, write: Write, act: Callable[[Tx], Awaitable[Answer]], after: After | None) -> Answer:
+        answer: Answer | None = None
+        try:
+            answer = await self._tried(write, act)
+            return answer
+        finally:
+            if after is not None:
+                await after(answer)
+
+    async def _tried(self, write: Write, act: Callable[[Tx], Awaitable[Answer]]) -> Answer:
         try:
             try:
                 return await self._attempt(write, act)

@@ -86,7 +86,7 @@ class Snapshots(Protocol):
     async def get(self, customer_id: UUID) -> Seen: ...
 
     async def fill(self, patron: Patron, *, mark: str) -> None:
-        """What was read after the mark was seen; not taken where anything has happened there since."""
+        """What was read after the mark was seen; not taken where what is there is newer, or was lost since."""
         ...
 
     async def forget(self, customer_ids: Sequence[UUID]) -> None:

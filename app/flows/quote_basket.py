@@ -49,6 +49,8 @@ class QuoteBasket:
         posted_version = 0
         if request.customer is not None:
             patron, posted_version = await self._reader.named(request.customer)
+            if patron.is_blocked:
+                raise refusals.blocked()
             if patron.is_frozen and (any(request.redeem.values()) or any(request.rewards.values())):
                 raise refusals.frozen()
         decided = decide_sale(

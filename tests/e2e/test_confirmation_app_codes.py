@@ -5,8 +5,10 @@ import asyncio
 import asyncpg
 import pytest
 
-from tests.e2e.checks import pointers, refused
+from app.domain.one_time_codes import step_of, totp
+from tests.e2e.checks import ago, pointers, refused
 from tests.e2e.codes import PHONE, app_of, challenged, code_in, confirmed, ready, rich, sent, wrong
+from tests.e2e.people import past_the_edge
 from tests.kit import Desk, Stage, purchase, small_program
 
 LOOKUP = "/v1/customers/lookup"
@@ -49,18 +51,20 @@ async def test_the_receipt_that_used_a_code_has_time_to_be_confirmed(
     customer = await ready(admin, till)
     app = await app_of(admin, customer)
     units = {"wallet": "points", "points": 600, "reason": "a mug", "receipt": {"number": "A"}}
-    challenge = await challenged(till, "/v1/redeem", units | {"customer": {"code": app.code()}})
+    step = step_of(ago())
+    now, before = ({"customer": {"code": app.number + totp(app.secret, each)}} for each in (step, step - 5))
+    challenge = await challenged(till, "/v1/redeem", units | now)
     await owner.execute("update app_codes set used_step = used_step - 5")  # As if it had been so long ago.
-    late = {"customer": {"code": app.code(steps=-5)}}
-    other = units | late | {"receipt": {"number": "B"}}
+    other = units | before | {"receipt": {"number": "B"}}
     refused(await till.post("/v1/redeem", other), 404, "customer_not_found")
-    await till.good("POST", "/v1/redeem", confirmed(units | late, challenge, code_in(sent(stage)[0])))
+    await till.good("POST", "/v1/redeem", confirmed(units | before, challenge, code_in(sent(stage)[0])))
     assert await till.balance(customer) == 400
 
 
 async def test_a_code_is_used_by_one_receipt(till: Desk, admin: Desk) -> None:
     customer = await ready(admin, till)
     app = await app_of(admin, customer)
+    past_the_edge()
     body = purchase({"code": app.code(steps=-1)}, receipt="R-1")
     first = await till.post("/v1/accrue", body, key="k")
     assert first.status_code == 201

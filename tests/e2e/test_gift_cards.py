@@ -71,6 +71,8 @@ async def test_a_blocked_card_pays_nothing(marketer: Desk, till: Desk) -> None:
     assert (await marketer.good("POST", f"/v1/gift-cards/{number}/block"))["state"] == "blocked"
     refused = await till.post("/v1/redeem", _spend(number, 1))
     assert (refused.status_code, refused.json()["code"]) == (409, "customer_blocked")
+    quoted = await till.post("/v1/quote", purchase({"card": number}))
+    assert (quoted.status_code, quoted.json()["code"]) == (409, "customer_blocked"), "no promise that isn't kept"
     assert (await till.good("GET", f"/v1/gift-cards/{number}"))["balance"]["available"] == 100000
 
 

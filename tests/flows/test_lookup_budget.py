@@ -145,7 +145,8 @@ async def test_a_process_hears_of_others_within_a_moment_and_at_its_start_of_the
     for _ in range(10):
         await said(first, miss)
     await said(second, hit)  # Asks beside it.
-    await asyncio.sleep(0.2)
+    assert second._looking is not None
+    await asyncio.wait([second._looking], timeout=5)
     assert await said(second, hit) == Rejection.LOOKUP_BUDGET_EXHAUSTED
     assert await said(process(database), hit) == Rejection.LOOKUP_BUDGET_EXHAUSTED
     await second.drain()

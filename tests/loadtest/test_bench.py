@@ -10,7 +10,7 @@ from rich.console import Console
 
 from loadtest import bench, tables
 from loadtest.bench import Options, go_round, main, read_options
-from loadtest.cases import ACCRUE, OPEN, PGBENCH, capacity, ratios, round_of
+from loadtest.cases import ACCRUE, ACCRUE_FEW, OPEN, PGBENCH, capacity, ratios, round_of
 from loadtest.furnishing import StandFailed
 from loadtest.results import Case, Report, Run, read, with_summaries, write
 from tests.loadtest.bench_samples import pgbench, report, run
@@ -30,16 +30,16 @@ class Machine:
     def __init__(self, *noisy: Case) -> None:
         self.noisy = noisy
         self.calls: list[Case] = []
-        self.tidied = 0
+        self.tidied: list[int] = []
 
     def tidy(self) -> None:
         """`tidied`: after how many runs."""
-        self.tidied = len(self.calls) - 1  # The first was disturbed, and made again.
+        self.tidied.append(len(self.calls) - 1)  # The first was disturbed, and made again.
 
     def measure(self, case: Case, *, repeat: int, before: Sequence[Run]) -> Run:
         self.calls.append(case)
         if case.is_open:
-            assert any(one.case == ACCRUE for one in before)
+            assert any((one.case, one.repeat) == (ACCRUE, repeat) for one in before)
         is_first = len(self.calls) == 1
         return of_case(case, repeat=repeat, others_share=0.5 if is_first or case in self.noisy else 0.0)
 
@@ -68,10 +68,11 @@ def test_the_command_line_has_a_quick_form_that_can_be_sized() -> None:
 def test_rounds_measure_every_case_and_disturbed_runs_again() -> None:
     machine, told = Machine(), list[str]()
     runs, dropped = go_round(machine.measure, OPTIONS, told.append, tidy=machine.tidy)
-    wanted = [*(case for repeat in range(2) for case in round_of(repeat, repeats=2, flush_ms=1.5)), OPEN, OPEN]
+    wanted = [case for repeat in range(2) for case in round_of(repeat, repeats=2, flush_ms=1.5)]
+    wanted += [ACCRUE_FEW, ACCRUE, OPEN] * 2
     assert [one.case for one in runs] == wanted
     assert [one.case for one in dropped] == wanted[:1]
-    assert {one.repeat for one in runs} == {0, 1}
+    assert {one.repeat for one in runs} == {0, 1, 2, 3}
     assert told[0] == "round 1 of 2"
 
 
@@ -91,13 +92,14 @@ def test_an_open_loop_without_a_known_capacity_is_left_out() -> None:
     assert told[-1] == f"{OPEN.label}: left out, no quiet run told the capacity"
 
 
-def test_open_loops_come_last_when_all_rounds_have_told_the_capacity() -> None:
+def test_each_open_loop_comes_right_after_the_runs_that_tell_the_capacity() -> None:
     machine, told = Machine(), list[str]()
     runs, _ = go_round(machine.measure, replace(OPTIONS, repeats=5), told.append, tidy=machine.tidy)
-    assert [(one.case, one.repeat) for one in runs[-5:]] == [(OPEN, repeat) for repeat in range(5)]
-    assert OPEN not in {one.case for one in runs[:-5]}
-    assert machine.tidied == len(runs) - 5
-    assert f"open loop at half of the capacity of {capacity(runs):,.0f}/s" in told
+    wanted = [(case, repeat) for repeat in range(5, 10) for case in (ACCRUE_FEW, ACCRUE, OPEN)]
+    assert [(one.case, one.repeat) for one in runs[-15:]] == wanted
+    assert OPEN not in {one.case for one in runs[:-15]}
+    assert machine.tidied == [len(runs) - left for left in (13, 10, 7, 4, 1)]
+    assert f"open loop at half of the capacity of {capacity(runs, repeat=9):,.0f}/s" in told
 
 
 def test_every_goal_is_named_with_its_figure_and_verdict() -> None:

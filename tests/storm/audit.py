@@ -86,7 +86,7 @@ async def audit(owner: asyncpg.Connection, *, acknowledged: Iterable[str] = ()) 
 IDLE_IN_TRANSACTION = """
 select pid, state, left(query, 80) from pg_stat_activity
 where datname = current_database() and state like 'idle in transaction%'
-    and xact_start < clock_timestamp() - interval '1 second'
+    and state_change < clock_timestamp() - interval '1 second'
 """
 
 

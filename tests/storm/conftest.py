@@ -52,6 +52,19 @@ async def arena(
         yield arena
 
 
+@pytest.fixture(scope="module")
+async def calm(
+    engines: ThrowawayEngines, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Ground]:
+    """A service of one worker to which nothing happens, beside one to which something does: where both are slower than
+    before, the machine is.
+    """
+    await _run(engines, f"create database calm template {template}")
+    async with ground(_stage(engines, "calm", tmp_path_factory.mktemp("calm"))) as calm:
+        await calm.admin.publish(small_program())
+        yield calm
+
+
 @pytest.fixture(scope="session")
 async def cable(
     engines: ThrowawayEngines, template: str, tmp_path_factory: pytest.TempPathFactory

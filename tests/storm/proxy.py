@@ -25,9 +25,10 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """It goes on, after `seconds`."""
+    """It goes on, after `seconds`, and not before `let_go` is set."""
 
     seconds: float = 0.0
+    let_go: asyncio.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ def holds(side: Side, text: bytes) -> Mark:
     return lambda moving, data: moving is side and text in data
 
 
-def once(mark: Mark, fate: Fate, *, times: int = 1, skip: int = 0) -> Fault:
-    """The fate of the first `times` chunks with the mark, after `skip` of them."""
+def once(mark: Mark, fate: Fate, *, times: int = 1, skip: int = 0, struck: asyncio.Event | None = None) -> Fault:
+    """The fate of the first `times` chunks with the mark, after `skip` of them; `struck` is set by each."""
     seen = 0
 
     def fault(moving: Side, data: bytes) -> Fate:
@@ -71,6 +72,8 @@ def once(mark: Mark, fate: Fate, *, times: int = 1, skip: int = 0) -> Fault:
         if mark(moving, data):
             seen += 1
             if skip < seen <= skip + times:
+                if struck is not None:
+                    struck.set()
                 return fate
         return Pass()
 
@@ -141,8 +144,11 @@ class Proxy:
                     target.write(data[: fate.passed])
                     await target.drain()
                     return
-                elif fate.seconds:
-                    await asyncio.sleep(fate.seconds)
+                else:
+                    if fate.seconds:
+                        await asyncio.sleep(fate.seconds)
+                    if fate.let_go is not None:
+                        await fate.let_go.wait()
                 target.write(data)
                 await target.drain()
             if self.is_black_hole:

@@ -20,7 +20,10 @@ from tests.storm.wire import Lost, Reply
 CLIENTS = 12
 UNDER_LOAD_SECONDS = 0.6
 REPLACED_SECONDS_MAX = 30.0
-LOCKED_SECONDS = 0.7  # Less than a round's patience with a locked customer.
+WAITS_SECONDS_MAX = 5.0  # Until the database has a request that waits for a locked customer.
+LOCKED_SECONDS = 0.35  # After that: less than a round's patience with a locked customer.
+# Locks, as they are now: what pg_stat_activity says stands still in a transaction.
+WAITS = "select exists (select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))"
 
 
 @dataclass(slots=True)
@@ -125,9 +128,9 @@ async def _sell_until(stand: Ground, *, stop: Callable[[], None]) -> tuple[list[
         async with owner.transaction():
             await owner.execute("select from customers where id = $1::uuid for update", locked)
             asked = asyncio.create_task(last.post("/v1/accrue", sale(locked)))
-            await asyncio.sleep(LOCKED_SECONDS / 2)
+            await _waits_for(owner)
             stop()
-            await asyncio.sleep(LOCKED_SECONDS / 2)
+            await asyncio.sleep(LOCKED_SECONDS)
         in_progress = None
         with suppress(Lost):
             in_progress = await asked
@@ -135,6 +138,15 @@ async def _sell_until(stand: Ground, *, stop: Callable[[], None]) -> tuple[list[
     await owner.close()
     assert sum(len(tape.heard) for tape in tapes) > CLIENTS
     return tapes, in_progress
+
+
+async def _waits_for(owner: asyncpg.Connection) -> None:
+    """Until some session waits for a lock that this one holds."""
+    for _ in range(int(WAITS_SECONDS_MAX / 0.01)):
+        if await owner.fetchval(WAITS):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits for the locked customer")
 
 
 async def _sell(till: Till, tape: Tape, customers: list[str]) -> None:

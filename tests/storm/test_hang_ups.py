@@ -73,7 +73,7 @@ async def _hang_up(till: Till, target: str, body: dict[str, Any], *, key: str, l
 async def _nothing_is_open(arena: Ground) -> None:
     owner = await asyncpg.connect(arena.stage.owner_url)
     try:
-        await asyncio.sleep(1.1)  # What began before the last client hung up is over, or older than a second.
+        await asyncio.sleep(1.5)  # What was asked before the last client hung up is over, or idle for over a second.
         assert await idle_in_transaction(owner) == []
     finally:
         await owner.close()

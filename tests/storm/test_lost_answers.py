@@ -14,7 +14,8 @@ from tests.storm.wire import Lost, Reply
 
 PATIENCE_SECONDS = 0.25  # Of a till that hears nothing.
 REFUSED_SECONDS_MAX = 6.0  # A database that says nothing is a 503 by then.
-SLOW_COMMIT_SECONDS = 1.0
+STRIKE_SECONDS_MAX = 10.0  # Until the request has come so far.
+EARLY_SECONDS = 0.5  # An answer that didn't wait for its commit would be there by then.
 
 # What happens between till and service to a request or to its answer.
 ON_THE_WAY: Mapping[str, tuple[Mark, Fate]] = {
@@ -85,10 +86,11 @@ async def test_a_database_that_falls_silent_at_the_commit_is_a_503_in_time(cable
     with tills(stand.service.url, [stand.admin.key] * 2) as (till, neighbour):
         customer, other = await stand.customer(points=1_000), await stand.customer()
         body, key = in_shop(sale(customer)), fresh("silence")
-        cable.database.fault = once(committed(), Swallow())
+        struck = asyncio.Event()
+        cable.database.fault = once(committed(), Swallow(), struck=struck)
         began = time.monotonic()
         asked = asyncio.create_task(till.post("/v1/accrue", body, key=key))
-        await asyncio.sleep(0.2)
+        await asyncio.wait_for(struck.wait(), STRIKE_SECONDS_MAX)
         beside = await neighbour.post("/v1/accrue", in_shop(sale(other)))
         assert beside.status == 201, "another customer's purchase waits for nothing"
         told = await asked
@@ -109,17 +111,19 @@ async def test_nothing_is_answered_before_its_commit_has_passed(cable: Cable) ->
         card = {"card": fresh("slow")}
         for target, body in [("/v1/accrue", in_shop(sale(customer))), ("/v1/customers", card)]:
             before = await till.version(customer)
-            cable.database.fault = once(commit(), Pass(SLOW_COMMIT_SECONDS))
-            began = time.monotonic()
+            struck, let_go = asyncio.Event(), asyncio.Event()
+            cable.database.fault = once(commit(), Pass(let_go=let_go), struck=struck)
             asked = asyncio.create_task(till.post(target, body))
-            await asyncio.sleep(SLOW_COMMIT_SECONDS / 2)
+            await asyncio.wait_for(struck.wait(), STRIKE_SECONDS_MAX)
+            await asyncio.sleep(EARLY_SECONDS)
             assert not asked.done()
             with tills(stand.service.url, [stand.admin.key]) as (reader,):
                 assert await reader.version(customer) == before, "what isn't committed is never shown"
                 looked_up = await reader.call("POST", "/v1/customers/lookup", {"customer": card})
                 assert looked_up.code == "customer_not_found"
+            assert not asked.done(), "the reads were made before the commit passed"
+            let_go.set()
             reply = await asked
-            assert time.monotonic() - began >= SLOW_COMMIT_SECONDS
             assert reply.status == 201
     await stand.audit()
 

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from statistics import median
 
 import asyncpg
+import pytest
 
+from app.api.crowd import WAIT_SECONDS_MAX
 from app.flows.rounds import IN_FLIGHT_MAX, ROUND_MAX
 from tests.kit import Stage, purchase, small_program
 from tests.storm.stands import Ground, Till, fresh, ground
@@ -29,6 +31,7 @@ TIMES = 5
 TICK_SECONDS = 0.01
 CONNECTIONS_MAX = 2_500
 BACK_SECONDS_MAX = 3.0
+WINDOW_SECONDS = 0.25
 BACK_SHARE = 0.7  # Of the rate before; the machine's other work moves both.
 # A request that was let in waits a second; the rest is the machine's, which the flood's sender has half of.
 ANSWERED_SECONDS_MAX = 4.0
@@ -112,43 +115,64 @@ class Square:
 
         began, sent = time.monotonic(), 0
         while (past := time.monotonic() - began) < seconds:
+            # What can't be sent in time is lost. A thousand sent at once to make up for it would keep the sender busy
+            # for a second, which would be counted as the answers'.
+            sent = max(sent, int((past - 2 * TICK_SECONDS) * rate))
             while sent < past * rate and len(under_way) < CONNECTIONS_MAX:
                 task = asyncio.create_task(one())
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
                 sent += 1
-            sent = max(sent, int(past * rate) - 1)  # What a sender of so many connections can't send is lost.
             await asyncio.sleep(TICK_SECONDS)
         await asyncio.gather(*under_way)
         for till in idle:
             till.wire.hang_up()
-
-    async def back_at(self, rate: float) -> float:
-        """Seconds until a quarter of a second has sold as many as a share of that rate."""
-        began = time.monotonic()
-        while time.monotonic() - began < 2 * BACK_SECONDS_MAX:
-            if await self.rate(seconds=0.25) >= BACK_SHARE * rate:
-                break
-        return time.monotonic() - began
 
 
 @asynccontextmanager
 async def _square(stage: Stage) -> AsyncIterator[Square]:
     async with ground(stage) as stand:
         await stand.admin.publish(small_program())
-        customers = [await stand.customer() for _ in range(CUSTOMERS)]
-        square = Square(stand, await stand.key("OVER"), customers)
-        await square.rate(seconds=0.5)  # Statements are prepared, code is warm.
-        yield square
+        yield await _opened(stand)
 
 
-async def test_a_flood_is_answered_early_and_leaves_nothing_behind(stage: Stage) -> None:
+@pytest.fixture
+async def elsewhere(calm: Ground) -> Square:
+    """Which is never flooded."""
+    return await _opened(calm)
+
+
+async def _opened(stand: Ground) -> Square:
+    customers = [await stand.customer() for _ in range(CUSTOMERS)]
+    square = Square(stand, await stand.key("OVER"), customers)
+    await square.rate(seconds=0.5)  # Statements are prepared, code is warm.
+    return square
+
+
+async def _is_back(square: Square, rate: float, *, elsewhere: Square, usual: float) -> bool:
+    """Whether in time a quarter of a second has sold as many as a share of that rate; of less, where the machine has
+    got slower, which the best quarter of a second elsewhere tells.
+    """
+    began = time.monotonic()
+    best = best_elsewhere = 0.0
+    while True:
+        sold = await square.rate(seconds=WINDOW_SECONDS)
+        if time.monotonic() - began >= BACK_SECONDS_MAX:
+            break
+        best = max(best, sold)
+        if best >= BACK_SHARE * rate:
+            return True
+        best_elsewhere = max(best_elsewhere, await elsewhere.rate(seconds=WINDOW_SECONDS))
+    return 0 < BACK_SHARE * rate * min(1.0, best_elsewhere / usual) <= best
+
+
+async def test_a_flood_is_answered_early_and_leaves_nothing_behind(stage: Stage, elsewhere: Square) -> None:
     async with _square(stage) as square:
-        before = await square.rate(seconds=2.0)
+        before, usual = await square.rate(seconds=2.0), await elsewhere.rate(seconds=1.0)
         square.tally = Tally()
         await square.flood(rate=TIMES * before, seconds=FLOOD_SECONDS)
         told = _answered_in_time(square.tally)
-        assert await square.back_at(before) < BACK_SECONDS_MAX, told
+        assert await _is_back(square, before, elsewhere=elsewhere, usual=usual), told
         await square.stand.audit()
 
 
@@ -175,16 +199,20 @@ def _answered_in_time(tally: Tally) -> str:
         f"of the refused within {tally.late(503):.2f} s, half of them within {tally.late(503, 50):.2f} s"
     )
     assert set(tally.seconds) <= {201, 503}, told
-    assert min(tally.count(201), tally.count(503)) > 0, told
+    assert tally.count(201), told
+    # A sender that the machine lets send too little floods nobody; then nobody waits for long either.
+    assert tally.count(503) or tally.late(201, 50) < WAIT_SECONDS_MAX, told
     assert tally.lost == tally.without_retry == 0, told
     assert tally.late(503, 50) < EARLY_SECONDS, told
     assert max(tally.late(201), tally.late(503)) < ANSWERED_SECONDS_MAX, told
     return told
 
 
-async def test_a_frozen_database_is_waited_for_by_few_and_forgotten_when_it_is_back(stage: Stage) -> None:
+async def test_a_frozen_database_is_waited_for_by_few_and_forgotten_when_it_is_back(
+    stage: Stage, elsewhere: Square
+) -> None:
     async with _square(stage) as square:
-        before = await square.rate(seconds=1.0)
+        before, usual = await square.rate(seconds=1.0), await elsewhere.rate(seconds=1.0)
         processes = await _processes_of(stage)
         square.tally = Tally()
         # So many that there are connections left for those who come later: the first of them wait for the database.
@@ -199,7 +227,7 @@ async def test_a_frozen_database_is_waited_for_by_few_and_forgotten_when_it_is_b
         finally:
             for pid in processes:
                 os.kill(pid, signal.SIGCONT)
-        assert await square.back_at(before) < BACK_SECONDS_MAX
+        assert await _is_back(square, before, elsewhere=elsewhere, usual=usual)
         await flood
         tally = square.tally
         assert set(tally.seconds) <= {201, 503}

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import asyncpg
 import httpx
 import pytest
 from redis.asyncio import Redis
@@ -18,6 +19,10 @@ CLIENTS = 6
 TURNS = 14
 LATE_SECONDS_MAX = 0.75  # Of the slowest in a hundred, on a machine shared with everything else.
 WELL_SECONDS_MAX = 5.0
+# Of a Redis that does answer: a worker, or Redis itself, that gets no processor for a tenth of a second is a fault too.
+TRIES = 3
+PAUSE_SECONDS = 0.01
+COMMIT = "select pg_logical_emit_message(true, 'storm', '')"  # As durable as a purchase, and of no table.
 
 Accident = Callable[[ThrowawayEngines], AbstractAsyncContextManager[None]]
 
@@ -86,24 +91,54 @@ async def test_tills_do_not_notice_what_happens_to_redis(
         pairs = list(zip(crowd[:CLIENTS], crowd[CLIENTS:], strict=True))
         await _until_well(arena)
         usual = await _busy(arena, pairs, customers)
-        faults = await _faults(arena)
-        async with accident(engines):
-            unusual = await _busy(arena, pairs, customers)
-            assert await _health(arena) == health
-            assert (await _faults(arena) > faults) == (health == "degraded")
-        await _until_well(arena)
-        # Redis may have what it had before, and must not be believed: it was not told of what happened meanwhile.
-        for customer in customers:
-            posted = await arena.posted_version(customer)
-            for till in crowd:
-                quote = await till.good("POST", "/v1/quote", sale(customer))
-                assert quote["version"] == posted
-    assert _late(unusual) < max(LATE_SECONDS_MAX, 2 * _late(usual))
+        expected = (health, health == "degraded")  # And whether there were faults.
+        told: list[tuple[str, bool]] = []
+        while expected not in told:
+            faults = await _faults(arena)
+            async with accident(engines), _longest_commit(arena) as longest:
+                unusual = await _busy(arena, pairs, customers)
+                told.append((await _health(arena), await _faults(arena) > faults))
+            await _until_well(arena)
+            # Redis may have what it had before, and must not be believed: it was not told of what happened meanwhile.
+            for customer in customers:
+                posted = await arena.posted_version(customer)
+                for till in crowd:
+                    quote = await till.good("POST", "/v1/quote", sale(customer))
+                    assert quote["version"] == posted
+            assert _late(unusual) < max(LATE_SECONDS_MAX, 2 * _late(usual)) + longest()
+            assert expected in told or len(told) < (TRIES if accident is emptied else 1), told
     await arena.audit()
 
 
 def _late(seconds: list[float]) -> float:
     return statistics.quantiles(seconds, n=100)[98]
+
+
+@asynccontextmanager
+async def _longest_commit(arena: Ground) -> AsyncIterator[Callable[[], float]]:
+    """How long the slowest took of commits that neither the service nor Redis has a part in: where the disk or the
+    machine stood still, all tills waited for that.
+    """
+    took = [0.0]
+    stop = asyncio.Event()
+
+    async def commit() -> None:
+        owner = await asyncpg.connect(arena.stage.owner_url)
+        try:
+            while not stop.is_set():
+                watch = Stopwatch()
+                await owner.execute(COMMIT)
+                took.append(watch.seconds)
+                await asyncio.sleep(PAUSE_SECONDS)
+        finally:
+            await owner.close()
+
+    committing = asyncio.create_task(commit())
+    try:
+        yield lambda: max(took)
+    finally:
+        stop.set()
+        await committing
 
 
 async def _busy(arena: Ground, pairs: list[tuple[Till, Till]], customers: list[str]) -> list[float]:

@@ -9,6 +9,7 @@ from tests.storm.commits import commit
 from tests.storm.proxy import Fault, Side, Swallow, holds, once
 from tests.storm.stands import Cable, Stopwatch, fresh, in_shop, redemption, sale, tills
 
+STRIKE_SECONDS_MAX = 10.0  # Until the request has come so far.
 FREE_SECONDS_MAX = 6.0  # Contract, section 1.
 
 
@@ -18,20 +19,20 @@ async def test_a_customer_locked_by_an_instance_that_was_cut_off_is_free_again(c
     ends. Who takes points is locked before that; who only gets some isn't.
     """
     receipts = [fresh("cut-off"), fresh("cut-off")]
+    struck = [asyncio.Event(), asyncio.Event()]
     faults = [
-        once(commit(), Swallow()),
-        once(holds(Side.OUT, receipts[1].encode()), Swallow(-1)),
+        once(commit(), Swallow(), struck=struck[0]),
+        once(holds(Side.OUT, receipts[1].encode()), Swallow(-1), struck=struck[1]),
     ]
     # The second begins while the first one's customer is still locked.
-    cut_off = []
-    for receipt, fault in zip(receipts, faults, strict=True):
-        cut_off.append(asyncio.create_task(_is_free_again(cable, receipt, fault)))
-        await asyncio.sleep(0.5)
-    await asyncio.gather(*cut_off)
+    async with asyncio.TaskGroup() as cut_off:
+        for receipt, fault, has_struck in zip(receipts, faults, struck, strict=True):
+            cut_off.create_task(_is_free_again(cable, receipt, fault, has_struck))
+            await has_struck.wait()
     await cable.beside.audit()
 
 
-async def _is_free_again(cable: Cable, receipt: str, fault: Fault) -> None:
+async def _is_free_again(cable: Cable, receipt: str, fault: Fault, struck: asyncio.Event) -> None:
     first, second = cable.ground, cable.beside
     customer = await second.customer(points=100)
     body, key = in_shop(sale(customer, receipt=receipt) | {"redeem": {"points": 10}}), fresh("cut-off")
@@ -40,9 +41,9 @@ async def _is_free_again(cable: Cable, receipt: str, fault: Fault) -> None:
         tills(second.service.url, [second.admin.key]) as (free,),
     ):
         cable.database.fault = fault
-        watch = Stopwatch()
         asked = asyncio.create_task(cut.post("/v1/accrue", body, key=key))
-        await asyncio.sleep(0.3)  # It holds the lock by now.
+        await asyncio.wait_for(struck.wait(), STRIKE_SECONDS_MAX)  # It holds the lock by now.
+        watch = Stopwatch()
         beside = await free.settle("/v1/accrue", in_shop(sale(customer)), key=fresh("beside"))
         took = watch.seconds
         assert beside.status == 201
