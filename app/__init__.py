@@ -31,7 +31,7 @@ A functional core inside an imperative shell: the core decides, the shell fetche
                 secrets, weak_secrets.py what is refused of them, addresses.py, this_machine.py (what never leaves
                 it), schema.py, verification.py (the self-audit)
     progress.py how far a long command is
-    one_write.py  an answer's head and body in one write
+    one_write.py  a turn's answers at its end, each in one write
     compiled_core.py  the core as machine code where it was compiled (compile_core.py)
     proof_check.py  checks a saved proof; by itself, so that anybody may read and run it
     engines/    embedded PostgreSQL and Valkey for a start with nothing configured

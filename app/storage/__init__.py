@@ -1,7 +1,7 @@
 """PostgreSQL: statements as constants, each in the transaction it is handed; the schema itself is in migrations/.
 
 engine        connections: safe servers only, transactions, the driver's errors in our words
-ledger        the few statements of a round; round_writes: its write phase, as arrays; round_rows: rows read
+ledger        the few statements of a round; round_writes: its write phase; round_rows: rows read
 holds         holds as rounds and readers need them; holds_over: what they keep of others when they are over
 tiers         what tiers were; feed: events and their places; roots: days closed, and what proofs are made of
 shared        budgets, stocks, coupons, free codes, days of draws; taken_back: what a purchase keeps for its returns

@@ -1,7 +1,6 @@
 """What postings have left of customers' tiers, kept where it has changed: balances of the past tell the tier by it."""
 
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -13,13 +12,12 @@ from app.storage.engine import Connection
 PAST_TIER = "select path from tier_changes where customer_id = $1 and version <= $2 order by version desc limit 1"
 
 
-def tiers_of(books: Iterable[Book]) -> list[list[Any]]:
-    """Rows of `tier_changes` as columns (customer, version, path): the books whose tier has changed."""
-    changed = [(book.customer_id, book.version, book.tier_path) for book in books if book.tier_path is not None]
+def tiers_of(books: Iterable[Book]) -> list[tuple[UUID, int, str]]:
+    """Rows of `tier_changes` (customer, version, path): of the books whose tier has changed."""
     return [
-        [customer_id for customer_id, _, _ in changed],
-        [version for _, version, _ in changed],
-        [orjson.dumps(path_to_document(path)).decode() for _, _, path in changed],
+        (book.customer_id, book.version, orjson.dumps(path_to_document(book.tier_path)).decode())
+        for book in books
+        if book.tier_path is not None
     ]
 
 

@@ -395,7 +395,7 @@ async def test_owners_are_signed_too(snapshots: RedisSnapshots, redis: Redis) ->
     digest = b"d" * 32
     await own(snapshots, digest, ANNA)
     assert (await snapshots.find(digest))[0] == ANNA
-    await redis.set(f"kopilka:db-1:i:{digest.hex()}", BORIS.bytes + bytes(16))
+    await redis.set(f"kopilka:db-1:i:{digest.hex()}", BORIS.hex.encode() + bytes(16))
     assert (await snapshots.find(digest))[0] is None
     await own(snapshots, digest, ANNA)
     assert (await snapshots.find(digest))[0] == ANNA

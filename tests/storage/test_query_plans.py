@@ -14,6 +14,7 @@ _IDS = [UUID(int=n) for n in range(1, 4)]
 _DIGESTS = [bytes(32)]
 _NAMES = ["A", "B"]
 _NOW = datetime(2026, 11, 21, tzinfo=UTC)
+_BOOK = (_IDS[0], 1, 2, "{}", None, 0, 0, 0, _NOW, None, None, _NOW, "{}", 0)
 _GROWING = (
     r"Seq Scan on (customers|profiles|identifiers|claims|txs|entries|lots|purchases|answers|events|keys"
     r"|counters|coupons|holds|tier_changes)"
@@ -40,6 +41,7 @@ _GROWING = (
         (shared.LOCK_CODES, (_NAMES, [1, 1]), {"coupons_free"}),
         (shared.READ_CODES, (_NAMES, [1, 1]), {"coupons_free"}),
         (shared.WRITE_COUPONS, (_NAMES, [1, 1], _IDS[:2], [False, True], [False, False]), {"coupons_pkey"}),
+        (round_writes.WRITE, ([_BOOK], *([] for _ in range(7)), _NOW), {"customers_pkey"}),
         (round_writes.UPDATE_PURCHASES, (_IDS, _IDS, ["[]"] * 3, [True] * 3, ["{}"] * 3), {"purchases_other_pkey"}),
         (ledger.SPENT, (_IDS, _IDS), {"entries_other_pkey", "lots_pkey"}),
         (hot_reads.OWNERS, (_DIGESTS,), {"identifiers_pkey"}),

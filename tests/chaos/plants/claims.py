@@ -10,8 +10,8 @@ from app.storage import ledger, round_writes
 from app.storage.ledger import Round
 from tests.chaos.plants import plant, replaced
 
-INSERT = "    where (select mine from all_are) order by 1\n"
-INSERT_IF_ABSENT = "    where (select mine from all_are) order by 1 on conflict do nothing\n"
+INSERT = "    where (select mine from all_are) order by digest\n"
+INSERT_IF_ABSENT = "    where (select mine from all_are) order by digest on conflict do nothing\n"
 
 
 @plant(

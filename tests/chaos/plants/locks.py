@@ -18,7 +18,7 @@ def read_then_write() -> None:
     """
     unlocked = replaced(ledger.LOCK_PATRONS_WAITING, " for no key update of c", "")
     ledger.LOCK_PATRONS = ledger.LOCK_PATRONS_WAITING = unlocked
-    round_writes.WRITE = replaced(round_writes.WRITE, " and c.revision = n.revision", "")
+    round_writes.WRITE = replaced(round_writes.WRITE, " and c.revision = b.revision", "")
 
 
 @plant("locks-in-any-order", faults=["clients reset"], emphasis="sales", caught_by=["no deadlocks"])

@@ -9,9 +9,7 @@ from app.storage.ledger import LedgerDatabase, Round
 from tests.chaos.plants import plant, replaced
 
 _EVENTS = """), new_events as (
-    insert into events (tx_id, customer_id, version, kind)
-    select * from unnest($7::uuid[], $5::uuid[], $6::bigint[], $8::text[])
-    where (select mine from all_are)
+    insert into events (tx_id, customer_id, version, kind) select tx_id, customer_id, version, kind from posted
 """
 _INSERT = """
 insert into events (tx_id, customer_id, version, kind)
