@@ -1,8 +1,9 @@
-"""Answers that go out at the end of the event loop's turn, each with its head and body in one write.
+"""Answers that go out when the event loop's turn is over, each with its head and body in one write.
 
 uvicorn hands them to the connection one after the other, and each becomes a call of the operating system, a packet, and
-a read at the till: 6 µs here and as much there. Here what a connection is given waits for the turn's end: so nothing
-depends on how uvicorn writes, and `100 Continue` still goes at once.
+a read at the till: 6 µs here and as much there. Here what a connection is given waits for the loop's next turn, behind
+what was queued before it: so nothing depends on how uvicorn writes. Between the two turns the loop looks at all
+connections: a client that has sent its end of the connection gets its answer first, one that is gone gets nothing.
 
 The answers of one turn go one right after the other, instead of each after its own calculation. Whoever has many of
 them to read (a load balancer, a chain's gateway, our load generator) wakes once for all, and what it sends next comes
@@ -42,6 +43,10 @@ class GatheredWrites(asyncio.Transport):
             waiting, self._waiting = self._waiting, []
             self._transport.write(b"".join(waiting))
 
+    def forget(self) -> None:
+        """Nobody is there any more: a connection that is lost refuses what is written to it."""
+        self._waiting = []
+
     def write_eof(self) -> None:
         self.flush()
         self._transport.write_eof()
@@ -58,4 +63,13 @@ class OneWriteProtocol(HttpToolsProtocol):
     """uvicorn's own, on such a connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(GatheredWrites(transport, self.loop))
+        self._gathered = GatheredWrites(transport, self.loop)
+        super().connection_made(self._gathered)
+
+    def eof_received(self) -> None:
+        self._gathered.flush()  # The connection is closed next.
+        super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gathered.forget()
+        super().connection_lost(exc)

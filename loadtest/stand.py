@@ -43,7 +43,9 @@ DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 _LIVE_THROUGH = """
 do $$
 begin
-    for file in 1 .. (select setting::int from pg_settings where name = 'max_wal_size') / 16 loop
+    for file in 1 .. pg_size_bytes(current_setting('max_wal_size'))
+        / pg_size_bytes(current_setting('wal_segment_size'))
+    loop
         perform pg_logical_emit_message(false, 'stand', ''), pg_switch_wal();
     end loop;
 end

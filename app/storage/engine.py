@@ -52,6 +52,9 @@ _GONE = (
     OSError,
     TimeoutError,
 )
+# The server wonders at what it was asked. It may be what the connection remembers: types that were dropped and made
+# again (a dump restored, a migration taken back) have other numbers. So whoever tries again has a connection made anew.
+_OUTDATED = asyncpg.InternalServerError
 # It will do again when there is room: on disk, in memory, for another session.
 _EXHAUSTED = (asyncpg.InsufficientResourcesError,)
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError)
@@ -161,12 +164,15 @@ class Database:
                     try:
                         yield connection
                     except BaseException as error:
-                        if _is_broken(error):
+                        if _is_broken(error) or isinstance(error, _OUTDATED):
                             connection.terminate()
                         raise
         except DatabaseGone as gone:
             if not isinstance(gone.__cause__, _EXHAUSTED):
                 await pool.expire_connections()  # Made anew on their next use.
+            raise
+        except _OUTDATED:
+            await pool.expire_connections()
             raise
 
     async def _probe(self) -> dict[str, str]:

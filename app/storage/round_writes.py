@@ -4,16 +4,13 @@ The customers' update carries the revision each book was read at, so that a book
 newer one: whatever changes a customer's row, or what is told of it, raises its revision. Claims are inserted in the
 order of their digests: two rounds that claim the same receipts wait for each other, never in a circle.
 
-What it costs (`tests/storage/bench_rounds.py`; five lines, four entries, rounds of 32): PostgreSQL 93 µs a purchase,
-this process 50, of which the driver's encoding is 18: 0.1 µs a number, 0.2 an id or text, 0.5 a time, 2 an answer.
-Nothing is planned again.
+What it costs (`tests/storage/bench_rounds.py`; five lines, four entries): rows come as arrays of composite types
+(migration 0007), nine parameters. Column by column they were seventy arrays: each costs by itself, in the driver and in
+the statement, and the driver asks of every element what it is. µs of this process and of PostgreSQL a purchase, medians
+of three turns on a machine that was half as fast as on its good days: rounds of one 440 + 865 by columns, 354 + 806 by
+rows; of three 186 + 417, 157 + 389; of eight 104 + 255, 91 + 244; of 32 81 + 183, 72 + 180. Nothing is planned again.
 
-Rows come as arrays of composite types (migration 0007), nine parameters. Column by column they were seventy arrays:
-each costs by itself, in the driver and in the statement, and the driver asks of every element what it is. Three turns
-on a busy machine, µs of this process and of PostgreSQL a purchase, medians: rounds of one 440 + 865 by columns, 354 +
-806 by rows; of three 186 + 417, 157 + 389; of eight 104 + 255, 91 + 244; of 32 81 + 183, 72 + 180.
-
-Looked at, and left as it is:
+Looked at, and left as it is (of rounds of 32, when they cost 50 + 93):
 
 - a purchase is 5.9 KB of WAL and 4.8 KB of rows and indexes: its answer, basket and verdicts 3,028 (pglz brings them
   from 5,700, and takes 12 µs), entries 775, txs 260, lots 223, claims 247, events 176, the purchase's key 50;

@@ -1,6 +1,7 @@
 """Types of what a round writes: each list of rows is one parameter.
 
 Locks: none; nothing is rewritten. The release before works on this schema, and knows nothing of the types.
+Whoever migrates back ends this release's processes first.
 
 Revision: 0007, after 0006
 """

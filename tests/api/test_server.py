@@ -195,6 +195,43 @@ async def test_an_answer_is_one_write(service: MemoryService) -> None:
     assert not wire.is_closed
 
 
+async def test_the_answers_of_a_turn_go_one_right_after_another(
+    service: MemoryService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    complete, write = OneWriteProtocol.on_response_complete, _Wire.write
+
+    def completed(self: OneWriteProtocol) -> None:
+        happened.append("answered")
+        complete(self)
+
+    def written(self: _Wire, data: "bytes | bytearray | memoryview[int]") -> None:
+        happened.append("written")
+        write(self, data)
+
+    monkeypatch.setattr(OneWriteProtocol, "on_response_complete", completed)
+    monkeypatch.setattr(_Wire, "write", written)
+    for protocol, _ in [_connected(service), _connected(service)]:
+        protocol.data_received(b"GET /health/live HTTP/1.1\r\nHost: kopilka\r\n\r\n")
+    await until(lambda: happened.count("written") == 2)
+    assert happened == ["answered", "answered", "written", "written"]
+
+
+async def test_who_has_sent_everything_gets_the_answer_that_waits_and_who_is_gone_gets_nothing(
+    service: MemoryService,
+) -> None:
+    protocol, wire = _connected(service)
+    transport = protocol.transport
+    transport.write(b"an answer")
+    protocol.eof_received()
+    assert wire.writes == [b"an answer"]
+    transport.write(b"another")
+    protocol.connection_lost(ConnectionResetError())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert wire.writes == [b"an answer"]
+
+
 async def test_what_is_said_before_the_answer_goes_at_once_and_the_last_word_before_the_end(
     service: MemoryService,
 ) -> None:

@@ -1,5 +1,6 @@
 -- What a round writes, each list of rows as one parameter of one statement. The tables' own row types would do, but a column
--- that a later release adds to a table would then break the rounds of the release before.
+-- that a later release adds to a table would then break the rounds of the release before. So these are never altered either:
+-- a release that needs other columns makes a type of another name, and the one after it drops this one.
 create type new_book as (
     id uuid, revision bigint, version bigint, balances jsonb, tier text, paid bigint, purchases bigint, units bigint,
     last_purchase_at timestamptz, due_at timestamptz, head bytea, updated_at timestamptz, memory jsonb, holds integer
