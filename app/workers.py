@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing.connection import wait
+from pickle import UnpicklingError
 
 import structlog
 import uvicorn
@@ -224,7 +226,7 @@ class _Supervisor(Multiprocess):
         for place, process in enumerate(self.processes):
             if self.should_exit.is_set():  # by a signal
                 return
-            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+            if is_well(process, seconds=self.config.timeout_worker_healthcheck):
                 continue
             process.kill()
             process.join()
@@ -273,6 +275,23 @@ class _Supervisor(Multiprocess):
         for port in (*self.sockets, *self._shared):
             port.close()  # Else new connections would wait here until the last worker has ended.
         super().terminate_all()
+
+
+def is_well(process: Process, *, seconds: float) -> bool:
+    """Whether a worker answers within so many seconds.
+
+    Unlike uvicorn's question this one is over as soon as the worker is. Asked while it dies nobody answers, and tills
+    would wait at its socket for all those seconds, since it isn't put aside before.
+    """
+    try:
+        process.parent_conn.send(b"ping")
+        happened = wait([process.parent_conn, process.process.sentinel], seconds)
+        if process.process.sentinel in happened or not happened:
+            return False
+        process.parent_conn.recv()
+    except (OSError, EOFError, UnpicklingError):
+        return False
+    return True
 
 
 def put_aside(port: socket.socket) -> None:

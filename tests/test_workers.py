@@ -1,21 +1,25 @@
 """Workers' sockets: connections are spread over them, nobody else gets the address, a dead one's tills find others."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 
 from app import processors
-from app.workers import put_aside, spread
+from app.workers import is_well, put_aside, spread
 from tests.kit import Stage, live
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers share one socket")
@@ -114,8 +118,29 @@ def test_a_socket_that_was_put_aside_twice_serves_its_next_worker(ports: list[so
             assert till.recv(1) == b"!"
 
 
+def test_a_worker_that_dies_while_it_is_asked_is_known_dead_at_once() -> None:
+    theirs, ours = multiprocessing.Pipe()  # Both ends stay open here, as with the supervisor: no end is seen.
+    worker = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(300,))
+    worker.start()
+    asked: Any = SimpleNamespace(process=worker, parent_conn=ours, child_conn=theirs)
+    end = threading.Timer(0.3, worker.kill)
+    end.start()
+    began = time.monotonic()
+    assert not is_well(asked, seconds=60.0)
+    assert time.monotonic() - began < 30.0
+    end.join()
+    worker.join()
+    theirs.send(True)
+    assert not is_well(asked, seconds=60.0)  # An answer of before means nothing.
+
+
 async def test_tills_are_answered_while_a_killed_worker_is_replaced(stage: Stage) -> None:
     async with live(stage, workers=2) as service:
+        # One that answers is enough for `live`; until both do, the supervisor is still about starting them.
+        for _ in range(600):
+            if "answers on http://" in service.log.read_text(errors="replace"):
+                break
+            await asyncio.sleep(0.05)
         dead, *_ = workers = _workers(service.process.pid)
         assert len(workers) == 2
         os.kill(dead, signal.SIGKILL)
