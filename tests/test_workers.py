@@ -141,6 +141,8 @@ async def test_tills_are_answered_while_a_killed_worker_is_replaced(stage: Stage
             if "answers on http://" in service.log.read_text(errors="replace"):
                 break
             await asyncio.sleep(0.05)
+        else:
+            raise AssertionError("the supervisor never said that it answers")
         dead, *_ = workers = _workers(service.process.pid)
         assert len(workers) == 2
         os.kill(dead, signal.SIGKILL)

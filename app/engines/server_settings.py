@@ -36,7 +36,7 @@ DURABLE_AND_SMALL: Mapping[str, str] = {
     "max_wal_size": "2GB",
     # Files of the log are used again, after quiet nights too: one that is made anew is filled with zeros while every
     # commit waits, 60 to 80 ms each two thousand purchases here. At half of the capacity the slowest hundredth of
-    # purchases then took 64 to 80 ms, and with files that are there 23 to 31 (three turns on a busy machine).
+    # purchases then took 64 and 80 ms, and with files that are there 20 to 31 (two and four runs, a busy machine).
     "min_wal_size": "2GB",
     "wal_buffers": "16MB",
     # Locks of clients that are gone.

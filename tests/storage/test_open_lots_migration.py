@@ -1,21 +1,16 @@
 """The index of open lots: made, taken away and made again, or found where somebody has made it before."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
-from pathlib import Path
 
 import asyncpg
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from app.engines import ThrowawayEngines
-from app.storage import migrate
 from app.storage.migrate import read_schema_state
+from tests.storage.migrating import VERSIONS, migrated
 
-_MIGRATIONS = Path(migrate.__file__).resolve().parents[2] / "migrations"
-_STATEMENT = (_MIGRATIONS / "versions" / "2026_11_24_open_lots" / "lots.sql").read_text(encoding="utf-8")
+_STATEMENT = (VERSIONS / "2026_11_24_open_lots" / "lots.sql").read_text(encoding="utf-8")
 _INDEX = "select pg_get_indexdef(to_regclass('lots_open'))"
 _SERIAL = count(1)
 
@@ -27,29 +22,22 @@ async def before(engines: ThrowawayEngines) -> AsyncIterator[str]:
     postgres = await asyncpg.connect(engines.database_url(database="postgres"))
     await postgres.execute(f"create database {name}")
     url = engines.database_url(database=name)
-    await _migrate(url, to="0003")
+    await migrated(url, to="0003")
     yield url
     await postgres.execute(f"drop database {name} with (force)")
     await postgres.close()
 
 
-async def _migrate(url: str, *, to: str, back: bool = False) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["url"] = url
-    await asyncio.to_thread(command.downgrade if back else command.upgrade, config, to)
-
-
 async def test_the_index_is_made_goes_and_comes_back(before: str) -> None:
     owner = await asyncpg.connect(before)
     assert await owner.fetchval(_INDEX) is None
-    await _migrate(before, to="0004")
+    await migrated(before, to="0004")
     made = await owner.fetchval(_INDEX)
     assert made.endswith("WHERE ((remaining > 0) OR (held > 0))")
-    await _migrate(before, to="0003", back=True)
+    await migrated(before, to="0003", back=True)
     assert await owner.fetchval(_INDEX) is None
     assert (await read_schema_state(before)).current == "0003"
-    await _migrate(before, to="0004")
+    await migrated(before, to="0004")
     assert await owner.fetchval(_INDEX) == made
     await owner.close()
 
@@ -58,6 +46,6 @@ async def test_an_index_made_beforehand_without_a_lock_is_found(before: str) -> 
     owner = await asyncpg.connect(before)
     await owner.execute(_STATEMENT.split("\n", 1)[1].replace("create index", "create index concurrently"))
     found = await owner.fetchval("select to_regclass('lots_open')::oid")
-    await _migrate(before, to="0004")
+    await migrated(before, to="0004")
     assert await owner.fetchval("select to_regclass('lots_open')::oid") == found
     await owner.close()

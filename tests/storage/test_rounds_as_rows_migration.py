@@ -2,20 +2,14 @@
 of their tables, and never others than they were made with.
 """
 
-import asyncio
-from pathlib import Path
-
 import asyncpg
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from app.engines import ThrowawayEngines
-from app.storage import migrate
 from tests.kit import Desk
+from tests.storage.migrating import VERSIONS, migrated
 
-_MIGRATIONS = Path(migrate.__file__).resolve().parents[2] / "migrations"
-_STATEMENTS = (_MIGRATIONS / "versions" / "2026_11_27_rounds_as_rows" / "types.sql").read_text(encoding="utf-8")
+_STATEMENTS = (VERSIONS / "2026_11_27_rounds_as_rows" / "types.sql").read_text(encoding="utf-8")
 # Each column of a type with the type of the table's column, null where it has none of that name.
 _COLUMNS = """
 select t.attname, format_type(t.atttypid, t.atttypmod) as is_of, format_type(c.atttypid, c.atttypmod) as there
@@ -25,26 +19,19 @@ where t.attrelid = $1::text::regclass and t.attnum > 0 order by t.attnum
 """
 
 
-async def _migrate(url: str, *, to: str, back: bool = False) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["url"] = url
-    await asyncio.to_thread(command.downgrade if back else command.upgrade, config, to)
-
-
 async def test_the_types_are_made_go_and_come_back(engines: ThrowawayEngines) -> None:
     postgres = await asyncpg.connect(engines.database_url(database="postgres"))
     await postgres.execute("create database rounds_as_rows")
     url = engines.database_url(database="rounds_as_rows")
-    await _migrate(url, to="0006")
+    await migrated(url, to="0006")
     owner = await asyncpg.connect(url)
     made = "select count(*) from pg_type where typname ~ '^new_' and typtype = 'c'"
     assert await owner.fetchval(made) == 0
-    await _migrate(url, to="0007")
+    await migrated(url, to="0007")
     assert await owner.fetchval(made) == 8
-    await _migrate(url, to="0006", back=True)
+    await migrated(url, to="0006", back=True)
     assert await owner.fetchval(made) == 0
-    await _migrate(url, to="0007")
+    await migrated(url, to="0007")
     assert await owner.fetchval(made) == 8
     await owner.close()
     await postgres.execute("drop database rounds_as_rows with (force)")
