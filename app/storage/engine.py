@@ -1,6 +1,12 @@
 """Connections to PostgreSQL: a pool that refuses unsafe servers, opens transactions, and translates the driver's errors
 once.
 
+There are two kinds of connections. What tills ask, over and over, goes over hot ones: there each statement is planned
+once, for arrays of any length, and by indexes (the tests of plans look at exactly these). Left to itself PostgreSQL
+plans what takes arrays anew each time, since for the few that it sees a plan looks cheaper than for the ten that it
+guesses: 400 µs for what a small round reads, which then takes 100 to run. And a plan kept from an hour in which a table
+was empty would read all of what it has become. Everything else, lists and reports, is planned for what it asks.
+
 The driver is asyncpg itself, not SQLAlchemy's wrapper: a round is a handful of prepared array statements, and the
 wrapper's cost comes with each of them. SQLAlchemy stays where it serves: migrations. No statement here depends on
 session state, so a connection goes back to the pool without the usual round trip of resets.
@@ -32,8 +38,11 @@ CONNECT_SECONDS = 2.0
 # For a whole transaction, the wait for a connection included: a request that has waited 2 seconds for its round has its
 # answer in 6.
 PATIENCE_SECONDS = 3.5
-# Two rounds in flight, and reads beside them; twelve of PostgreSQL's usual hundred a worker.
-POOL_MIN, POOL_MAX = 2, 12
+# Two rounds in flight and reads beside them; the others are for who can wait. Sixteen of PostgreSQL's usual hundred a
+# worker.
+HOT_MIN, HOT_MAX = 2, 11
+POOL_MIN, POOL_MAX = 0, 5
+_PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy
 
@@ -85,49 +94,41 @@ class Database:
     def __init__(self, url: str, *, allow_unsafe: bool = False) -> None:
         self._url = url
         self._allow_unsafe = allow_unsafe
-        self._pool: asyncpg.Pool | None = None
+        self._hot: asyncpg.Pool | None = None
+        self._others: asyncpg.Pool | None = None
         self._settings: dict[str, str] = {}
         self.instance = uuid4().hex[:12]
         self.identity = ""
 
     async def open(self) -> None:
-        """Connect, check the server, fill the pool.
+        """Connect, check the server, fill the pools.
 
         Raises:
             DatabaseGone: there is no server, or it refuses us.
             UnsafeDatabase: its settings would lose purchases.
         """
-        settings = self._settings = await self._probe()
+        self._settings = await self._probe()
         with _translated():
-            self._pool = await asyncpg.create_pool(
-                self._url,
-                min_size=POOL_MIN,
-                max_size=POOL_MAX,
-                max_queries=1_000_000,  # Prepared statements stay; a fresh backend now and then bounds its memory.
-                max_inactive_connection_lifetime=0,
-                command_timeout=PATIENCE_SECONDS,
-                timeout=CONNECT_SECONDS,
-                server_settings=settings,
-                init=self._note_identity,
-                reset=_keep,
-            )
+            self._hot = await self._pool(HOT_MIN, HOT_MAX, self._settings | _PLANNED_ONCE)
+            self._others = await self._pool(POOL_MIN, POOL_MAX, self._settings)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
+        pools = [pool for pool in (self._hot, self._others) if pool is not None]
+        self._hot = self._others = None
+        for pool in pools:
             try:
                 await asyncio.wait_for(pool.close(), CONNECT_SECONDS)
             except (TimeoutError, *_GONE):
                 pool.terminate()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self, *, is_hot: bool = False) -> AsyncIterator[Connection]:
         """One transaction, committed when the block ends well.
 
         Raises:
             DatabaseGone, DatabaseBusy, Conflict
         """
-        async with self.connection() as connection, transaction_on(connection):
+        async with self.connection(is_hot=is_hot) as connection, transaction_on(connection):
             yield connection
 
     @asynccontextmanager
@@ -149,13 +150,13 @@ class Database:
                 connection.terminate()  # What was committed stays; a broken one would not close politely.
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self, *, is_hot: bool = False) -> AsyncIterator[Connection]:
         """A connection for statements that each stand alone.
 
         Raises:
             DatabaseGone, DatabaseBusy, Conflict
         """
-        pool = self._pool
+        pool = self._hot if is_hot else self._others
         if pool is None:
             raise DatabaseGone("the pool is closed")
         try:
@@ -169,11 +170,31 @@ class Database:
                         raise
         except DatabaseGone as gone:
             if not isinstance(gone.__cause__, _EXHAUSTED):
-                await pool.expire_connections()  # Made anew on their next use.
+                await self._expire()
             raise
         except _OUTDATED:
-            await pool.expire_connections()
+            await self._expire()
             raise
+
+    async def _expire(self) -> None:
+        """All connections are made anew on their next use."""
+        for pool in (self._hot, self._others):
+            if pool is not None:
+                await pool.expire_connections()
+
+    async def _pool(self, least: int, most: int, settings: dict[str, str]) -> asyncpg.Pool:
+        return await asyncpg.create_pool(
+            self._url,
+            min_size=least,
+            max_size=most,
+            max_queries=1_000_000,  # Prepared statements stay; a fresh backend now and then bounds its memory.
+            max_inactive_connection_lifetime=0,
+            command_timeout=PATIENCE_SECONDS,
+            timeout=CONNECT_SECONDS,
+            server_settings=settings,
+            init=self._note_identity,
+            reset=_keep,
+        )
 
     async def _probe(self) -> dict[str, str]:
         """The settings that connections are opened with, after a look at the server by a first one."""
