@@ -1,11 +1,11 @@
-"""Connections to PostgreSQL: a pool that refuses unsafe servers, opens transactions, and translates the driver's errors
+"""Connections to PostgreSQL: pools that refuse unsafe servers, open transactions, and translate the driver's errors
 once.
 
-There are two kinds of connections. What tills ask, over and over, goes over hot ones: there each statement is planned
-once, for arrays of any length, and by indexes (the tests of plans look at exactly these). Left to itself PostgreSQL
-plans what takes arrays anew each time, since for the few that it sees a plan looks cheaper than for the ten that it
-guesses: 400 µs for what a small round reads, which then takes 100 to run. And a plan kept from an hour in which a table
-was empty would read all of what it has become. Everything else, lists and reports, is planned for what it asks.
+Small rounds have connections of their own, where each statement is planned once, for arrays of any length and by
+indexes (the tests of plans look at exactly these). Left to itself PostgreSQL plans what takes arrays anew each time,
+since for the few that it sees a plan looks cheaper than for the ten that it guesses: 400 µs for what a small round
+reads, which then takes 100 to run. And a plan kept from an hour in which a table was empty would read all of what it
+has become. Nothing else is there: lists and reports are planned for what they ask.
 
 The driver is asyncpg itself, not SQLAlchemy's wrapper: a round is a handful of prepared array statements, and the
 wrapper's cost comes with each of them. SQLAlchemy stays where it serves: migrations. No statement here depends on
@@ -38,10 +38,11 @@ CONNECT_SECONDS = 2.0
 # For a whole transaction, the wait for a connection included: a request that has waited 2 seconds for its round has its
 # answer in 6.
 PATIENCE_SECONDS = 3.5
-# Two rounds in flight and reads beside them; the others are for who can wait. Sixteen of PostgreSQL's usual hundred a
-# worker.
-HOT_MIN, HOT_MAX = 2, 11
-POOL_MIN, POOL_MAX = 0, 5
+# Two rounds in flight, and reads beside them.
+POOL_MIN, POOL_MAX = 2, 12
+# Two small rounds in flight, while connections of earlier ones may still be ending. With these it is sixteen of
+# PostgreSQL's usual hundred a worker.
+GLANCES_MIN, GLANCES_MAX = 0, 4
 _PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy
@@ -94,14 +95,14 @@ class Database:
     def __init__(self, url: str, *, allow_unsafe: bool = False) -> None:
         self._url = url
         self._allow_unsafe = allow_unsafe
-        self._hot: asyncpg.Pool | None = None
-        self._others: asyncpg.Pool | None = None
+        self._pool: asyncpg.Pool | None = None
+        self._glances: asyncpg.Pool | None = None
         self._settings: dict[str, str] = {}
         self.instance = uuid4().hex[:12]
         self.identity = ""
 
     async def open(self) -> None:
-        """Connect, check the server, fill the pools.
+        """Connect, check the server, make the pools.
 
         Raises:
             DatabaseGone: there is no server, or it refuses us.
@@ -109,26 +110,22 @@ class Database:
         """
         self._settings = await self._probe()
         with _translated():
-            self._hot = await self._pool(HOT_MIN, HOT_MAX, self._settings | _PLANNED_ONCE)
-            self._others = await self._pool(POOL_MIN, POOL_MAX, self._settings)
+            self._pool = await self._pool_of(POOL_MIN, POOL_MAX, self._settings)
+            self._glances = await self._pool_of(GLANCES_MIN, GLANCES_MAX, self._settings | _PLANNED_ONCE)
 
     async def close(self) -> None:
-        pools = [pool for pool in (self._hot, self._others) if pool is not None]
-        self._hot = self._others = None
-        for pool in pools:
-            try:
-                await asyncio.wait_for(pool.close(), CONNECT_SECONDS)
-            except (TimeoutError, *_GONE):
-                pool.terminate()
+        pools = [pool for pool in (self._pool, self._glances) if pool is not None]
+        self._pool = self._glances = None
+        await asyncio.gather(*map(_close, pools))
 
     @asynccontextmanager
-    async def transaction(self, *, is_hot: bool = False) -> AsyncIterator[Connection]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """One transaction, committed when the block ends well.
 
         Raises:
             DatabaseGone, DatabaseBusy, Conflict
         """
-        async with self.connection(is_hot=is_hot) as connection, transaction_on(connection):
+        async with self.connection() as connection, transaction_on(connection):
             yield connection
 
     @asynccontextmanager
@@ -150,13 +147,13 @@ class Database:
                 connection.terminate()  # What was committed stays; a broken one would not close politely.
 
     @asynccontextmanager
-    async def connection(self, *, is_hot: bool = False) -> AsyncIterator[Connection]:
-        """A connection for statements that each stand alone.
+    async def connection(self, *, is_glance: bool = False) -> AsyncIterator[Connection]:
+        """A connection for statements that each stand alone. is_glance: one of small rounds, where plans are kept.
 
         Raises:
             DatabaseGone, DatabaseBusy, Conflict
         """
-        pool = self._hot if is_hot else self._others
+        pool = self._glances if is_glance else self._pool
         if pool is None:
             raise DatabaseGone("the pool is closed")
         try:
@@ -178,11 +175,11 @@ class Database:
 
     async def _expire(self) -> None:
         """All connections are made anew on their next use."""
-        for pool in (self._hot, self._others):
+        for pool in (self._pool, self._glances):
             if pool is not None:
                 await pool.expire_connections()
 
-    async def _pool(self, least: int, most: int, settings: dict[str, str]) -> asyncpg.Pool:
+    async def _pool_of(self, least: int, most: int, settings: dict[str, str]) -> asyncpg.Pool:
         return await asyncpg.create_pool(
             self._url,
             min_size=least,
@@ -255,6 +252,13 @@ async def transaction_on(connection: Connection) -> AsyncIterator[None]:
 def _is_broken(error: BaseException) -> bool:
     """Whether nothing more can be asked of the connection."""
     return isinstance(error, (asyncio.CancelledError, *_GONE))
+
+
+async def _close(pool: asyncpg.Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), CONNECT_SECONDS)
+    except (TimeoutError, *_GONE):
+        pool.terminate()
 
 
 async def _keep(connection: Any) -> None:

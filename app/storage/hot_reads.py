@@ -28,8 +28,8 @@ Row = Mapping[str, Any]
 _LotsPage = tuple[UUID, int, int]  # Whose, from which place on, how many.
 
 TOGETHER_MAX = 64  # Keys a statement: some milliseconds of the database, which those that come meanwhile wait for.
-# At once of each kind; of what is read of a customer's lots one of each of the three forms. That leaves two of the
-# eleven hot connections to rounds.
+# At once of each kind; of what is read of a customer's lots one of each of the three forms. That leaves three of the
+# pool's twelve connections to everything else, a round's two among them.
 CALLS_MAX = 2
 PAGES_MAX = 8  # Of lots, one after another.
 
@@ -174,7 +174,7 @@ class HotReads:
         for part in parts:
             for pool, most in part.pools:
                 pools[pool] = max(most, pools.get(pool, 0))
-        async with self._database.connection(is_hot=True) as connection:
+        async with self._database.connection() as connection:
             found = await shared.read(
                 connection,
                 counters=sorted({name for part in parts for name in part.counters}),
@@ -185,7 +185,7 @@ class HotReads:
         return dict.fromkeys(parts, found)
 
     async def _rows(self, statement: str, *arguments: object) -> Sequence[Mapping[str, Any]]:
-        async with self._database.connection(is_hot=True) as connection:
+        async with self._database.connection() as connection:
             rows: Sequence[Mapping[str, Any]] = await connection.fetch(statement, *arguments)
             return rows
 

@@ -64,7 +64,7 @@ class KeysDatabase:
             yield KeyRound(connection)
 
     async def caller(self, digest: bytes) -> Caller | None:
-        async with self._database.connection(is_hot=True) as connection:
+        async with self._database.connection() as connection:
             row = await connection.fetchrow(CALLER, digest)
         if row is None:
             return None

@@ -168,7 +168,7 @@ class LedgerDatabase:
 
     @asynccontextmanager
     async def round(self) -> AsyncIterator["Round"]:
-        async with self._database.transaction(is_hot=True) as connection:
+        async with self._database.transaction() as connection:
             round_ = Round(connection, counters=self._counters)
             yield round_
         if len(self._counters) > shared.COUNTERS_KNOWN_MAX:
@@ -177,7 +177,7 @@ class LedgerDatabase:
 
     @asynccontextmanager
     async def unlocked(self) -> AsyncIterator["Round"]:
-        async with self._database.connection(is_hot=True) as connection:
+        async with self._database.connection(is_glance=True) as connection:
             yield Round(connection)
 
 

@@ -21,11 +21,11 @@ async def test_more_registrations_at_once_than_connections_wait_for_nothing_but_
     at_once: list[int] = []
 
     @asynccontextmanager
-    async def counted(database: Database, *, is_hot: bool = False) -> AsyncIterator[Connection]:
+    async def counted(database: Database, *, is_glance: bool = False) -> AsyncIterator[Connection]:
         before = held.set(held.get() + 1)
         at_once.append(held.get())
         try:
-            async with real(database, is_hot=is_hot) as connection:
+            async with real(database, is_glance=is_glance) as connection:
                 yield connection
         finally:
             held.reset(before)

@@ -44,8 +44,8 @@ def asynchronous_commit() -> None:
     transaction = Database.transaction
 
     @asynccontextmanager
-    async def unsafe(self: Database, *, is_hot: bool = False) -> AsyncIterator[Any]:
-        async with transaction(self, is_hot=is_hot) as connection:
+    async def unsafe(self: Database) -> AsyncIterator[Any]:
+        async with transaction(self) as connection:
             await connection.execute("set local synchronous_commit = off")
             yield connection
 
