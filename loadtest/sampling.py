@@ -85,8 +85,10 @@ class Sampler:
         self._looking_ns += self._last_ns - now
 
     def _write(self) -> None:
-        total_ns = time.process_time_ns() - self._began_ns - self._looking_ns
         signal.setitimer(signal.ITIMER_PROF, 0)
+        # Together: making the document leaves garbage too, which is none of the window's.
+        total_ns = time.process_time_ns() - self._began_ns - self._looking_ns
+        garbage_ns, collections = self._garbage_ns, list(self._collections)
         self._files += 1
         stacks: Counter[tuple[Place, ...]] = Counter()
         statements: Counter[str] = Counter()
@@ -98,8 +100,8 @@ class Sampler:
             "total_ns": total_ns,
             "looks": self._looks,
             "looking_ns": self._looking_ns,
-            "garbage_ns": self._garbage_ns,
-            "collections": self._collections,
+            "garbage_ns": garbage_ns,
+            "collections": collections,
             "statements": dict(statements),
             "stacks": [[weight, *map(list, stack)] for stack, weight in stacks.items()],
         }

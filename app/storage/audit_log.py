@@ -1,7 +1,8 @@
 """The audit log's rows: appended in chains, read by whoever may, the newest first.
 
 Rows are read in the order of their ids, which is that of time. What is asked for is part of the statement, not of its
-arguments: a plan that must suit any question suits none, and there are as many texts as ways to ask, 64.
+arguments: a plan that must suit any question suits none. So is the outcome, one word of three: a plan for any of them
+would look for the few deeds that failed among all. There are as many texts as ways to ask, 128.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,13 +87,15 @@ def reading(query: LogQuery, *, before: UUID | None, limit: int) -> tuple[str, l
         "actor =": query.actor,
         "action =": query.action,
         "object =": query.object,
-        "outcome =": query.outcome,
         "id >=": start,
         "id <": _lesser(before, end),
     }
     asked = {condition: value for condition, value in told.items() if value is not None}
-    where = " and ".join(f"{condition} ${place}" for place, condition in enumerate(asked, start=1))
-    statement = f"{_ROWS}{' where ' + where if where else ''} order by id desc limit ${len(asked) + 1}"
+    conditions = [f"{condition} ${place}" for place, condition in enumerate(asked, start=1)]
+    if query.outcome is not None:
+        conditions.append(f"outcome = '{query.outcome}'")
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    statement = f"{_ROWS}{where} order by id desc limit ${len(asked) + 1}"
     return statement, [*asked.values(), limit]
 
 

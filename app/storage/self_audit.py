@@ -131,10 +131,10 @@ select
         select kind, count(*) as n from (select kind from alerts where state = 'new' limit {COUNTED_MAX}) a group by 1
     ) a)::text as alerts
 """  # noqa: S608 - a constant of this module
-OPEN = """
+OPEN = f"""
 select id, check_name, customer_id, tx_id, expected, found, found_at, seen_at from audit_findings
-where gone_at is null and ($1::uuid is null or id > $1) order by id limit $2
-"""
+where gone_at is null and id > coalesce($1::uuid, '{NOBODY}') order by id limit $2
+"""  # noqa: S608 - likewise
 _FROZEN_SINCE = "select frozen_at from customers where id = $1"
 
 

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from app.storage import ledger
-from loadtest import layers
+from loadtest import layers, sampling
 from loadtest.generator import ROOT
 from loadtest.layers import CALLER, LAYERS, ORDER, REST, layer_of, layer_of_stack
 from loadtest.profile import Profile, table
 from loadtest.program import program
-from loadtest.sampling import Sampler, _name_of_statement
+from loadtest.sampling import Place, Sampler, _name_of_statement
 from tests.kit import Desk, Stage, line
 
 _SIGNALS = (signal.SIGPROF, signal.SIGUSR1, signal.SIGUSR2)
@@ -87,6 +87,26 @@ def test_the_garbage_collector_is_told_apart(sampler: Sampler, tmp_path: Path) -
     seen = written(tmp_path, 1)
     assert seen["collections"][2] == 20
     assert seen["garbage_ns"] >= 0.5 * seen["total_ns"]
+
+
+def test_what_is_collected_while_the_window_is_written_is_none_of_its(
+    sampler: Sampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def collecting(*_: object) -> list[Place]:
+        gc.collect()
+        return []
+
+    monkeypatch.setattr(sampling, "_places", collecting)
+    gc.disable()
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+        busy(0.05)
+        signal.raise_signal(signal.SIGUSR2)
+    finally:
+        gc.enable()
+    seen = written(tmp_path, 1)
+    assert seen["looks"] > 0
+    assert (seen["garbage_ns"], seen["collections"]) == (0, [0, 0, 0])
 
 
 def test_statements_are_named_as_the_code_names_them() -> None:

@@ -1,11 +1,15 @@
-"""A database taken to one migration, there or back."""
+"""An empty database, and a database taken to one migration, there or back."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 
+from app.engines import ThrowawayEngines
 from app.storage import migrate
 
 VERSIONS = Path(migrate.__file__).resolve().parents[2] / "migrations" / "versions"
@@ -17,3 +21,15 @@ async def migrated(url: str, *, to: str, back: bool = False) -> None:
     config.set_main_option("script_location", str(VERSIONS.parent))
     config.attributes["url"] = url
     await asyncio.to_thread(command.downgrade if back else command.upgrade, config, to)
+
+
+@asynccontextmanager
+async def empty_database(engines: ThrowawayEngines, name: str) -> AsyncIterator[str]:
+    """The address of one that is dropped afterwards."""
+    postgres = await asyncpg.connect(engines.database_url(database="postgres"))
+    try:
+        await postgres.execute(f"create database {name}")
+        yield engines.database_url(database=name)
+    finally:
+        await postgres.execute(f"drop database if exists {name} with (force)")
+        await postgres.close()

@@ -26,6 +26,7 @@ from app.storage.engine import Database
 from app.storage.keys import create_key, revoke_key
 from app.verification import findings, read_kept_heads
 from tests.kit import Stage
+from tests.storage.plans import KEPT, MADE, plan_of
 
 _NOON = datetime(2026, 11, 25, 9, tzinfo=UTC)
 _T = {"pos": "T1", "admin": None}
@@ -479,7 +480,7 @@ _ASKED = [
 ]
 
 
-@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+@pytest.mark.parametrize("mode", [KEPT, MADE])
 @pytest.mark.parametrize(("query", "index"), _ASKED)
 async def test_each_question_has_its_index(owner: asyncpg.Connection, query: LogQuery, index: str, mode: str) -> None:
     await owner.execute(
@@ -494,22 +495,20 @@ async def test_each_question_has_its_index(owner: asyncpg.Connection, query: Log
     await owner.execute("analyze audit_log")
     statement, arguments = reading(query, before=UUID(int=2**127), limit=51)
     async with owner.transaction():
-        await owner.execute(f"set local plan_cache_mode = {mode}")
-        rows = await owner.fetch(f"explain {statement}", *arguments)
-    plan = "\n".join(row[0] for row in rows)
+        plan = await plan_of(owner, statement, *arguments, mode=mode)
     assert "Seq Scan" not in plan, plan
     assert "Sort" not in plan, plan
     assert index in plan, plan
 
 
+@pytest.mark.parametrize("mode", [KEPT, MADE])
 @pytest.mark.parametrize(("statement", "arguments"), [(HEAD, ("i1",)), (HEADS, (UUID(int=0), 500))])
 async def test_heads_are_found_by_the_chains_key(
-    owner: asyncpg.Connection, statement: str, arguments: tuple[object, ...]
+    owner: asyncpg.Connection, statement: str, arguments: tuple[object, ...], mode: str
 ) -> None:
     async with owner.transaction():
         await owner.execute("set local enable_seqscan = off; set local enable_sort = off")
-        rows = await owner.fetch(f"explain {statement}", *arguments)
-    plan = "\n".join(row[0] for row in rows)
+        plan = await plan_of(owner, statement, *arguments, mode=mode)
     assert "Seq Scan on audit_log" not in plan, plan
     assert "audit_log_pkey" in plan, plan
 

@@ -8,11 +8,12 @@ import pytest
 
 from app.storage import feed
 from tests.kit import Desk
+from tests.storage.plans import KEPT, MADE, plan_of
 
 _IDS = [UUID(int=n) for n in range(1, 4)]
 
 
-@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+@pytest.mark.parametrize("mode", [KEPT, MADE])
 @pytest.mark.parametrize(
     ("statement", "arguments", "index"),
     [
@@ -28,16 +29,16 @@ async def test_a_statement_uses_its_index(
     assert (await till.accrue(None)).status_code == 201
     async with owner.transaction():
         # On small tables a scan is cheaper: with scans priced out, one that stays is one that no index serves.
-        await owner.execute(f"set local enable_seqscan = off; set local plan_cache_mode = {mode}")
-        rows = await owner.fetch(f"explain {statement}", *arguments)
-    plan = "\n".join(row[0] for row in rows)
+        await owner.execute("set local enable_seqscan = off")
+        plan = await plan_of(owner, statement, *arguments, mode=mode)
     assert not re.search(r"Seq Scan on (events|txs|entries|holds)", plan), plan
     assert index in plan, plan
     assert "Hash Join" not in plan, plan
 
 
+@pytest.mark.parametrize("mode", [KEPT, MADE])
 async def test_waiting_events_are_found_by_their_index_whatever_the_statistics_say(
-    owner: asyncpg.Connection, till: Desk
+    owner: asyncpg.Connection, till: Desk, mode: str
 ) -> None:
     """Where a third of the events seem to wait, the primary key would look as cheap, and be read to its end."""
     await owner.execute(
@@ -48,6 +49,6 @@ async def test_waiting_events_are_found_by_their_index_whatever_the_statistics_s
         """
     )
     await owner.execute("analyze events")
-    rows = await owner.fetch(f"explain {feed.OLDEST}", 1_000)
-    plan = "\n".join(row[0] for row in rows)
+    async with owner.transaction():
+        plan = await plan_of(owner, feed.OLDEST, 1_000, mode=mode)
     assert "events_other_position_tx_id_idx" in plan, plan

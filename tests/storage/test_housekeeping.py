@@ -11,6 +11,7 @@ from app.jobs import duties
 from app.storage import housekeeping
 from app.storage.housekeeping import CHALLENGES_KEPT, FORGOTTEN_MAX, TRIES_KEPT
 from tests.kit import Stage
+from tests.storage.plans import KEPT, MADE, plan_of
 
 TRIES = """
 insert into sign_in_tries (subject, tries, began_at)
@@ -43,7 +44,7 @@ async def test_old_tries_and_codes_are_forgotten_by_the_jobs(owner: asyncpg.Conn
     assert tuple(await owner.fetchrow(LEFT)) == (3, 3)
 
 
-@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+@pytest.mark.parametrize("mode", [KEPT, MADE])
 async def test_what_is_old_is_found_by_an_index(owner: asyncpg.Connection, mode: str) -> None:
     plans = (
         (housekeeping.FORGET_TRIES, TRIES_KEPT, r"using sign_in_tries_began_at[^\n]*\n\s*Index Cond: \(began_at <"),
@@ -57,8 +58,8 @@ async def test_what_is_old_is_found_by_an_index(owner: asyncpg.Connection, mode:
     await owner.execute(CHALLENGES, CHALLENGES_KEPT / 2, 5_000)
     await owner.execute("analyze")
     async with owner.transaction():
-        await owner.execute(f"set local enable_seqscan = off; set local plan_cache_mode = {mode}")
+        await owner.execute("set local enable_seqscan = off")
         for statement, kept, looked_for in plans:
-            plan = "\n".join(row[0] for row in await owner.fetch(f"explain {statement}", kept, FORGOTTEN_MAX))
+            plan = await plan_of(owner, statement, kept, FORGOTTEN_MAX, mode=mode)
             assert re.search(looked_for, plan), plan
             assert "Seq Scan" not in plan, plan

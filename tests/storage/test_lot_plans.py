@@ -18,6 +18,7 @@ from app.storage.ledger import FIRST_LOTS_MAX, LedgerDatabase
 from app.storage.reads import ReadsDatabase
 from app.storage.round_rows import lots_by_customer
 from tests.kit import Stage
+from tests.storage.plans import plan_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CUSTOMERS = [UUID(int=2**64 + number) for number in range(20)]
@@ -99,13 +100,8 @@ async def test_lots_of_postings_are_found_without_the_others(filled: Stage) -> N
 
 async def test_the_first_lots_come_in_order_and_their_reading_ends(filled: Stage) -> None:
     """A sort would have read all of them."""
-    owner = await asyncpg.connect(filled.owner_url)
-    async with owner.transaction():
-        await owner.execute("set local plan_cache_mode = force_generic_plan")
-        arguments = (CUSTOMERS[:1], ["points"], [5], FIRST_LOTS_MAX)
-        rows = await owner.fetch(f"explain (analyze, costs off, timing off) {ledger.READ_FIRST_LOTS}", *arguments)
-    await owner.close()
-    plan = "\n".join(row[0] for row in rows)
+    arguments = (CUSTOMERS[:1], ["points"], [5], FIRST_LOTS_MAX)
+    plan = await _plan(filled, ledger.READ_FIRST_LOTS, *arguments, options="analyze, costs off, timing off")
     assert "Sort" not in plan, plan
     [read] = re.findall(r"Index Scan using lots_open on lots o \(actual rows=([\d.]+)", plan)
     assert float(read) <= 5, plan
@@ -161,10 +157,9 @@ def _balances(pending: Mapping[str, int]) -> str:
     return json.dumps(purses)
 
 
-async def _plan(stage: Stage, statement: str, *arguments: object) -> str:
+async def _plan(stage: Stage, statement: str, *arguments: object, options: str = "costs off") -> str:
     owner = await asyncpg.connect(stage.owner_url)
     async with owner.transaction():
-        await owner.execute("set local plan_cache_mode = force_generic_plan")
-        rows = await owner.fetch(f"explain {statement}", *arguments)
+        plan = await plan_of(owner, statement, *arguments, options=options)
     await owner.close()
-    return "\n".join(row[0] for row in rows)
+    return plan

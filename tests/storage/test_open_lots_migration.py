@@ -8,7 +8,7 @@ import pytest
 
 from app.engines import ThrowawayEngines
 from app.storage.migrate import read_schema_state
-from tests.storage.migrating import VERSIONS, migrated
+from tests.storage.migrating import VERSIONS, empty_database, migrated
 
 _STATEMENT = (VERSIONS / "2026_11_24_open_lots" / "lots.sql").read_text(encoding="utf-8")
 _INDEX = "select pg_get_indexdef(to_regclass('lots_open'))"
@@ -19,13 +19,9 @@ _SERIAL = count(1)
 async def before(engines: ThrowawayEngines) -> AsyncIterator[str]:
     """The address of a database as the migration finds it."""
     name = f"open_lots_{next(_SERIAL)}"
-    postgres = await asyncpg.connect(engines.database_url(database="postgres"))
-    await postgres.execute(f"create database {name}")
-    url = engines.database_url(database=name)
-    await migrated(url, to="0003")
-    yield url
-    await postgres.execute(f"drop database {name} with (force)")
-    await postgres.close()
+    async with empty_database(engines, name) as url:
+        await migrated(url, to="0003")
+        yield url
 
 
 async def test_the_index_is_made_goes_and_comes_back(before: str) -> None:

@@ -7,8 +7,22 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.storage import hot_reads, key_rounds, ledger, reads, round_writes, shared, tiers
+from app.storage import (
+    adjustments,
+    consents,
+    coupons,
+    hot_reads,
+    key_rounds,
+    ledger,
+    reads,
+    rewraps,
+    round_writes,
+    segments,
+    shared,
+    tiers,
+)
 from tests.kit import Desk
+from tests.storage.plans import plan_of
 
 _IDS = [UUID(int=n) for n in range(1, 4)]
 _DIGESTS = [bytes(32)]
@@ -32,8 +46,8 @@ _GROWING = (
         ),
         (ledger.LOCK_PATRONS, (_IDS,), {"customers_pkey", "profiles_pkey"}),
         (ledger.READ_LOTS, (_IDS,), {"lots_open"}),
-        (ledger.STORED_ANSWERS, (_IDS,), {"answers_other_pkey", "purchases_other_pkey"}),
-        (ledger.PURCHASE_OWNERS, (_IDS,), {"purchases_other_pkey"}),
+        (ledger.STORED_ANSWERS, ledger.bounded(_IDS), {"answers_other_pkey", "purchases_other_pkey"}),
+        (ledger.PURCHASE_OWNERS, ledger.bounded(_IDS), {"purchases_other_pkey"}),
         (ledger.LOCK_PURCHASES, (_IDS,), {"purchases_other_pkey"}),
         (shared.LOCK_COUPONS, (_NAMES,), {"coupons_pkey"}),
         (shared.LOCK_COUNTERS, (_NAMES,), {"counters_pkey"}),
@@ -62,10 +76,47 @@ async def test_a_hot_statement_uses_its_index(
     assert await till.register()
     async with owner.transaction():
         # On small tables a scan is cheaper: with scans priced out, one that stays is one that no index serves.
-        await owner.execute("set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan")
-        rows = await owner.fetch(f"explain {statement}", *arguments)
-    plan = "\n".join(row[0] for row in rows)
+        await owner.execute("set local enable_seqscan = off")
+        plan = await plan_of(owner, statement, *arguments)
     assert not re.search(_GROWING, plan), plan
     used = set(re.findall(r"using (\w+)|Index Scan on (\w+)", plan))
     names = {name for pair in used for name in pair if name}
     assert indexes & names, plan
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments", "bound"),
+    [
+        (reads.HISTORY, (_IDS[0], None, 50), r"txs_other_pkey on [^\n]*\n\s*Index Cond: .*version < COALESCE"),
+        (reads.PROGRAMS, (None, 50), r"programs_pkey on [^\n]*\n\s*Index Cond: \(version < COALESCE"),
+        (consents.READ, (_IDS[0], None, 50), r"consents_pkey on [^\n]*\n\s*Index Cond: .*id < COALESCE"),
+        (coupons.COUPONS, (None, 50), r"coupons_pkey on [^\n]*\n\s*Index Cond: \(code > COALESCE"),
+        (coupons.COUPONS_OF_POOL, (None, 50, "p"), r"coupons_pool on [^\n]*\n\s*Index Cond: .*code > COALESCE"),
+        (adjustments.OPEN, (None, 50), r"adjustments_open on [^\n]*\n\s*Index Cond: \(id > COALESCE"),
+        (rewraps.BATCH, (b"k", 60, None, 50), r"profiles_pkey on [^\n]*\n\s*Index Cond: \(customer_id > COALESCE"),
+        (segments.SEGMENTS, (None, 50), r"segments_pkey on [^\n]*\n\s*Index Cond: \(id > COALESCE"),
+    ],
+)
+async def test_a_page_begins_where_the_one_before_ended(
+    owner: asyncpg.Connection, till: Desk, statement: str, arguments: tuple[object, ...], bound: str
+) -> None:
+    """In the index, which also has its order."""
+    assert await till.register()
+    async with owner.transaction():
+        await owner.execute("set local enable_seqscan = off")
+        plan = await plan_of(owner, statement, *arguments)
+    assert re.search(bound, plan), plan
+    rows, _, _ = plan.partition("SubPlan")  # A posting's entries may be sorted: they are few.
+    assert "Sort  (" not in rows, plan
+
+
+@pytest.mark.parametrize("statement", [ledger.STORED_ANSWERS, ledger.PURCHASE_OWNERS])
+async def test_a_kept_plan_leaves_out_months_that_can_hold_none_of_them(
+    owner: asyncpg.Connection, statement: str
+) -> None:
+    assert await owner.fetchval("select ensure_partitions(clock_timestamp() + interval '11 months')")
+    async with owner.transaction():
+        await owner.execute("set local enable_seqscan = off")
+        plan = await plan_of(owner, statement, *ledger.bounded(_IDS))
+    assert "Subplans Removed" in plan
+    assert not re.search(r"_20\d\d_\d\d_pkey", plan), plan

@@ -7,7 +7,7 @@ import pytest
 
 from app.engines import ThrowawayEngines
 from tests.kit import Desk
-from tests.storage.migrating import VERSIONS, migrated
+from tests.storage.migrating import VERSIONS, empty_database, migrated
 
 _STATEMENTS = (VERSIONS / "2026_11_27_rounds_as_rows" / "types.sql").read_text(encoding="utf-8")
 # Each column of a type with the type of the table's column, null where it has none of that name.
@@ -20,22 +20,18 @@ where t.attrelid = $1::text::regclass and t.attnum > 0 order by t.attnum
 
 
 async def test_the_types_are_made_go_and_come_back(engines: ThrowawayEngines) -> None:
-    postgres = await asyncpg.connect(engines.database_url(database="postgres"))
-    await postgres.execute("create database rounds_as_rows")
-    url = engines.database_url(database="rounds_as_rows")
-    await migrated(url, to="0006")
-    owner = await asyncpg.connect(url)
     made = "select count(*) from pg_type where typname ~ '^new_' and typtype = 'c'"
-    assert await owner.fetchval(made) == 0
-    await migrated(url, to="0007")
-    assert await owner.fetchval(made) == 8
-    await migrated(url, to="0006", back=True)
-    assert await owner.fetchval(made) == 0
-    await migrated(url, to="0007")
-    assert await owner.fetchval(made) == 8
-    await owner.close()
-    await postgres.execute("drop database rounds_as_rows with (force)")
-    await postgres.close()
+    async with empty_database(engines, "rounds_as_rows") as url:
+        await migrated(url, to="0006")
+        owner = await asyncpg.connect(url)
+        assert await owner.fetchval(made) == 0
+        await migrated(url, to="0007")
+        assert await owner.fetchval(made) == 8
+        await migrated(url, to="0006", back=True)
+        assert await owner.fetchval(made) == 0
+        await migrated(url, to="0007")
+        assert await owner.fetchval(made) == 8
+        await owner.close()
 
 
 # A process of this release sends these, in this order, for as long as it runs.

@@ -3,7 +3,7 @@
 import asyncpg
 
 from app.engines import ThrowawayEngines
-from tests.storage.migrating import migrated
+from tests.storage.migrating import empty_database, migrated
 
 _WITHOUT = """
 select c.relname as partition, array_agg(a.attname::text order by a.attnum) as names
@@ -19,32 +19,28 @@ async def _without_statistics(owner: asyncpg.Connection) -> dict[str, list[str |
 
 
 async def test_partitions_of_today_and_of_later_there_and_back(engines: ThrowawayEngines) -> None:
-    postgres = await asyncpg.connect(engines.database_url(database="postgres"))
-    await postgres.execute("create database unread_columns")
-    url = engines.database_url(database="unread_columns")
-    await migrated(url, to="0007")
-    owner = await asyncpg.connect(url)
-    before = await _without_statistics(owner)
-    assert "purchases_other" in before
-    assert set(map(tuple, before.values())) == {(None,)}
+    async with empty_database(engines, "unread_columns") as url:
+        await migrated(url, to="0007")
+        owner = await asyncpg.connect(url)
+        before = await _without_statistics(owner)
+        assert "purchases_other" in before
+        assert set(map(tuple, before.values())) == {(None,)}
 
-    await migrated(url, to="0008")
-    assert await owner.fetchval("select ensure_partitions(clock_timestamp() + interval '8 months')")
-    after = await _without_statistics(owner)
-    assert len(after) > len(before)
-    assert all(names == _UNREAD for names in after.values())
+        await migrated(url, to="0008")
+        assert await owner.fetchval("select ensure_partitions(clock_timestamp() + interval '8 months')")
+        after = await _without_statistics(owner)
+        assert len(after) > len(before)
+        assert all(names == _UNREAD for names in after.values())
 
-    await migrated(url, to="0007", back=True)
-    assert await owner.fetchval("select ensure_partitions(clock_timestamp() + interval '10 months')")
-    again = await _without_statistics(owner)
-    assert len(again) > len(after)
-    assert set(map(tuple, again.values())) == {(None,)}
+        await migrated(url, to="0007", back=True)
+        assert await owner.fetchval("select ensure_partitions(clock_timestamp() + interval '10 months')")
+        again = await _without_statistics(owner)
+        assert len(again) > len(after)
+        assert set(map(tuple, again.values())) == {(None,)}
 
-    await migrated(url, to="0008")
-    assert all(names == _UNREAD for names in (await _without_statistics(owner)).values())
-    await owner.close()
-    await postgres.execute("drop database unread_columns with (force)")
-    await postgres.close()
+        await migrated(url, to="0008")
+        assert all(names == _UNREAD for names in (await _without_statistics(owner)).values())
+        await owner.close()
 
 
 async def test_a_partition_keeps_its_guards(owner: asyncpg.Connection) -> None:

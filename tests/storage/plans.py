@@ -1,0 +1,24 @@
+"""The plan of a statement, as PostgreSQL keeps it for any arguments, or as it makes it for these."""
+
+import asyncpg
+
+KEPT, MADE = "force_generic_plan", "force_custom_plan"
+
+
+async def plan_of(
+    owner: asyncpg.Connection, statement: str, *arguments: object, mode: str = KEPT, options: str = "verbose off"
+) -> str:
+    """mode: of `plan_cache_mode`, which an EXPLAIN with bound arguments doesn't heed (it plans for them), and one of
+    EXECUTE does. options: of the EXPLAIN. In a transaction that the caller ends.
+    """
+    await owner.execute(f"set local plan_cache_mode = {mode}")
+    await owner.execute(f"prepare looked_at as {statement}")
+    types = await owner.fetchval("select parameter_types::text[] from pg_prepared_statements where name = 'looked_at'")
+    literals = [
+        await owner.fetchval(f"select quote_nullable($1::{name}::text)", argument)
+        for name, argument in zip(types, arguments, strict=True)
+    ]
+    given = f"({', '.join(literals)})" if literals else ""
+    rows = await owner.fetch(f"explain ({options}) execute looked_at {given}")
+    await owner.execute("deallocate looked_at")
+    return "\n".join(row[0] for row in rows)
