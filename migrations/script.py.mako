@@ -14,7 +14,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("set local lock_timeout = '2s'; set local statement_timeout = '60s'")
+    op.execute("set local lock_timeout = '2s'")
+    op.execute("set local statement_timeout = '60s'")
 
 
 def downgrade() -> None:

@@ -19,6 +19,9 @@ LotId = NewType("LotId", UUID)
 
 # A transaction without a customer belongs to nobody; the ledger's keys need an owner all the same.
 NOBODY = CustomerId(UUID(int=0))
+# Where the first page begins: in a plan that is kept, a bound that is always there is a condition of the index, and
+# `$1 is null or ...` only a filter.
+LEAST_ID, GREATEST_ID = UUID(int=0), UUID(int=(1 << 128) - 1)
 
 _PHONE_SPELLING = re.compile(r"[+＋]?[0-9 ().\-/\u00a0\u2010-\u2015]{3,40}")
 _PHONES_CACHED = 4_096  # 4,096 numbers of about 150 bytes: 600 KB a process.

@@ -8,12 +8,13 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from app.domain.identifiers import GREATEST_ID
 from app.domain.ledger.audit import Check, CounterRow, CustomerRow, Finding, LotRow, TxRow
 from app.domain.ledger.audit.uses import UseRow
 
 # A document that this release can't read (another one's, perhaps) says nothing about the books decided by it.
 UNREAD_PROGRAM = Check.TX_PROGRAM.value
-LAST_ID = UUID(int=(1 << 128) - 1)
+LAST_ID = GREATEST_ID
 
 
 class Stage(StrEnum):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from app.domain.identifiers import NOBODY
+from app.domain.identifiers import LEAST_ID
 from app.flows.ports_adjustments import Adjustment, AdjustmentState
 from app.flows.requests import AdjustRequest
 from app.storage.engine import Database
@@ -27,7 +27,7 @@ ONE = f"select {_COLUMNS} from adjustments where id = $1"  # noqa: S608
 OPEN = f"""
 select {_COLUMNS} from adjustments
 where (state = 'pending' or (state = 'approved' and tx_id is null and refusal is null))
-    and id > coalesce($1::uuid, '{NOBODY}') and (state = 'approved' or expires_at > clock_timestamp())
+    and id > coalesce($1::uuid, '{LEAST_ID}') and (state = 'approved' or expires_at > clock_timestamp())
 order by id limit $2
 """  # noqa: S608
 _DECIDE = """

@@ -10,10 +10,9 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from app.domain.abuse.tills import AlertKind, Habits, TillEvent, TillKind
-from app.domain.identifiers import NOBODY
+from app.domain.identifiers import GREATEST_ID, NOBODY
 from app.flows.ports import fresh_ids
 from app.flows.ports_alerts import Alert, AlertQuery, AlertState, Raised
-from app.flows.ports_audit import LAST_ID
 from app.storage.engine import Connection, Database
 from app.storage.ledger import Round
 
@@ -23,7 +22,7 @@ _COLUMNS = """
 LIST_IN_STATE = f"""
 select {_COLUMNS} from alerts
 where state = $1 and ($2::text is null or kind = $2) and ($3::text is null or shop = $3)
-    and id < coalesce($4::uuid, '{LAST_ID}')
+    and id < coalesce($4::uuid, '{GREATEST_ID}')
 order by id desc limit $5
 """  # noqa: S608 - names of columns, here and below
 LIST = LIST_IN_STATE.replace("where state = $1", "where $1::text is null")

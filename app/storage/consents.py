@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from app.domain.identifiers import GREATEST_ID
 from app.flows.keep_consents import ConsentRecord
 from app.flows.new_consents import NewConsent
-from app.flows.ports_audit import LAST_ID
 from app.storage.engine import Connection, Database
 
 INSERT = """
@@ -25,7 +25,7 @@ where not exists (
 BY_AN_EARLIER_RELEASE = "earlier release"  # Who had told of them isn't known.
 READ = f"""
 select id, purpose, given, at, version, channel, text_hash, recorded_at, recorded_by from consents
-where customer_id = $1 and id < coalesce($2::uuid, '{LAST_ID}') order by id desc limit $3
+where customer_id = $1 and id < coalesce($2::uuid, '{GREATEST_ID}') order by id desc limit $3
 """  # noqa: S608 - a constant of ours
 
 

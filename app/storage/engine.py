@@ -1,11 +1,12 @@
 """Connections to PostgreSQL: pools that refuse unsafe servers, open transactions, and translate the driver's errors
 once.
 
-Small rounds have connections of their own, where each statement is planned once, for arrays of any length and by
-indexes (the tests of plans look at exactly these). Left to itself PostgreSQL plans what takes arrays anew each time,
-since for the few that it sees a plan looks cheaper than for the ten that it guesses: 400 µs for what a small round
-reads, which then takes 100 to run. And a plan kept from an hour in which a table was empty would read all of what it
-has become. Nothing else is there: lists and reports are planned for what they ask.
+Small rounds (a glance and a write, `app.flows.post_round`) have connections of their own, where each statement is
+planned once, and again when its tables' statistics change: for arrays of any length and by indexes (the tests of plans
+look at exactly these). Left to itself PostgreSQL plans what takes arrays anew each time, since for the few that it sees
+a plan looks cheaper than for the ten that it guesses: 400 µs for what a small round reads, which then takes 100 to run.
+And a plan kept from an hour in which a table was empty would read all of what it has become. No list or report goes
+there: those are planned for what they ask.
 
 The driver is asyncpg itself, not SQLAlchemy's wrapper: a round is a handful of prepared array statements, and the
 wrapper's cost comes with each of them. SQLAlchemy stays where it serves: migrations. No statement here depends on
@@ -28,6 +29,7 @@ from uuid import uuid4
 import asyncpg
 
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
+from app.flows.rounds import IN_FLIGHT_MAX
 
 APP_ROLE = "loyalty_app"
 LOCK_MS = 1_500
@@ -40,9 +42,9 @@ CONNECT_SECONDS = 2.0
 PATIENCE_SECONDS = 3.5
 # Two rounds in flight, and reads beside them.
 POOL_MIN, POOL_MAX = 2, 12
-# Two small rounds in flight, while connections of earlier ones may still be ending. With these it is sixteen of
-# PostgreSQL's usual hundred a worker.
-GLANCES_MIN, GLANCES_MAX = 0, 4
+# Small rounds in flight. With these it is fourteen of PostgreSQL's usual hundred a worker.
+GLANCES_MIN, GLANCES_MAX = 0, IN_FLIGHT_MAX
+STATEMENTS_MAX = 100  # A connection keeps prepared, the least used go.
 _PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy
@@ -90,7 +92,7 @@ class UnsafeDatabase(Exception):
 
 
 class Database:
-    """A pool of connections of one process. `instance` names the process in `pg_stat_activity`."""
+    """The connections of one process, in two pools. `instance` names the process in `pg_stat_activity`."""
 
     def __init__(self, url: str, *, allow_unsafe: bool = False) -> None:
         self._url = url
@@ -153,25 +155,40 @@ class Database:
         Raises:
             DatabaseGone, DatabaseBusy, Conflict
         """
-        pool = self._glances if is_glance else self._pool
-        if pool is None:
-            raise DatabaseGone("the pool is closed")
+        is_lent = False
         try:
             with _translated():
-                async with asyncio.timeout(PATIENCE_SECONDS), pool.acquire() as connection:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    pool, connection = await self._lend(is_glance=is_glance)
+                    is_lent = True
                     try:
                         yield connection
                     except BaseException as error:
                         if _is_broken(error) or isinstance(error, _OUTDATED):
                             connection.terminate()
                         raise
+                    finally:
+                        await pool.release(connection)
         except DatabaseGone as gone:
-            if not isinstance(gone.__cause__, _EXHAUSTED):
+            # Who has waited in vain for a connection knows nothing of the server: it waited for others.
+            has_asked = is_lent or not isinstance(gone, DatabaseSilent)
+            if has_asked and not isinstance(gone.__cause__, _EXHAUSTED):
                 await self._expire()
             raise
         except _OUTDATED:
             await self._expire()
             raise
+
+    async def _lend(self, *, is_glance: bool) -> tuple[asyncpg.Pool, Connection]:
+        """A connection, and the pool that it goes back to."""
+        if self._pool is None or self._glances is None:
+            raise DatabaseGone("the pools are closed")
+        if is_glance:
+            try:
+                return self._glances, await self._glances.acquire()
+            except _EXHAUSTED:  # The server has no room for one more: of the others some are there.
+                pass
+        return self._pool, await self._pool.acquire()
 
     async def _expire(self) -> None:
         """All connections are made anew on their next use."""
@@ -184,7 +201,10 @@ class Database:
             self._url,
             min_size=least,
             max_size=most,
-            max_queries=1_000_000,  # Prepared statements stay; a fresh backend now and then bounds its memory.
+            # Prepared statements stay; a fresh backend now and then bounds its memory.
+            max_queries=1_000_000,
+            max_cached_statement_lifetime=0,
+            statement_cache_size=STATEMENTS_MAX,
             max_inactive_connection_lifetime=0,
             command_timeout=PATIENCE_SECONDS,
             timeout=CONNECT_SECONDS,

@@ -162,7 +162,7 @@ FIRST_LOTS_MAX = 32
 
 
 def bounded(ids: Sequence[UUID]) -> tuple[Sequence[UUID], UUID, UUID]:
-    """With the least and the greatest of them, one at least: the months that may have them."""
+    """The ids, their least and their greatest, by which months are left out. There must be one."""
     return ids, min(ids), max(ids)
 
 

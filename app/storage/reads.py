@@ -20,6 +20,9 @@ from app.storage.ledger import READ_PATRONS, STORED_ANSWERS, bounded
 from app.storage.round_rows import patron_of
 from app.storage.tiers import read_tier
 
+# Where the first page begins, as `GREATEST_ID` does.
+_BIGGEST_INT, _BIGGEST_BIGINT = (1 << 31) - 1, (1 << 63) - 1
+
 PAST_VERSION = "select coalesce(max(version), 0) from txs where customer_id = $1 and created_at <= $2"
 # What was posted by a moment, by lot and account. A lot's `pending` sum tells whether it had been activated by then.
 PAST_ENTRIES = """
@@ -43,15 +46,15 @@ where t.customer_id = $1 and t.kind = 'hold' and t.created_at <= $2 and (r.tx_id
 order by h.expires_at, h.id
 """
 PAST_PROGRAM = "select coalesce(max(version), 0) from programs where published_at <= $1"
-HISTORY = """
+HISTORY = f"""
 select t.tx_id, t.kind, t.version, t.at, t.created_at, t.shop, t.terminal, t.receipt, t.parent_tx, t.program, t.reason,
     coalesce((
         select json_agg(json_build_array(e.account, e.wallet, e.amount, e.lot_id, e.rule) order by e.seq)
         from entries e where e.customer_id = t.customer_id and e.tx_id = t.tx_id
     ), '[]') as entries
-from txs t where t.customer_id = $1 and t.version < coalesce($2::bigint, 9223372036854775807)
+from txs t where t.customer_id = $1 and t.version < coalesce($2::bigint, {_BIGGEST_BIGINT})
 order by t.version desc limit $3
-"""
+"""  # noqa: S608 - a constant of this module
 # One that is held, or was and is not captured, by the database's clock.
 PURCHASE = """
 select id, shop, program, answer, verdicts, lines, 'committed' as state from purchases where id = $1
@@ -64,10 +67,10 @@ CLAIMED = "select answer_id from claims where digest = $1"
 PROGRAM_NAMES = "select array(select id from segments) as segments, array(select id from coupon_pools) as pools"
 NEWEST_PROGRAM = "select clock_timestamp() as now, coalesce(max(version), 0) as version from programs"
 PROGRAM = "select version, document, published_at, published_by from programs where version = $1"
-PROGRAMS = """
+PROGRAMS = f"""
 select version, document, published_at, published_by from programs
-where version < coalesce($1::int, 2147483647) order by version desc limit $2
-"""
+where version < coalesce($1::int, {_BIGGEST_INT}) order by version desc limit $2
+"""  # noqa: S608 - likewise
 # Whoever quotes has had a connection within the last second, which a server that has just started may have cut. After a
 # crash of one of its sessions it starts again without a new process; its statistics tell.
 SERVES_ALONE = """

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from app.domain.identifiers import NOBODY
+from app.domain.identifiers import LEAST_ID
 from app.flows.rewrap import WrappedKey
 from app.storage.engine import Database
 
@@ -14,7 +14,7 @@ _WAITS = """
 COUNT = f"select count(*) from profiles where {_WAITS}"  # noqa: S608 - a condition of ours, here and below
 BATCH = f"""
 select customer_id, wrapped_key from profiles
-where {_WAITS} and customer_id > coalesce($3::uuid, '{NOBODY}') order by customer_id limit $4
+where {_WAITS} and customer_id > coalesce($3::uuid, '{LEAST_ID}') order by customer_id limit $4
 """  # noqa: S608
 REPLACE = """
 update profiles p set wrapped_key = n.after

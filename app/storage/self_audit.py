@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from app.domain.identifiers import NOBODY
+from app.domain.identifiers import LEAST_ID, NOBODY
 from app.domain.ledger.audit import CounterRow, Finding, TxRow
 from app.domain.ledger.audit.uses import UseRow
 from app.flows.ports import fresh_ids
@@ -133,7 +133,7 @@ select
 """  # noqa: S608 - a constant of this module
 OPEN = f"""
 select id, check_name, customer_id, tx_id, expected, found, found_at, seen_at from audit_findings
-where gone_at is null and id > coalesce($1::uuid, '{NOBODY}') order by id limit $2
+where gone_at is null and id > coalesce($1::uuid, '{LEAST_ID}') order by id limit $2
 """  # noqa: S608 - likewise
 _FROZEN_SINCE = "select frozen_at from customers where id = $1"
 

@@ -14,7 +14,7 @@ from tests.storage.plans import KEPT, MADE, plan_of
 @pytest.mark.parametrize("mode", [KEPT, MADE])
 async def test_a_workers_part_is_read_in_the_order_of_the_index(stage: Stage, mode: str) -> None:
     start, end = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
-    first = UUID("019a4000-0000-7000-8000-000000000000")
+    first = UUID("01a19467-e800-7000-8000-000000000000")  # Of 1 November 2026.
     async with open_past(stage.database_url) as past, past._connection.transaction(readonly=True):
         plan = await plan_of(past._connection, PART, start, end, first, 4, 1, mode=mode)
     assert re.search(rf"Index Scan using purchases_[^\n]*\n\s*Index Cond: .*id >= (COALESCE|'{first}')", plan), plan

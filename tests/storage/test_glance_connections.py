@@ -1,8 +1,17 @@
-"""What a small round asks is planned once a connection, by indexes, whatever PostgreSQL would choose by itself."""
+"""Two pools: what a small round asks is planned once a connection, by indexes, whatever PostgreSQL would choose by
+itself; and when connections of either are made anew.
+"""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from uuid import UUID, uuid4
 
-from app.storage.engine import Database
+import asyncpg
+import pytest
+
+from app.flows.failures import DatabaseGone, DatabaseSilent
+from app.storage import engine
+from app.storage.engine import APP_ROLE, POOL_MAX, Database
 from app.storage.ledger import GLANCE, LedgerDatabase
 from tests.kit import Desk, Stage
 
@@ -10,29 +19,79 @@ _PLANS = "select generic_plans, custom_plans from pg_prepared_statements where s
 _SETTINGS = "select current_setting('plan_cache_mode'), current_setting('enable_seqscan')"
 
 
-async def test_a_glance_is_planned_once_and_all_else_for_what_it_asks(stage: Stage) -> None:
+@pytest.fixture
+async def database(stage: Stage) -> AsyncIterator[Database]:
     database = Database(stage.database_url)
     await database.open()
+    yield database
+    await database.close()
+
+
+async def test_a_glance_is_planned_once_and_all_else_for_what_it_asks(database: Database) -> None:
+    async with database.connection(is_glance=True) as connection:
+        assert tuple(await connection.fetchrow(_SETTINGS)) == ("force_generic_plan", "off")
+        for size in (1, 2, 50):
+            await connection.fetch(GLANCE, [uuid4() for _ in range(size)], [], [uuid4() for _ in range(size)], [])
+        assert tuple(await connection.fetchrow(_PLANS, GLANCE)) == (3, 0)
+    async with database.connection() as connection:
+        assert tuple(await connection.fetchrow(_SETTINGS)) == ("auto", "on")
+
+
+async def test_small_rounds_glance_there(database: Database, till: Desk) -> None:
+    customer = UUID((await till.register()).removeprefix("cus_"))
+    async with LedgerDatabase(database).unlocked() as tx:
+        seen = await tx.glance(claims=[], identifiers=[], customers=[customer], coupons=[])
+        assert list(seen.patrons) == [customer]
+        assert tuple(await tx._connection.fetchrow(_PLANS, GLANCE)) == (1, 0)
+
+
+async def test_where_the_server_has_no_room_for_another_one_of_the_others_serves(
+    database: Database, owner: asyncpg.Connection
+) -> None:
+    there = await owner.fetchval("select count(*) from pg_stat_activity where usename = $1", APP_ROLE)
+    await owner.execute(f"alter role {APP_ROLE} connection limit {there}")
     try:
         async with database.connection(is_glance=True) as connection:
-            assert tuple(await connection.fetchrow(_SETTINGS)) == ("force_generic_plan", "off")
-            for size in (1, 2, 50):
-                await connection.fetch(GLANCE, [uuid4() for _ in range(size)], [], [uuid4() for _ in range(size)], [])
-            assert tuple(await connection.fetchrow(_PLANS, GLANCE)) == (3, 0)
-        async with database.connection() as connection:
             assert tuple(await connection.fetchrow(_SETTINGS)) == ("auto", "on")
     finally:
-        await database.close()
+        await owner.execute(f"alter role {APP_ROLE} connection limit -1")
+    async with database.connection(is_glance=True) as connection:
+        assert tuple(await connection.fetchrow(_SETTINGS)) == ("force_generic_plan", "off")
 
 
-async def test_small_rounds_glance_there(stage: Stage, till: Desk) -> None:
-    customer = UUID((await till.register()).removeprefix("cus_"))
-    database = Database(stage.database_url)
-    await database.open()
-    try:
-        async with LedgerDatabase(database).unlocked() as tx:
-            seen = await tx.glance(claims=[], identifiers=[], customers=[customer], coupons=[])
-            assert list(seen.patrons) == [customer]
-            assert tuple(await tx._connection.fetchrow(_PLANS, GLANCE)) == (1, 0)
-    finally:
-        await database.close()
+async def test_a_lost_connection_has_all_of_both_pools_made_anew(database: Database, owner: asyncpg.Connection) -> None:
+    before = await _backends(database)
+    with pytest.raises(DatabaseGone):
+        await _be_cut_off(database, owner)
+    assert not before & await _backends(database)
+
+
+async def test_who_waits_in_vain_for_a_connection_ends_none(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncExitStack() as all_of_them:
+        lent = [await all_of_them.enter_async_context(database.connection()) for _ in range(POOL_MAX)]
+        before = {await _backend(connection) for connection in lent}
+        monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.1)
+        with pytest.raises(DatabaseSilent):
+            async with database.connection():
+                raise AssertionError("there are more of them than the pool has")
+    async with database.connection() as connection:
+        assert await _backend(connection) in before
+
+
+async def _be_cut_off(database: Database, owner: asyncpg.Connection) -> None:
+    async with database.connection() as connection:
+        await owner.execute("select pg_terminate_backend($1, 5000)", await _backend(connection))
+        await connection.fetchval("select 1")
+
+
+async def _backends(database: Database) -> set[int]:
+    """Of one connection of each pool."""
+    async with database.connection() as one, database.connection(is_glance=True) as other:
+        return {await _backend(one), await _backend(other)}
+
+
+async def _backend(connection: engine.Connection) -> int:
+    number: int = await connection.fetchval("select pg_backend_pid()")
+    return number

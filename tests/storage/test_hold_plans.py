@@ -40,7 +40,7 @@ _GROWING = r"Seq Scan on (holds|purchases|customers|txs|lots|entries)"
         (holds.RESOLVE_HOLDS, (_IDS, _IDS, ["expired"] * 3, _IDS), "holds_pkey"),
         (holds.READ_HOLD, (_IDS[0],), "holds_pkey"),
         (holds_over.OVER, (1000,), "holds_due"),
-        (holds_over.CODES_OVER, (["A"], ["p"]), "coupons_(pkey|pool)"),
+        (holds_over.CODES_OVER, (["A"], ["p"]), r"coupons_(pkey|pool) on [^\n]*\n\s*Index Cond: .*code = ANY"),
         (hot_reads.READ_BOOKS, (_IDS,), "holds_open"),
         (reads.PURCHASE, (_IDS[0],), "holds_pkey"),
         (ledger.STORED_ANSWERS, ledger.bounded(_IDS), "holds_pkey"),
