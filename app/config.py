@@ -74,7 +74,9 @@ class Settings(PeopleSettings, AbuseSettings):
     port: int = Field(default=8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
     workers: int = Field(default=1, ge=1, le=64, description="processes that answer requests")
     pin_workers: bool = Field(
-        default=True, description="each worker on a processor of its own, where there are as many of them; Linux"
+        default=True,
+        description="each worker on a processor of its own, where there are as many of them, and PostgreSQL's "
+        "processes for it; Linux",
     )
     data_dir: Path = Field(
         default=Path(".data"), validate_default=True, description="embedded engines and local secrets live here"

@@ -35,6 +35,8 @@ STEADY_SECONDS = 60.0
 
 def run_jobs(settings: Settings, *, say: Callable[[str], None]) -> None:
     """Runs the jobs in this process until SIGTERM or SIGINT, which end its start cleanly too."""
+    import uvloop  # Not above: whoever only keeps the process alive has no loop.
+
     from app.schema import check_durability, prepare_schema
 
     check_secrets(settings, say=say)
@@ -54,7 +56,7 @@ def run_jobs(settings: Settings, *, say: Callable[[str], None]) -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await running
 
-        asyncio.run(until_stopped())
+        uvloop.run(until_stopped())  # The loop that the service runs on.
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The jobs' process: every duty gets its turn, here or there, whatever happens to processes and the database."""
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -57,6 +58,8 @@ async def test_duties_are_done_and_noted_until_asked_to_end(
         await until(lambda: _noted(stage, OFTEN), what="all are noted")
         await till.accrue(customer)
         await until(lambda: _nothing_waits(owner), what="the purchase is in the feed", seconds=10)
+        if sys.platform == "linux":
+            assert "/uvloop/" in _mapped(jobs.process.pid), "on the loop of the service"
         assert jobs.stop() == 0
         assert jobs.lines("duty_failed") == []
     rows = await owner.fetch("select entrypoint, status::text from pgqueuer_schedules")
@@ -196,6 +199,11 @@ async def test_what_nobody_does_any_more_is_forgotten(background: Background, ow
     assert await owner.fetchval("select array_agg(name) from duties") == ["relay"]
     assert await owner.fetchval("select array_agg(entrypoint) from pgqueuer_log") == ["new"]
     assert await owner.fetchval("select count(*) from pgqueuer_statistics") == 0
+
+
+def _mapped(pid: int) -> str:
+    """The files that a process has in its memory."""
+    return Path(f"/proc/{pid}/maps").read_text()
 
 
 async def _nothing() -> None:

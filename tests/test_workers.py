@@ -1,10 +1,13 @@
-"""Workers' sockets: connections are spread over them, nobody else gets the address, a dead one's tills find others."""
+"""Workers' sockets: connections are spread over them, nobody else gets the address, a dead one's tills find others. And
+their processors: one each, where there are as many, and PostgreSQL's processes for small rounds beside them.
+"""
 
 import asyncio
 import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -15,12 +18,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
 from app import processors
 from app.workers import is_well, put_aside, spread
-from tests.kit import Stage, live
+from tests.kit import Desk, LiveService, Stage, live, small_program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers share one socket")
 
@@ -166,7 +170,7 @@ async def test_tills_are_answered_while_a_killed_worker_is_replaced(stage: Stage
 
 @pytest.mark.parametrize("pinned", ["true", "false"])
 async def test_as_many_workers_as_processors_have_one_each_and_so_do_their_successors(
-    stage: Stage, pinned: str
+    stage: Stage, owner: asyncpg.Connection, pinned: str
 ) -> None:
     ours = os.sched_getaffinity(0)
     two = set(sorted(ours)[:2])
@@ -190,6 +194,10 @@ async def test_as_many_workers_as_processors_have_one_each_and_so_do_their_succe
             # All threads of a worker, and nothing but workers.
             assert all(os.sched_getaffinity(thread) == expected[1] for thread in _threads(workers[1]))
             assert os.sched_getaffinity(service.process.pid) == two
+            await _sell(service, stage)
+            beside = [place for place in await _places_of_backends(owner) if place != ours]
+            assert all(place in one_each for place in beside)
+            assert bool(beside) == (expected == one_each and _may_move(owner.get_server_pid()))
     finally:
         os.sched_setaffinity(0, ours)
 
@@ -217,6 +225,102 @@ def test_a_thread_that_calculates_runs_anywhere_again(monkeypatch: pytest.Monkey
         assert pool.submit(calculate).result() == ours
     processors.tell_children([])
     assert "KOPILKA_PROCESSORS" not in os.environ
+
+
+@pytest.fixture
+def moved(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, set[int]]]:
+    """Who is moved, and where; this is a worker that stays on processor 7."""
+    moved: list[tuple[int, set[int]]] = []
+    monkeypatch.setenv("KOPILKA_PROCESSORS", "4,7")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, place: moved.append((pid, place)))
+    return moved
+
+
+@pytest.fixture
+def child() -> Iterator[int]:
+    """A process of this one."""
+    with subprocess.Popen(["sleep", "300"]) as process:
+        yield process.pid
+        process.kill()
+
+
+def test_a_server_s_process_is_kept_beside_who_stays_on_one_processor(
+    moved: list[tuple[int, set[int]]], child: int
+) -> None:
+    processors.keep_here(child, parent=os.getpid())
+    assert moved == [(child, {7})]
+
+
+def test_who_runs_anywhere_keeps_nobody_beside(
+    moved: list[tuple[int, set[int]]], child: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 7})
+    processors.keep_here(child, parent=os.getpid())
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7})  # A machine of one processor.
+    monkeypatch.delenv("KOPILKA_PROCESSORS")
+    processors.keep_here(child, parent=os.getpid())
+    assert moved == []
+
+
+def test_a_stranger_s_process_is_never_moved(moved: list[tuple[int, set[int]]], child: int) -> None:
+    processors.keep_here(child, parent=os.getppid())
+    processors.keep_here(os.getpid(), parent=os.getpid())
+    processors.keep_here(1, parent=0)  # The first process has no parent, as a server that isn't here has no number.
+    assert moved == []
+
+
+def test_a_process_that_counts_otherwise_is_never_moved(
+    moved: list[tuple[int, set[int]]], child: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a container's server names one of its processes, and another of them has that number here."""
+    status = Path(f"/proc/{child}/status").read_bytes()
+    in_container = status.replace(b"NSpid:\t%d\n" % child, b"NSpid:\t%d\t45\n" % child)
+    assert in_container != status
+    monkeypatch.setattr(Path, "read_bytes", lambda _: in_container)
+    processors.keep_here(child, parent=os.getpid())
+    assert moved == []
+
+
+def test_who_has_ended_or_may_not_be_moved_is_let_be(
+    moved: list[tuple[int, set[int]]], child: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        moved.append((0, set()))
+        raise PermissionError
+
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    processors.keep_here(ended.pid, parent=os.getpid())
+    assert moved == []
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    processors.keep_here(child, parent=os.getpid())
+    assert moved == [(0, set())]
+
+
+async def _sell(service: LiveService, stage: Stage) -> None:
+    """One purchase, a small round of one of the workers."""
+    async with httpx.AsyncClient(base_url=service.url) as http:
+        await Desk(http, await stage.key("admin")).publish(small_program())
+        till = Desk(http, await stage.key("pos", shop="S1", terminal="T1"))
+        assert (await till.accrue(await till.register())).is_success
+
+
+async def _places_of_backends(owner: asyncpg.Connection) -> list[set[int]]:
+    """The processors of each of the server's processes that work for the service."""
+    rows = await owner.fetch(
+        "select pid from pg_stat_activity where datname = current_database() and application_name like 'kopilka/%'"
+    )
+    return [os.sched_getaffinity(row["pid"]) for row in rows]
+
+
+def _may_move(pid: int) -> bool:
+    """Not what is another account's, as root's engines are, unless root may all that it usually may."""
+    try:
+        os.sched_setaffinity(pid, os.sched_getaffinity(pid))
+    except PermissionError:
+        return False
+    return True
 
 
 def _places(workers: list[int]) -> list[set[int]]:

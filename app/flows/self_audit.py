@@ -47,9 +47,12 @@ REST_SECONDS = 4.0
 # The newest postings are looked at once, before their customer's turn comes: those since the last look, and before it
 # as long as a transaction may take to commit. So many at a time: some 3 ms of PostgreSQL, where those of 15 seconds at
 # once were 100 and more. After each it rests half as long as after a slice, so that it keeps up with the tills.
+#
+# Looks are six to ten seconds apart and overlap by five: what one found balanced, the next ones don't sum again.
 NEWEST_TXS = 400
 NEWEST_OVERLAP = timedelta(seconds=5)
 NEWEST_MAX = timedelta(minutes=2)
+BALANCED_MAX = 50_000  # Remembered, 20 MB; a look at a thousand a second has a fifth. The others are summed again.
 NEWEST_REST_MAX = 0.5  # Far less than a transaction may be idle.
 # Whole tables are looked over for stray rows where the ledger is small; of a bigger one once a day.
 STRAYS_TXS_MAX = 200_000
@@ -89,6 +92,7 @@ class SelfAudit:
         self._rest = rest
         self._rests_until = 0.0
         self._newest_until = _NEVER + NEWEST_OVERLAP
+        self._balanced: set[tuple[UUID, UUID]] = set()  # Of the last look at the newest.
         self._digests: dict[int, str] = {}
         self._terms: dict[int, Terms | None] = {}
 
@@ -147,14 +151,20 @@ class SelfAudit:
             if look is None:
                 return
             found: list[Found] = []
+            balanced: set[tuple[UUID, UUID]] = set()
             since = max(self._newest_until - NEWEST_OVERLAP, look.now - NEWEST_MAX)
             began = self._ticks()
             async for postings in look.newest(since=since, at_once=NEWEST_TXS):
-                found += await look.unbalanced(postings)
+                fresh = [posting for posting in postings if posting not in self._balanced]
+                wrong = await look.unbalanced(fresh) if fresh else ()
+                found += wrong
+                # Of those beside a wrong one nothing is remembered: what is told of them may end at a bound.
+                right = [each for each in postings if each in self._balanced] if wrong else postings
+                balanced.update(right[: max(BALANCED_MAX - len(balanced), 0)])
                 await asyncio.sleep(min(self._rest / 2 * (self._ticks() - began), NEWEST_REST_MAX))
                 began = self._ticks()
             await self._note(Seen(Stage.NEWEST, _few(found)))
-            self._newest_until = look.now
+            self._newest_until, self._balanced = look.now, balanced
 
     async def _learn_programs(self, look: AuditLook) -> None:
         """Reading a document takes milliseconds; there may be hundreds, and they hardly ever change."""

@@ -6,7 +6,9 @@ planned once, and again when its tables' statistics change: for arrays of any le
 look at exactly these). Left to itself PostgreSQL plans what takes arrays anew each time, since for the few that it sees
 a plan looks cheaper than for the ten that it guesses: 400 µs for what a small round reads, which then takes 100 to run.
 And a plan kept from an hour in which a table was empty would read all of what it has become. No list or report goes
-there: those are planned for what they ask.
+there: those are planned for what they ask. PostgreSQL's processes behind them work only while a round waits, so where
+they are on this machine they stay on the processor of a worker that stays on one (`app.processors` has the figures).
+Those of the other pool run anywhere: a list or a report would be in the tills' way.
 
 The driver is asyncpg itself, not SQLAlchemy's wrapper: a round is a handful of prepared array statements, and the
 wrapper's cost comes with each of them. SQLAlchemy stays where it serves: migrations. No statement here depends on
@@ -21,13 +23,17 @@ since the driver would wait as long again for an answer to its cancellation, and
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+import struct
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 from uuid import uuid4
 
 import asyncpg
 
+from app import processors
 from app.flows.failures import Conflict, DatabaseBusy, DatabaseGone, DatabaseSilent
 from app.flows.rounds import IN_FLIGHT_MAX
 
@@ -45,6 +51,7 @@ POOL_MIN, POOL_MAX = 2, 12
 # Small rounds in flight. With these it is fourteen of PostgreSQL's usual hundred a worker.
 GLANCES_MIN, GLANCES_MAX = 0, IN_FLIGHT_MAX
 STATEMENTS_MAX = 100  # A connection keeps prepared, the least used go.
+_PEER = struct.Struct("iII")  # Who is at a socket's other end, as Linux says it: process, user, group.
 _PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy
@@ -112,8 +119,14 @@ class Database:
         """
         self._settings = await self._probe()
         with _translated():
-            self._pool = await self._pool_of(POOL_MIN, POOL_MAX, self._settings)
-            self._glances = await self._pool_of(GLANCES_MIN, GLANCES_MAX, self._settings | _PLANNED_ONCE)
+            self._pool = await self._pool_of(POOL_MIN, POOL_MAX, self._settings, init=self._note_identity)
+            self._glances = await self._pool_of(
+                GLANCES_MIN,
+                GLANCES_MAX,
+                self._settings | _PLANNED_ONCE,
+                init=self._begin_glances,
+                connection_class=_GlanceConnection,
+            )
 
     async def close(self) -> None:
         pools = [pool for pool in (self._pool, self._glances) if pool is not None]
@@ -196,7 +209,15 @@ class Database:
             if pool is not None:
                 await pool.expire_connections()
 
-    async def _pool_of(self, least: int, most: int, settings: dict[str, str]) -> asyncpg.Pool:
+    async def _pool_of(
+        self,
+        least: int,
+        most: int,
+        settings: dict[str, str],
+        *,
+        init: Callable[[Any], Awaitable[None]],
+        connection_class: type[asyncpg.Connection] = asyncpg.Connection,
+    ) -> asyncpg.Pool:
         return await asyncpg.create_pool(
             self._url,
             min_size=least,
@@ -209,7 +230,8 @@ class Database:
             command_timeout=PATIENCE_SECONDS,
             timeout=CONNECT_SECONDS,
             server_settings=settings,
-            init=self._note_identity,
+            init=init,
+            connection_class=connection_class,
             reset=_keep,
         )
 
@@ -253,6 +275,25 @@ class Database:
         # A restored or failed-over database must not meet cached snapshots newer than itself: its name is part of their
         # keys.
         self.identity = await connection.fetchval(_IDENTITY)
+
+    async def _begin_glances(self, connection: "_GlanceConnection") -> None:
+        await self._note_identity(connection)
+        connection.keep_server_here()
+
+
+class _GlanceConnection(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
+    """One of small rounds. A class of its own, since the driver shows its socket to nobody else."""
+
+    __slots__ = ()
+
+    def keep_server_here(self) -> None:
+        """The server's process behind it stays beside this one, where `processors.keep_here` can have it so."""
+        line = self._transport.get_extra_info("socket")
+        if sys.platform == "linux" and line is not None:
+            with suppress(OSError, ValueError):  # It may be closed by now.
+                # Who listens there, the parent of all that answer; over TCP it is 0.
+                peer = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+                processors.keep_here(self.get_server_pid(), parent=_PEER.unpack(peer)[0])
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.flows.relay import BATCH, Relay, WaitingEvent, in_order
+from app.flows.relay import READ_MAX, Relay, WaitingEvent, in_order
 from app.storage.engine import Database
 from app.storage.feed import FeedDatabase
 from tests.e2e.checks import refused
@@ -156,12 +156,12 @@ async def test_a_customers_versions_come_in_order_whatever_their_ids(
         )
         insert into events (tx_id, customer_id, version, kind) select tx_id, customer_id, version, 'adjust' from made
         """,
-        UUID(customer), BATCH + 20,
+        UUID(customer), READ_MAX + 20,
     )  # fmt: skip
-    assert await relayed(stage) == BATCH + 20
+    assert await relayed(stage) == READ_MAX + 20
     rows = await owner.fetch("select version, position from events order by position")
-    assert [row["version"] for row in rows] == list(range(1, BATCH + 21))
-    assert [row["position"] for row in rows] == list(range(1, BATCH + 21))
+    assert [row["version"] for row in rows] == list(range(1, READ_MAX + 21))
+    assert [row["position"] for row in rows] == list(range(1, READ_MAX + 21))
 
 
 async def test_two_relays_at_once_give_each_position_once(
@@ -194,7 +194,7 @@ async def _die_half_way(stage: Stage) -> None:
     try:
         async with FeedDatabase(database).relaying() as tx:
             assert await tx.take_lock()
-            await tx.place(await tx.oldest(limit=BATCH))
+            await tx.place(await tx.oldest(limit=READ_MAX))
             raise asyncio.CancelledError
     finally:
         await database.close()

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, timedelta
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -14,7 +15,7 @@ from app.flows import self_audit
 from app.flows.ports_audit import Found, Noted, Seen
 from app.flows.self_audit import SelfAudit
 from app.storage.engine import Database
-from app.storage.self_audit import SelfAuditDatabase
+from app.storage.self_audit import Look, SelfAuditDatabase
 from tests.kit import Desk, Stage, client_of, line, purchase, refund, served_here, small_program
 
 
@@ -313,6 +314,44 @@ async def test_yesterdays_draws_are_looked_at_once_a_day(stage: Stage) -> None:
         await go_over(audit)
         assert len(asked) == 1
         assert told.findings == [("draw_ticket", None)]
+
+
+async def test_a_posting_that_adds_up_is_summed_once_and_one_that_does_not_again_and_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summed: list[set[UUID]] = []
+    unbalanced = Look.unbalanced
+
+    async def noting(look: Look, postings: Sequence[tuple[UUID, UUID]]) -> Sequence[Found]:
+        summed[-1].update(tx_id for _, tx_id in postings)
+        return await unbalanced(look, postings)
+
+    async def look_again(audit: SelfAudit) -> set[UUID]:
+        summed.append(set())
+        await audit._look_at_newest()
+        return summed[-1]
+
+    monkeypatch.setattr(Look, "unbalanced", noting)
+    monkeypatch.setattr(self_audit, "NEWEST_OVERLAP", timedelta(minutes=1))
+    async with shop(stage) as (till, _, customer), auditor(stage) as (audit, told):
+        assert len(await look_again(audit)) == 3
+        assert [await look_again(audit) for _ in range(2)] == [set(), set()]
+        sold = await till.good("POST", "/v1/accrue", purchase(None, line(price=700)))
+        bought = await till.good("POST", "/v1/accrue", purchase(customer, line(price=1_000)))
+        fresh = {UUID(sold["tx_id"]), UUID(bought["tx_id"])}
+        await plant(stage, "update entries set amount = amount + 1 where tx_id = $1 and seq = 1", bought["tx_id"])
+        assert [await look_again(audit) for _ in range(3)] == [fresh] * 3, "the one beside it too"
+        assert told.findings == [("entry_sum", customer)]
+        seen = "select seen_at from audit_findings where check_name = 'entry_sum' and gone_at is null"
+        seen_at = await ask(stage, seen)
+        await look_again(audit)
+        assert await ask(stage, seen) > seen_at  # type: ignore[operator]
+        await plant(stage, "update entries set amount = amount - 1 where tx_id = $1 and seq = 1", bought["tx_id"])
+        assert [await look_again(audit) for _ in range(2)] == [fresh, set()]
+
+        monkeypatch.setattr(self_audit, "BALANCED_MAX", 2)
+        assert await look_again(audit) == set()
+        assert len(await look_again(audit)) == 3, "what isn't remembered is summed again"
 
 
 async def test_it_rests_as_long_as_it_is_told_to(stage: Stage) -> None:

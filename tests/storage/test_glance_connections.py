@@ -1,14 +1,20 @@
 """Two pools: what a small round asks is planned once a connection, by indexes, whatever PostgreSQL would choose by
-itself; and when connections of either are made anew.
+itself; when connections of either are made anew; and where the server's processes behind them run.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+import uvloop
 
+from app import processors
 from app.flows.failures import DatabaseGone, DatabaseSilent
 from app.storage import engine
 from app.storage.engine import APP_ROLE, POOL_MAX, Database
@@ -78,6 +84,54 @@ async def test_who_waits_in_vain_for_a_connection_ends_none(
                 raise AssertionError("there are more of them than the pool has")
     async with database.connection() as connection:
         assert await _backend(connection) in before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers stay nowhere")
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+async def test_the_server_glances_beside_a_worker_that_stays_on_one_processor(
+    stage: Stage, owner: asyncpg.Connection, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    ours = os.sched_getaffinity(owner.get_server_pid())
+    try:
+        os.sched_setaffinity(owner.get_server_pid(), ours)
+    except PermissionError:
+        pytest.skip("root's engines are another account's, and this root may not move them")
+    here = max(os.sched_getaffinity(0))
+    assert _places_behind(stage, loop=loop, kept_on=here) == (ours, ours)  # Of a service whose workers stay nowhere.
+    processors.tell_children(sorted(os.sched_getaffinity(0)))
+    try:
+        assert _places_behind(stage, loop=loop, kept_on=here) == (ours, {here})
+        if len(ours) > 1:
+            assert _places_behind(stage, loop=loop, kept_on=None) == (ours, ours)
+    finally:
+        processors.tell_children([])
+
+
+def _places_behind(
+    stage: Stage, *, loop: Callable[[], asyncio.AbstractEventLoop], kept_on: int | None
+) -> tuple[set[int], set[int]]:
+    """Where the server's processes behind one connection of each pool may run, the one for small rounds last; they are
+    opened by a thread that stays on a processor, or on none.
+    """
+
+    def look() -> tuple[set[int], set[int]]:
+        if kept_on is not None:
+            os.sched_setaffinity(0, {kept_on})
+        with asyncio.Runner(loop_factory=loop) as runner:
+            return runner.run(_places(stage))
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(look).result()
+
+
+async def _places(stage: Stage) -> tuple[set[int], set[int]]:
+    database = Database(stage.database_url)
+    await database.open()
+    try:
+        async with database.connection() as one, database.connection(is_glance=True) as other:
+            return os.sched_getaffinity(await _backend(one)), os.sched_getaffinity(await _backend(other))
+    finally:
+        await database.close()
 
 
 async def _be_cut_off(database: Database, owner: asyncpg.Connection) -> None:
