@@ -76,7 +76,7 @@ class Settings(PeopleSettings, AbuseSettings):
     pin_workers: bool = Field(
         default=True,
         description="each worker on a processor of its own, where there are as many of them, and PostgreSQL's "
-        "processes for it; Linux",
+        "for its small rounds; Linux",
     )
     data_dir: Path = Field(
         default=Path(".data"), validate_default=True, description="embedded engines and local secrets live here"

@@ -168,6 +168,7 @@ LAYERS: dict[str, str] = {
     "asyncpg": DRIVER,
     "app.storage": ROWS,
     "app.storage.engine": DRIVER,
+    "app.processors": DRIVER,  # Of a new connection to PostgreSQL.
     "redis": REDIS,
     "hiredis": REDIS,
     "app.cache": REDIS,

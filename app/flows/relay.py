@@ -5,8 +5,8 @@ visible after a greater one; a reader that went on from the greater would never 
 under whatever id, is simply still waiting when the next batch is taken.
 
 A batch, in one transaction: the relays' lock (an advisory one, so a second relay leaves at once), the oldest waiting
-events, those that must come before them, then their positions, slice by slice. Each slice costs two statements, the
-rest of a batch two more. Killed half-way it gives none; run twice it finds nothing.
+events, then their positions, slice by slice; two statements a slice, and where earlier versions have to be asked for
+one more, or as many as a chain of them is long. Killed half-way it gives none; run twice it finds nothing.
 
 An earlier version of a customer is never after a later one. Whoever writes a version holds the customer's row and has
 seen the one before it committed; so whatever a snapshot shows, it shows all the earlier versions of its customer too.
@@ -14,38 +14,37 @@ Each statement has a snapshot of its own, but only that of the oldest decides. I
 what the relay before has placed, and an event that it shows has a position, or waits:
 
 - Where it found fewer than it may, it found all that wait: of what comes before any of them nothing is missing, and
-  nobody is asked.
-- Where it found as many, some with greater ids are left, and an earlier version may be among them: ids are made by
-  processes whose clocks differ. Those versions are asked for, back to one that doesn't wait. They are the only ones
-  that can be missing, and none of them is newer than the snapshot.
-- What becomes visible later, during the batch, is of later versions than all that was picked of its customer. It waits
+  nobody is asked. The order is made of all, and a batch that ends early has placed the first of it.
+- Where it found as many, some with greater ids may be left, and an earlier version may be among them: ids are made by
+  processes whose clocks differ. So for each slice those versions are asked for, back to one that doesn't wait (or was
+  placed with a slice before). They are the only ones that can be missing, and are placed with it.
+- What becomes visible later, during the batch, is of later versions than all that was found of its customer. It waits
   for the next batch, and gets a greater position.
-
-The order is made of all that was picked, and a batch that ends early has placed the first of it: what is left is of
-later versions again.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
 from app.domain.identifiers import NOBODY
 
-# Two seconds' events of a busy chain. Only where as many wait are earlier versions asked for: it costs PostgreSQL about
-# as much as giving the positions, and finds nothing while clocks agree. Without it 900 events cost 9 µs each, not 21.
+# Two seconds' events of a busy chain. Only where as many wait are earlier versions asked for: that costs PostgreSQL as
+# much as giving the positions (in a new database: it looks into every month), and finds nothing while clocks agree.
+# Without it 900 events cost 9 µs each, not 21.
 READ_MAX = 2_000
 # Some 2 ms of PostgreSQL. No reader or posting waits for a row of it, but on a busy machine all wait for its processor:
 # in a thousand at once, one after another, they met 60 ms of it once a second.
 SLICE = 200
 REST = 3  # Times as long as a slice took: some 5,000 events a second even where one takes 10 ms.
 REST_SECONDS_MAX = 0.05
-# Then a batch ends with what it has placed; ten slices at 10 ms each take a third of it. A month's new partition waits
-# for a batch, and the tills behind it; and what takes longer than a connection is lent for is undone.
+# Then a batch ends with what it has placed, a slice at least. A month's new partition waits for a batch, and the tills
+# behind it; and what takes longer than a connection is lent for is undone.
 BATCH_SECONDS = 1.0
-# Then the duty ends and its schedule begins it again, here or in another process.
+# Then the duty ends and its schedule begins it again, here or in another process: after 50,000 events, or 25 seconds.
 BATCHES_MAX = 25
 
 
@@ -106,17 +105,21 @@ class Relay:
         async with self._store.relaying() as tx:
             if not await tx.take_lock():
                 return 0, True
-            picked = list(await tx.oldest(limit=READ_MAX))
-            is_full = len(picked) >= READ_MAX
-            if is_full:
-                await _pick_earlier(tx, picked, pace)
-            events, placed = in_order(picked), 0
-            while placed < len(events) and not (placed and pace.is_over):
+            waiting = await tx.oldest(limit=READ_MAX)
+            is_full = len(waiting) >= READ_MAX
+            left = dict.fromkeys(waiting if is_full else in_order(waiting))
+            placed = 0
+            while left and not (placed and pace.is_over):
                 if placed:
                     await pace.rest()
-                await tx.place(events[placed : placed + SLICE])
-                placed = min(placed + SLICE, len(events))
-            return placed, not is_full and placed == len(events)
+                events = list(islice(left, SLICE))
+                if is_full:
+                    events = in_order(await _with_earlier(tx, events))
+                await tx.place(events)
+                placed += len(events)
+                for event in events:
+                    left.pop(event, None)
+            return placed, not is_full and not left
 
 
 class _Pace:
@@ -136,26 +139,22 @@ class _Pace:
         self._since = self._ticks()
 
 
-async def _pick_earlier(tx: RelayTx, picked: list[WaitingEvent], pace: _Pace) -> None:
-    """Adds the versions that must come before what was picked."""
-    have = {(event.customer_id, event.version) for event in picked}
-    newest = list(picked)
-    while before := _missing(newest, have):
-        newest = []
-        for start in range(0, len(before), SLICE):
-            newest += await tx.at_versions(before[start : start + SLICE])
-            if not pace.is_over:  # A chain may be long, and nothing is placed before its beginning is found.
-                await pace.rest()
+async def _with_earlier(tx: RelayTx, events: Sequence[WaitingEvent]) -> Sequence[WaitingEvent]:
+    """The events, and those waiting ones that must come before them."""
+    picked, newest = list(events), events
+    while before := _missing(newest, picked):
+        newest = await tx.at_versions(before)
         picked += newest
-        have.update((event.customer_id, event.version) for event in newest)
+    return picked
 
 
-def _missing(newest: Sequence[WaitingEvent], have: Collection[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
+def _missing(newest: Sequence[WaitingEvent], picked: Sequence[WaitingEvent]) -> list[tuple[UUID, int]]:
     """The versions right before the newest of the picked, as far as they aren't picked themselves."""
+    have = {(event.customer_id, event.version) for event in picked}
     before = {
         (event.customer_id, event.version - 1) for event in newest if event.customer_id != NOBODY and event.version > 1
     }
-    return sorted(before.difference(have))
+    return sorted(before - have)
 
 
 def in_order(events: Sequence[WaitingEvent]) -> list[WaitingEvent]:

@@ -52,7 +52,7 @@ REST_SECONDS = 4.0
 NEWEST_TXS = 400
 NEWEST_OVERLAP = timedelta(seconds=5)
 NEWEST_MAX = timedelta(minutes=2)
-BALANCED_MAX = 50_000  # Remembered, 20 MB; a look at a thousand a second has a fifth. The others are summed again.
+BALANCED_MAX = 50_000  # Remembered, 20 MB; a look at a thousand a second has a third. The others are summed again.
 NEWEST_REST_MAX = 0.5  # Far less than a transaction may be idle.
 # Whole tables are looked over for stray rows where the ledger is small; of a bigger one once a day.
 STRAYS_TXS_MAX = 200_000

@@ -25,7 +25,7 @@ class Feed:
         self.slices: list[list[int]] = []  # Of each transaction, how many events at once.
         self.asked: list[list[tuple[UUID, int]]] = []
         self.at_placing: Callable[[], None] = lambda: None
-        self.seconds_a_slice = 0.0
+        self.seconds_a_slice = self.seconds_an_ask = 0.0
         self._placing: list[WaitingEvent] = []
 
     @asynccontextmanager
@@ -42,6 +42,7 @@ class Feed:
         return sorted(self.waiting, key=lambda event: event.tx_id)[:limit]
 
     async def at_versions(self, versions: Sequence[tuple[UUID, int]]) -> Sequence[WaitingEvent]:
+        await asyncio.sleep(self.seconds_an_ask)
         self.asked.append(list(versions))
         return [event for event in self.waiting if (event.customer_id, event.version) in set(versions)]
 
@@ -83,6 +84,30 @@ async def test_a_full_batch_is_followed_by_another() -> None:
     feed = Feed(*(event(place) for place in range(1, 4)))
     assert await Relay(feed).run_once() == 3
     assert feed.slices == [[2, 1], []], "as many as are read may not be all"
+
+
+async def test_a_slow_database_is_asked_for_no_more_than_what_is_placed_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a batch whose time is over, or is undone, would have asked for all and placed next to nothing."""
+    monkeypatch.setattr(relay, "BATCH_SECONDS", 0.05)
+    monkeypatch.setattr(relay, "READ_MAX", 8)
+    feed = Feed(*(event(place, UUID(int=100 + place), 5) for place in range(1, 9)))
+    feed.seconds_an_ask = 0.06
+    asks: list[int] = []
+    feed.at_placing = lambda: asks.append(len(feed.asked))
+    assert await Relay(feed).run_once() == 8
+    assert feed.slices[0] == [2]
+    assert asks[0] == 1
+
+
+async def test_where_somebody_else_relays_nothing_is_done() -> None:
+    class Taken(Feed):
+        async def take_lock(self) -> bool:
+            return False
+
+    feed = Taken(event(1))
+    assert await Relay(feed).run_once() == 0
+    assert feed.slices == [[]]
+    assert feed.waiting == [event(1)]
 
 
 async def test_what_becomes_visible_during_a_batch_comes_after_it() -> None:
