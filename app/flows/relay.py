@@ -142,19 +142,21 @@ class _Pace:
 async def _with_earlier(tx: RelayTx, events: Sequence[WaitingEvent]) -> Sequence[WaitingEvent]:
     """The events, and those waiting ones that must come before them."""
     picked, newest = list(events), events
-    while before := _missing(newest, picked):
-        newest = await tx.at_versions(before)
+    have = set(map(_version_of, events))
+    while before := _before(newest) - have:
+        newest = await tx.at_versions(sorted(before))
         picked += newest
+        have.update(map(_version_of, newest))
     return picked
 
 
-def _missing(newest: Sequence[WaitingEvent], picked: Sequence[WaitingEvent]) -> list[tuple[UUID, int]]:
-    """The versions right before the newest of the picked, as far as they aren't picked themselves."""
-    have = {(event.customer_id, event.version) for event in picked}
-    before = {
-        (event.customer_id, event.version - 1) for event in newest if event.customer_id != NOBODY and event.version > 1
-    }
-    return sorted(before - have)
+def _version_of(event: WaitingEvent) -> tuple[UUID, int]:
+    return event.customer_id, event.version
+
+
+def _before(events: Sequence[WaitingEvent]) -> set[tuple[UUID, int]]:
+    """The versions right before those of the events."""
+    return {(each.customer_id, each.version - 1) for each in events if each.customer_id != NOBODY and each.version > 1}
 
 
 def in_order(events: Sequence[WaitingEvent]) -> list[WaitingEvent]:
