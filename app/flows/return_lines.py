@@ -1,5 +1,6 @@
 """Returns: by the stored purchase and the version it was decided by, in any split, or only previewed."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from app.domain.ledger.passing import bring_up_to_date
 from app.domain.ledger.postings import Origin
 from app.domain.ledger.returns import ReturnPlan, plan_return, quantities
 from app.domain.program import Program
+from app.domain.rejections import Rejected, Rejection
 from app.domain.rules.compiled import CompiledProgram
 from app.flows import refusals
 from app.flows.asks import Ask, Desk, Settled
@@ -24,10 +26,14 @@ from app.flows.requests import Answer, Caller, PurchaseName, ReturnRequest, Writ
 from app.flows.results import Returned, ReturnedLine
 from app.flows.round_lots import load_lots
 from app.flows.round_programs import converts
-from app.flows.rounds import Rounds
+from app.flows.rounds import QUEUE_SECONDS_MAX, Rounds
 from app.flows.shared_use import SharedUse, Wanted
 
 Takes: TypeAlias = Callable[[CompiledProgram], Mapping[str, int]]
+
+# At once in a process. Each holds a connection, and may want one more for a program that nobody has read yet: twelve of
+# them, which is all that there are, would wait for each other until the database's patience ends.
+PREVIEWS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class ReturnLines:
         self._store = store
         self._programs = programs
         self._answers = answers
+        self._previews = asyncio.Semaphore(PREVIEWS_MAX)
 
     async def post(self, write: Write, request: ReturnRequest) -> Answer:
         """Raises `Rejected`."""
@@ -83,9 +90,16 @@ class ReturnLines:
             Rejected
         """
         try:
+            async with asyncio.timeout(QUEUE_SECONDS_MAX):
+                await self._previews.acquire()
+        except TimeoutError:
+            raise Rejected(Rejection.OVERLOADED, "Too many previews are waiting.") from None
+        try:
             return await self._preview(caller, request, takes=lambda _: {})
         except LotsNotRead:
             return await self._preview(caller, request, takes=None)
+        finally:
+            self._previews.release()
 
     async def _preview(self, caller: Caller, request: ReturnRequest, *, takes: Takes | None) -> Returned:
         """takes: as `Ask.takes`."""

@@ -26,6 +26,7 @@ import asyncio
 import socket
 import struct
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
@@ -50,6 +51,7 @@ PATIENCE_SECONDS = 3.5
 POOL_MIN, POOL_MAX = 2, 12
 # Small rounds in flight. With these it is fourteen of PostgreSQL's usual hundred a worker.
 GLANCES_MIN, GLANCES_MAX = 0, IN_FLIGHT_MAX
+FULL_SECONDS = 1.0  # A server that had no room for one more connection isn't asked for one by each small round.
 STATEMENTS_MAX = 100  # A connection keeps prepared, the least used go.
 _PEER = struct.Struct("iII")  # Who is at a socket's other end, as Linux says it: process, user, group.
 _PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
@@ -107,6 +109,7 @@ class Database:
         self._pool: asyncpg.Pool | None = None
         self._glances: asyncpg.Pool | None = None
         self._settings: dict[str, str] = {}
+        self._is_full_until = 0.0
         self.instance = uuid4().hex[:12]
         self.identity = ""
 
@@ -196,11 +199,11 @@ class Database:
         """A connection, and the pool that it goes back to."""
         if self._pool is None or self._glances is None:
             raise DatabaseGone("the pools are closed")
-        if is_glance:
+        if is_glance and (time.monotonic() >= self._is_full_until or self._glances.get_idle_size()):
             try:
                 return self._glances, await self._glances.acquire()
             except _EXHAUSTED:  # The server has no room for one more: of the others some are there.
-                pass
+                self._is_full_until = time.monotonic() + FULL_SECONDS
         return self._pool, await self._pool.acquire()
 
     async def _expire(self) -> None:

@@ -52,15 +52,19 @@ async def test_small_rounds_glance_there(database: Database, till: Desk) -> None
 
 
 async def test_where_the_server_has_no_room_for_another_one_of_the_others_serves(
-    database: Database, owner: asyncpg.Connection
+    database: Database, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = await owner.fetchval("select count(*) from pg_stat_activity where usename = $1", APP_ROLE)
     await owner.execute(f"alter role {APP_ROLE} connection limit {there}")
     try:
-        async with database.connection(is_glance=True) as connection:
-            assert tuple(await connection.fetchrow(_SETTINGS)) == ("auto", "on")
+        for _ in range(2):
+            async with database.connection(is_glance=True) as connection:
+                assert tuple(await connection.fetchrow(_SETTINGS)) == ("auto", "on")
     finally:
         await owner.execute(f"alter role {APP_ROLE} connection limit -1")
+    async with database.connection(is_glance=True) as connection:
+        assert tuple(await connection.fetchrow(_SETTINGS)) == ("auto", "on"), "it isn't asked again at once"
+    monkeypatch.setattr(database, "_is_full_until", 0.0)  # As a second later.
     async with database.connection(is_glance=True) as connection:
         assert tuple(await connection.fetchrow(_SETTINGS)) == ("force_generic_plan", "off")
 
