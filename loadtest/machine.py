@@ -11,17 +11,26 @@ from __future__ import annotations
 
 import os
 import platform
+import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from loadtest.results import ROLES, Machine, Role
 
 PROC = Path("/proc")
 FLUSHES = 200  # A tenth of a second on a disk that takes half a millisecond.
+WAKES = 2_000
+MEMORY_BYTES = 64 * 1024 * 1024  # As a worker has, many times what a processor keeps at hand.
+STEPS = 200_000
 _SERVICES = (b"app", b"loadtest.textbook", b"loadtest.sampling")  # As in `python -m app`.
 _MIB = 1024 * 1024
 
@@ -151,7 +160,7 @@ def _role_of(pid: int, processes: Mapping[int, Process], *, root: int) -> Role |
 
 
 def facts(directory: Path, *, postgres: str) -> Machine:
-    """What this machine is, and what its disk takes to flush one small append below a directory."""
+    """What this machine is, and how fast it is just now: its disk below a directory, wakes, memory. Takes a second."""
     return Machine(
         cores=os.cpu_count() or 1,
         model=_model(),
@@ -159,6 +168,8 @@ def facts(directory: Path, *, postgres: str) -> Machine:
         flush_us=flush_us(directory),
         python=platform.python_version(),
         postgres=postgres,
+        wake_us=wake_us(),
+        read_ns=read_ns(),
     )
 
 
@@ -173,6 +184,65 @@ def flush_us(directory: Path) -> float:
             flush(file.fileno())
             took.append(time.perf_counter() - began)
     return 1_000_000 * statistics.median(took)
+
+
+_ECHO = "import os\nwhile byte := os.read(0, 1): os.write(1, byte)"
+
+
+def wake_us() -> float:
+    """Median µs from a byte written until a process that waits for it on another processor has read it; on the same one
+    where there is no other, or no way to choose.
+    """
+    here, there = _two_processors()
+    took = []
+    with subprocess.Popen([sys.executable, "-c", _ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as echo:
+        if echo.stdin is None or echo.stdout is None:
+            raise RuntimeError("a process without pipes")
+        out, back = echo.stdin.fileno(), echo.stdout.fileno()
+        with _on(there, process=echo.pid), _on(here):
+            for _ in range(WAKES):
+                began = time.perf_counter()
+                os.write(out, b"?")
+                os.read(back, 1)
+                took.append(time.perf_counter() - began)
+    return 1_000_000 * statistics.median(took) / 2
+
+
+def _two_processors() -> tuple[int | None, int | None]:
+    if not hasattr(os, "sched_getaffinity"):
+        return None, None
+    processors = sorted(os.sched_getaffinity(0))
+    return processors[0], processors[-1]
+
+
+@contextmanager
+def _on(processor: int | None, *, process: int = 0) -> Iterator[None]:
+    """A process (0: this one) on one processor; None: wherever it was."""
+    if processor is None:
+        yield
+        return
+    before = os.sched_getaffinity(process)
+    os.sched_setaffinity(process, {processor})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(process, before)
+
+
+def read_ns() -> float:
+    """ns of a step along a chain that goes through memory at random, as objects of a large process lie: each line of
+    the memory is read once, so nothing is at hand.
+    """
+    memory = array("Q", bytes(MEMORY_BYTES))
+    lines = range(0, len(memory), len(memory) // (STEPS + 1))
+    places = random.Random(0).sample(lines, STEPS + 1)
+    for place, following in pairwise(places):
+        memory[place] = following
+    place = places[0]
+    began = time.perf_counter()
+    for _ in range(STEPS):
+        place = memory[place]
+    return 1_000_000_000 * (time.perf_counter() - began) / STEPS
 
 
 def _model() -> str:

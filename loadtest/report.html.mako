@@ -149,7 +149,7 @@ ${chart(bar)}
 <dl>
 <dt>processor</dt><dd>${report.machine.cores} × ${report.machine.model}</dd>
 <dt>memory</dt><dd>${count(report.machine.memory_mib)} MiB</dd>
-<dt>a flush of the disk</dt><dd>${count(report.machine.flush_us)} µs</dd>
+<dt>that day</dt><dd>${report.machine.speed}</dd>
 <dt>PostgreSQL</dt><dd>${report.machine.postgres}</dd>
 <dt>Python</dt><dd>${report.machine.python}</dd>
 % for name, value in report.settings.items():

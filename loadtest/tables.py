@@ -26,7 +26,7 @@ def show(report: Report, console: Console) -> None:
     """Everything that a report has to say."""
     machine = report.machine
     console.print(
-        f"\n{machine.cores} cores, {machine.model}; a flush takes {machine.flush_us:.0f} µs; "
+        f"\n{machine.cores} cores, {machine.model}; {machine.speed}; "
         f"PostgreSQL {machine.postgres}, Python {machine.python}; "
         + ", ".join(f"{name} {value}" for name, value in report.settings.items()),
         highlight=False,
@@ -84,6 +84,7 @@ def compare(new: Report, old: Report, console: Console) -> None:
             f"{sum(now.processor_us.values()):.0f}",
         )
     console.print(table)
+    console.print(f"before: {old.machine.speed}; now: {new.machine.speed}.", highlight=False)
 
 
 def _cases(summaries: Iterable[Summary]) -> Table:

@@ -65,6 +65,10 @@ class CustomerTx(RoundTx, Protocol):
         self, backtest_id: UUID, *, document: str, digest: bytes, asked: Mapping[str, Any], by: str
     ) -> None: ...
 
+    async def cancel_backtest(self, backtest_id: UUID) -> None:
+        """One that has ended stays as it is."""
+        ...
+
     async def is_trying(self) -> bool:
         """Whether a back-test is under way."""
         ...

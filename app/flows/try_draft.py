@@ -46,7 +46,6 @@ class Backtest:
 
 class Backtests(Protocol):
     async def one(self, backtest_id: UUID) -> Backtest | None: ...
-    async def cancel(self, backtest_id: UUID) -> None: ...
 
 
 class TryDraft:
@@ -101,8 +100,8 @@ class TryDraft:
         """It stops within a second; one that has ended stays as it is."""
         await self.one(backtest_id)
 
-        async def act(_tx: CustomerTx) -> Answer:
-            await self._backtests.cancel(backtest_id)
+        async def act(tx: CustomerTx) -> Answer:
+            await tx.cancel_backtest(backtest_id)
             return Answer(200, self._answer(backtest_id))
 
         return await self._once.run(write, act)

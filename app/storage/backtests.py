@@ -98,10 +98,6 @@ class BacktestsDatabase:
             row = await connection.fetchrow(ONE, backtest_id)
         return None if row is None else _row(row)
 
-    async def cancel(self, backtest_id: UUID) -> None:
-        async with self._database.connection() as connection:
-            await connection.execute(CANCEL, backtest_id)
-
 
 def _row(row: Mapping[str, Any]) -> Backtest:
     return Backtest(

@@ -111,6 +111,9 @@ class CustomerRound(Round):
         text = orjson.dumps(asked).decode()
         await self._connection.execute(backtests.INSERT, backtest_id, document, digest, text, by)
 
+    async def cancel_backtest(self, backtest_id: UUID) -> None:
+        await self._connection.execute(backtests.CANCEL, backtest_id)
+
     async def is_trying(self) -> bool:
         return bool(await self._connection.fetchval(backtests.IS_RUNNING))
 

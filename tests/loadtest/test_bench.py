@@ -127,10 +127,14 @@ def test_a_slower_disk_is_said_to_be_none() -> None:
     assert "stands for a disk" not in shown(summarised(run()))
 
 
-def test_reports_are_compared_case_by_case() -> None:
+def test_reports_are_compared_case_by_case_and_so_are_their_machines() -> None:
     console = Console(file=io.StringIO(), width=200)
-    tables.compare(summarised(run(rate=1200), run("quote", 5)), summarised(run(rate=1000)), console)
+    now = summarised(run(rate=1200), run("quote", 5))
+    now = replace(now, machine=replace(now.machine, wake_us=39.4, read_ns=187.5))
+    tables.compare(now, summarised(run(rate=1000)), console)
     assert isinstance(console.file, io.StringIO)
+    told = "before: a flush takes 18 µs; now: a flush takes 18 µs, a wake 39 µs, a read of memory 188 ns."
+    assert told in console.file.getvalue()
     rows = [line for line in console.file.getvalue().splitlines() if "connections" in line]
     assert len(rows) == 1
     assert [cell.strip() for cell in rows[0].split("│")[2:5]] == ["1,000", "1,200", "1.20"]

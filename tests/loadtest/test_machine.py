@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from array import array
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,44 @@ def test_the_facts_of_this_machine(tmp_path: Path) -> None:
     assert facts.model
     assert 0 < facts.flush_us < 1_000_000 * (time.perf_counter() - began)
     assert not list(tmp_path.iterdir())
+    assert facts.wake_us is not None
+    assert 0.1 < facts.wake_us < 1_000_000 * (time.perf_counter() - began)
+    assert facts.read_ns is not None
+    assert 1 < facts.read_ns < 100_000
+
+
+def test_the_chain_through_memory_meets_every_place_once_and_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain that fell into a short circle would be read from what is at hand."""
+    met: list[int] = []
+
+    class Watched(array):  # type: ignore[type-arg]
+        def __getitem__(self, place: int) -> int:  # type: ignore[override]
+            met.append(place)
+            return int(super().__getitem__(place))
+
+    monkeypatch.setattr(machine, "array", Watched)
+    monkeypatch.setattr(machine, "MEMORY_BYTES", 1024 * 1024)
+    monkeypatch.setattr(machine, "STEPS", 2_000)
+    assert machine.read_ns() > 0
+    assert len(set(met)) == len(met) == 2_000
+    assert len({place * 8 // 64 for place in met}) == 2_000  # Each in a line of its own.
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors can't be chosen here")
+def test_a_wake_is_measured_between_two_processors_and_leaves_this_one_where_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = os.sched_getaffinity(0)
+    asked: list[tuple[bool, set[int]]] = []
+    choose = os.sched_setaffinity
+
+    def chosen(pid: int, to: set[int]) -> None:
+        asked.append((pid == 0, set(to)))
+        choose(pid, to)
+
+    monkeypatch.setattr(os, "sched_setaffinity", chosen)
+    assert machine.wake_us() > 0
+    assert os.sched_getaffinity(0) == before
+    echo, mine = asked[:2]
+    assert echo == (False, {max(before)})
+    assert mine == (True, {min(before)})
