@@ -84,7 +84,9 @@ class Growing:
         self._tell(f"{count:,} purchases, {count / (time.monotonic() - began):,.0f} a second")
 
     def vacuum(self, place: Place) -> None:
-        """As happens many times over while a long history comes about: here it took half a minute."""
+        """What the server does by itself within minutes of a load, and many times over while a long history comes
+        about: here it took half a minute.
+        """
         vacuum(place.stand.database_url)
 
     def lines(self, place: Place) -> None:

@@ -130,6 +130,7 @@ class Course:
     def _settle(self, customers: int, *, visitors: int) -> None:
         stand = self._stack.enter_context(standing(self._options.data, workers=1, customers=0, tell=self._tell))
         place, self._growth.loaded_a_second = settle(stand, count=customers, visitors=visitors, tell=self._tell)
+        self._growing.vacuum(place)
         self._places.append(place)
         self._tell(f"loaded, {self._growth.loaded_a_second:,.0f} a second")
 

@@ -29,7 +29,7 @@ from loadtest.results import ROLES, Machine, Role
 PROC = Path("/proc")
 FLUSHES = 200  # A tenth of a second on a disk that takes half a millisecond.
 WAKES = 2_000
-MEMORY_BYTES = 64 * 1024 * 1024  # As a worker has, many times what a processor keeps at hand.
+MEMORY_BYTES = 64 * 1024 * 1024  # As a worker's objects are spread over; many times what a core keeps to itself.
 STEPS = 200_000
 _SERVICES = (b"app", b"loadtest.textbook", b"loadtest.sampling")  # As in `python -m app`.
 _MIB = 1024 * 1024
@@ -189,10 +189,18 @@ def flush_us(directory: Path) -> float:
 _ECHO = "import os\nwhile byte := os.read(0, 1): os.write(1, byte)"
 
 
-def wake_us() -> float:
+def wake_us() -> float | None:
     """Median µs from a byte written until a process that waits for it on another processor has read it; on the same one
-    where there is no other, or no way to choose.
+    where there is no other, or no way to choose. None where that can't be tried.
     """
+    try:
+        return 1_000_000 * statistics.median(_round_trips()) / 2
+    except OSError:
+        return None
+
+
+def _round_trips() -> list[float]:
+    """Seconds each. Raises `OSError`."""
     here, there = _two_processors()
     took = []
     with subprocess.Popen([sys.executable, "-c", _ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as echo:
@@ -203,9 +211,10 @@ def wake_us() -> float:
             for _ in range(WAKES):
                 began = time.perf_counter()
                 os.write(out, b"?")
-                os.read(back, 1)
+                if not os.read(back, 1):
+                    raise BrokenPipeError("the other process has ended")
                 took.append(time.perf_counter() - began)
-    return 1_000_000 * statistics.median(took) / 2
+    return took
 
 
 def _two_processors() -> tuple[int | None, int | None]:
@@ -230,8 +239,8 @@ def _on(processor: int | None, *, process: int = 0) -> Iterator[None]:
 
 
 def read_ns() -> float:
-    """ns of a step along a chain that goes through memory at random, as objects of a large process lie: each line of
-    the memory is read once, so nothing is at hand.
+    """ns of a step along a chain that goes through memory at random, as objects of a large process lie. No line is read
+    twice, so a core has none of it at hand; what cores share may.
     """
     memory = array("Q", bytes(MEMORY_BYTES))
     lines = range(0, len(memory), len(memory) // (STEPS + 1))

@@ -22,7 +22,13 @@ from pathlib import Path
 from app.engines import process
 from app.engines.places import Account, EngineFailed, can_pass_closed_parents, owned_directory, reachable
 from app.engines.programs import PostgresPrograms
-from app.engines.server_settings import BUILTIN_LOCALE_SINCE, DURABLE_AND_SMALL, of_version
+from app.engines.server_settings import (
+    BUILTIN_LOCALE_SINCE,
+    DURABLE_AND_SMALL,
+    memory_mib,
+    of_memory,
+    of_version,
+)
 
 DATABASE = "kopilka"
 SUPERUSER = "postgres"
@@ -60,7 +66,7 @@ class Postgres:
         self._sockets = sockets
         self._log = log
         self._account = account
-        self._settings = {**DURABLE_AND_SMALL, **(settings or {})}
+        self._settings = {**DURABLE_AND_SMALL, **of_memory(memory_mib()), **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -3,7 +3,10 @@
 Not set here: `wal_compression`, which costs processor time and saves disk (and the wheel's server has no lz4).
 """
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 # Versions that brought what is used where it is there.
 BUILTIN_LOCALE_SINCE = 17
@@ -20,9 +23,8 @@ DURABLE_AND_SMALL: Mapping[str, str] = {
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
-    # A small server beside the service on one machine: a working set of some million customers' hot rows.
+    # A small server beside the service on one machine; its buffers are of a size with it (`of_memory`).
     "max_connections": "100",
-    "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "maintenance_work_mem": "128MB",
     "work_mem": "8MB",
@@ -52,6 +54,31 @@ DURABLE_AND_SMALL: Mapping[str, str] = {
     "timezone": "UTC",
     "track_io_timing": "on",
 }
+
+BUFFERS_PART = 16
+BUFFERS_MIN_MIB, BUFFERS_MAX_MIB = 128, 1024
+_MIB = 1024 * 1024
+# Where a container's kernel says what it may have, as Linux does it today and did before.
+_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")
+
+
+def of_memory(mib: int) -> dict[str, str]:
+    """Buffers by the memory there is: a sixteenth, since the disk's pages, the cache and the workers want theirs.
+
+    With ten thousand of a million customers coming to the tills, 256 MB read 4.9 pages for each purchase and 1 GB 0.2:
+    360 µs of PostgreSQL instead of 410 (medians of six runs each, in two sittings). With ten thousand in all nothing
+    changed. More would stop the server later: it writes what it has there.
+    """
+    return {"shared_buffers": f"{min(max(mib // BUFFERS_PART, BUFFERS_MIN_MIB), BUFFERS_MAX_MIB)}MB"}
+
+
+def memory_mib(*, limits: Path = Path("/sys/fs/cgroup")) -> int:
+    """What there is for us: the machine's, or what our container may have of it."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name in _LIMITS:
+        with suppress(OSError, ValueError):  # There is none, or it says "max".
+            there = min(there, int((limits / name).read_text()))
+    return there // _MIB
 
 
 def of_version(major: int) -> dict[str, str]:

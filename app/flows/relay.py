@@ -41,8 +41,8 @@ READ_MAX = 2_000
 SLICE = 200
 REST = 3  # Times as long as a slice took: some 5,000 events a second even where one takes 10 ms.
 REST_SECONDS_MAX = 0.05
-# Then a batch ends with what it has placed, a slice at least. A month's new partition waits for a batch, and the tills
-# behind it; and what takes longer than a connection is lent for is undone.
+# Then a batch ends with what it has placed, a slice at least. A month's new partition waits for a batch; and what
+# takes longer than a connection is lent for is undone.
 BATCH_SECONDS = 1.0
 # Then the duty ends and its schedule begins it again, here or in another process: after 50,000 events, or 25 seconds.
 BATCHES_MAX = 25

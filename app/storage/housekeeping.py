@@ -47,6 +47,8 @@ class Housekeeping:
         return sum(int(tag.rpartition(" ")[2]) for tag in tags)
 
     async def ensure_partitions(self) -> None:
-        """Make the coming months' partitions; nothing where they are there."""
-        async with self._database.connection() as connection:
-            await connection.execute(ENSURE_PARTITIONS)
+        """Make the coming months' partitions, a table's in each transaction; nothing where they are there."""
+        made = 1
+        while made:
+            async with self._database.connection() as connection:
+                made = await connection.fetchval(ENSURE_PARTITIONS)

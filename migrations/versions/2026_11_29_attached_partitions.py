@@ -1,9 +1,13 @@
-"""Coming months' partitions are made beside their table and attached, so that tills don't wait for them.
+"""Coming months' partitions are made beside their table and attached, so that no sale waits for them.
 
 Made as a part of it at once, a partition locks its whole table, and a batch of the relay that is under way is waited
-for with all tills behind: up to a second, once a month. Attached, it waits only for whoever has the default partition,
-which no till writes to. Events come first, since the relay reads them all: while that is waited for, nothing that
-others need is held.
+for with all tills behind: up to a second, once a month. Attached, it locks the default partition alone, which no sale
+touches. Who reads a whole table does: returns of purchases, repeats of answers, the relay of events. They may wait
+behind it for as long as it waits for another of them, `lock_timeout` at most.
+
+A call makes one table's partitions and is over: who holds one lock and waits for the next could wait in a circle with
+those who take them in another order. Whoever wants all calls until nothing was made; the release before, which calls
+once an hour, has them five hours later, two months ahead.
 
 Locks: one function is replaced. The release before works on this schema.
 
@@ -17,7 +21,7 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-# As 0001 has it, but for how a partition is made and in which order.
+# As 0001 has it, but for how a partition is made, and how much at once.
 _ENSURE_PARTITIONS = """
 create or replace function ensure_partitions(until timestamptz) returns integer language plpgsql security definer as $$
 declare
@@ -28,7 +32,7 @@ declare
     made integer := 0;
 begin
     perform pg_advisory_xact_lock(hashtextextended('kopilka partitions', 0));  -- Several processes may start at once.
-    foreach parent in array array[{parents}] loop
+    foreach parent in array array['txs', 'entries', 'purchases', 'answers', 'events'] loop
         month := date_trunc('month', clock_timestamp() at time zone 'UTC') at time zone 'UTC';
         while month <= until and month <= clock_timestamp() + interval '1 year' loop
             child := parent || to_char(month at time zone 'UTC', '_YYYY_MM');
@@ -41,7 +45,7 @@ begin
                 end;
             end if;
             month := next_month;
-        end loop;
+        end loop;{after_a_table}
     end loop;
     return made;
 end
@@ -58,6 +62,8 @@ _AS_A_PART = """
                         'create table %I partition of %I for values from (%L) to (%L)',
                         child, parent, month_bound(month), month_bound(next_month)
                     );"""
+_IS_OVER = """
+        exit when made > 0;"""
 # Replacing a function forgets its settings.
 _SEARCH_PATH = """
 do $$
@@ -68,18 +74,18 @@ $$
 """
 
 
-def _replace(*, parents: str, make: str) -> None:
+def _replace(*, make: str, after_a_table: str) -> None:
     op.execute("set local lock_timeout = '2s'")
     op.execute("set local statement_timeout = '60s'")
     connection = op.get_bind()
-    connection.exec_driver_sql(_ENSURE_PARTITIONS.format(parents=parents, make=make))
+    connection.exec_driver_sql(_ENSURE_PARTITIONS.format(make=make, after_a_table=after_a_table))
     connection.exec_driver_sql(_SEARCH_PATH)
 
 
 def upgrade() -> None:
-    _replace(parents="'events', 'txs', 'entries', 'purchases', 'answers'", make=_ATTACHED)
+    _replace(make=_ATTACHED, after_a_table=_IS_OVER)
 
 
 def downgrade() -> None:
     """Partitions stay as they are: those that were attached are no others."""
-    _replace(parents="'txs', 'entries', 'purchases', 'answers', 'events'", make=_AS_A_PART)
+    _replace(make=_AS_A_PART, after_a_table="")

@@ -133,7 +133,7 @@ def test_reports_are_compared_case_by_case_and_so_are_their_machines() -> None:
     now = replace(now, machine=replace(now.machine, wake_us=39.4, read_ns=187.5))
     tables.compare(now, summarised(run(rate=1000)), console)
     assert isinstance(console.file, io.StringIO)
-    told = "before: a flush takes 18 µs; now: a flush takes 18 µs, a wake 39 µs, a read of memory 188 ns."
+    told = "before: a flush takes 18 µs; now: a flush takes 18 µs, a wake 39 µs, a read at random 188 ns."
     assert told in console.file.getvalue()
     rows = [line for line in console.file.getvalue().splitlines() if "connections" in line]
     assert len(rows) == 1

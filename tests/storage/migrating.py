@@ -23,6 +23,15 @@ async def migrated(url: str, *, to: str, back: bool = False) -> None:
     await asyncio.to_thread(command.downgrade if back else command.upgrade, config, to)
 
 
+async def made_ahead(connection: asyncpg.Connection, *, months: int) -> int:
+    """How many partitions of coming months it took; a call makes those of one table."""
+    ahead = "select ensure_partitions(clock_timestamp() + make_interval(months => $1))"
+    total = 0
+    while made := await connection.fetchval(ahead, months):
+        total += made
+    return total
+
+
 @asynccontextmanager
 async def empty_database(engines: ThrowawayEngines, name: str) -> AsyncIterator[str]:
     """The address of one that is dropped afterwards."""

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from tests.kit import Desk, Stage, line, purchase
+from tests.storage.migrating import made_ahead
 
 _ID = UUID(int=1)
 _MONTH = f"{datetime.now(UTC):%Y_%m}"
@@ -114,8 +115,8 @@ async def test_a_lot_never_holds_less_than_nothing(owner: asyncpg.Connection, po
 async def test_partitions_are_made_ahead_and_only_once(owner: asyncpg.Connection, stage: Stage) -> None:
     connection = await asyncpg.connect(stage.database_url)
     try:
-        made = await connection.fetchval("select ensure_partitions(clock_timestamp() + interval '6 months')")
-        again = await connection.fetchval("select ensure_partitions(clock_timestamp() + interval '6 months')")
+        made = await made_ahead(connection, months=6)
+        again = await made_ahead(connection, months=6)
     finally:
         await connection.close()
     assert (made > 0, again) == (True, 0)
@@ -125,7 +126,7 @@ async def test_a_month_that_has_begun_without_a_partition_stays_in_the_default_o
     """Nobody made partitions for months: the next start must not fail for it."""
     late = await owner.fetchval("select month_bound(date_trunc('month', clock_timestamp()) + interval '4 months')")
     await owner.execute("insert into answers (id, status, body) values ($1, 201, '')", late)
-    await owner.execute("select ensure_partitions(clock_timestamp() + interval '5 months')")
+    await made_ahead(owner, months=5)
     tables = await owner.fetch("select relname from pg_class where relkind = 'r' and relname ~ '^(answers|txs)_2'")
     months = {prefix: sum(table["relname"].startswith(prefix) for table in tables) for prefix in ("answers", "txs")}
     assert months["answers"] == months["txs"] - 1

@@ -22,6 +22,7 @@ from app.storage import (
     tiers,
 )
 from tests.kit import Desk
+from tests.storage.migrating import made_ahead
 from tests.storage.plans import plan_of
 
 _IDS = [UUID(int=n) for n in range(1, 4)]
@@ -114,7 +115,7 @@ async def test_a_page_begins_where_the_one_before_ended(
 async def test_a_kept_plan_leaves_out_months_that_can_hold_none_of_them(
     owner: asyncpg.Connection, statement: str
 ) -> None:
-    assert await owner.fetchval("select ensure_partitions(clock_timestamp() + interval '11 months')")
+    assert await made_ahead(owner, months=11)
     async with owner.transaction():
         await owner.execute("set local enable_seqscan = off")
         plan = await plan_of(owner, statement, *ledger.bounded(_IDS))

@@ -3,7 +3,7 @@
 import asyncpg
 
 from app.engines import ThrowawayEngines
-from tests.storage.migrating import empty_database, migrated
+from tests.storage.migrating import empty_database, made_ahead, migrated
 
 _WITHOUT = """
 select c.relname as partition, array_agg(a.attname::text order by a.attnum) as names
@@ -27,13 +27,13 @@ async def test_partitions_of_today_and_of_later_there_and_back(engines: Throwawa
         assert set(map(tuple, before.values())) == {(None,)}
 
         await migrated(url, to="0008")
-        assert await owner.fetchval("select ensure_partitions(clock_timestamp() + interval '8 months')")
+        assert await made_ahead(owner, months=8)
         after = await _without_statistics(owner)
         assert len(after) > len(before)
         assert all(names == _UNREAD for names in after.values())
 
         await migrated(url, to="0007", back=True)
-        assert await owner.fetchval("select ensure_partitions(clock_timestamp() + interval '10 months')")
+        assert await made_ahead(owner, months=10)
         again = await _without_statistics(owner)
         assert len(again) > len(after)
         assert set(map(tuple, again.values())) == {(None,)}
@@ -44,7 +44,7 @@ async def test_partitions_of_today_and_of_later_there_and_back(engines: Throwawa
 
 
 async def test_a_partition_keeps_its_guards(owner: asyncpg.Connection) -> None:
-    assert await owner.fetchval("select ensure_partitions(clock_timestamp() + interval '8 months')")
+    assert await made_ahead(owner, months=8)
     guards = await owner.fetch(
         "select c.relname, array_agg(t.tgname::text order by t.tgname) as names from pg_trigger t "
         "join pg_class c on c.oid = t.tgrelid where c.relname ~ '^(txs|entries)_20' and not t.tgisinternal group by 1"
